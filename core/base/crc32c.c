@@ -1,0 +1,1 @@
+#include "core/base/crc32c.h"
