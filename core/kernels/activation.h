@@ -1,0 +1,40 @@
+/** Element-wise functions, each with one definition of its bits: own polynomials with fused
+ *  multiply-adds, no libm, equal on every instruction set and at every position of a vector.
+ *  Error bounds are against double precision over all finite floats; tests hold them.
+ */
+#ifndef TFM_CORE_KERNELS_ACTIVATION_H
+#define TFM_CORE_KERNELS_ACTIVATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(NAME, config.json's hidden_act spelling). GELU is the erf form, GELU_NEW the tanh form;
+ * gelu_pytorch_tanh and gelu_fast are accepted as other spellings of GELU_NEW. */
+#define TFM_ACTIVATION_MAP(X)                                                                    \
+  X(NONE, "linear")                                                                              \
+  X(GELU, "gelu")                                                                                \
+  X(GELU_NEW, "gelu_new")                                                                        \
+  X(RELU, "relu")                                                                                \
+  X(SILU, "silu")                                                                                \
+  X(TANH, "tanh")
+
+#define TFM_ACTIVATION_ENUM(name, text) TFM_ACT_##name,
+typedef enum { TFM_ACTIVATION_MAP(TFM_ACTIVATION_ENUM) TFM_ACT_COUNT } tfm_activation;
+#undef TFM_ACTIVATION_ENUM
+
+const char *tfm_activation_name(tfm_activation act);
+
+/** By hidden_act spelling; false for an unknown one. */
+bool tfm_activation_parse(const char *name, tfm_activation *out);
+
+/** y[i] = act(x[i]), n elements; y may be x. Non-finite input gives non-finite output. */
+void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y);
+
+/** y[i] = 1 / (1 + exp(-x[i])); y may be x. */
+void tfm_sigmoid(const float *x, int64_t n, float *y);
+
+/** One row: y = exp(x - max x) / sum. The sum runs in 16 lanes and a fixed tree, so that the bits
+ *  depend on n and the values only. n >= 1; y may be x. */
+void tfm_softmax(const float *x, int64_t n, float *y);
+
+#endif

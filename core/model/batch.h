@@ -1,0 +1,23 @@
+/** What travels through a model: packed sequences in, results out. Plain views, nothing owned. */
+#ifndef TFM_CORE_MODEL_BATCH_H
+#define TFM_CORE_MODEL_BATCH_H
+
+#include <stdint.h>
+
+/** A micro-batch in flight. Sequence b owns rows cu_len[b]..cu_len[b+1]-1 of x. */
+typedef struct {
+  int64_t B;             /* sequences, >= 1 */
+  int64_t T;             /* tokens = cu_len[B] */
+  const int32_t *cu_len; /* [B+1], cu_len[0] = 0, ascending strictly: no empty sequence */
+  float *x;              /* [T,H] the residual stream, changed in place by every unit */
+} tfm_batch;
+
+/** The ids of a micro-batch before embedding. */
+typedef struct {
+  int64_t B, T;
+  const int32_t *cu_len;   /* [B+1] */
+  const int32_t *ids;      /* [T] in 0..V-1 */
+  const int32_t *type_ids; /* [T] in 0..types-1 */
+} tfm_ids;
+
+#endif

@@ -1,0 +1,1 @@
+#include "core/topo/machine.h"
