@@ -1,0 +1,4 @@
+#ifndef TFM_WORKER_WORKER_H
+#define TFM_WORKER_WORKER_H
+enum { TFM_WORKER_RANK_FIRST = 1 };
+#endif
