@@ -1,4 +1,56 @@
+/** Frames: what travels between ranks, as bytes (FORMAT.md is the specification).
+ *
+ *  A frame is a 64-byte little-endian header and a payload, in one 64-byte-aligned buffer, so
+ * that a stage computes on the activations where they arrived and sends the same buffer on.
+ * Both parts carry a CRC-32C. Nothing in a received frame is believed: lengths are recomputed
+ * with checked arithmetic and compared with what the receiver agreed to.
+ */
 #ifndef TFM_PROTO_FRAME_H
 #define TFM_PROTO_FRAME_H
-enum { TFM_WIRE_VERSION = 1 };
+
+#include "core/base/status.h"
+#include "proto/tags.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TFM_FRAME_HEADER = 64, TFM_FRAME_ALIGN = 64 };
+
+/** The header's fields, decoded. */
+typedef struct {
+  int type;            /* tfm_frame_type */
+  int source;          /* the sending rank */
+  uint64_t sequence;   /* number of this frame on its link, from 0, without gaps */
+  uint64_t batch;      /* micro-batch number; 0 for control frames */
+  int64_t B, T, width; /* sequences, tokens, floats a row; 0 where a type has no use for one */
+  uint64_t payload_bytes;
+} tfm_frame_head;
+
+/** Payload of ACTIVATIONS: lengths u32 [B], zeros up to a multiple of 64 bytes, x f32
+ * [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0: that row failed), zeros up
+ * to a multiple of 64 bytes, values f32 [B,width]. These give the byte counts; false when they
+ * overflow. */
+int tfm_frame_activation_bytes(int64_t B, int64_t T, int64_t width, size_t *out);
+int tfm_frame_result_bytes(int64_t B, int64_t width, size_t *out);
+
+/** Where the parts of such a payload lie in a frame's bytes. */
+uint32_t *tfm_frame_lengths(unsigned char *bytes);        /* [B], or status [B] */
+float *tfm_frame_values(unsigned char *bytes, int64_t B); /* x or values */
+
+/** Write the header over the first 64 bytes, with both checksums, for a payload that is in
+ * place. */
+void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head);
+
+/** What a receiver agreed to on a link. */
+typedef struct {
+  int64_t max_B, max_T, width; /* width must match exactly; 0 on control links */
+  size_t max_payload;
+} tfm_frame_limits;
+
+/** Check n received bytes: size, magic, version, both checksums, type, counts against the
+ * limits, payload length against the counts, and for ACTIVATIONS that lengths are >= 1 and sum
+ * to T. Errors: TFM_E_FORMAT naming the field, wanted and got. Never reads past n. */
+tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,
+                          tfm_frame_head *head, tfm_err *err) TFM_MUST_USE;
+
 #endif

@@ -1,0 +1,118 @@
+/** Control messages as structs, and their way into and out of a frame's payload. One entry
+ * here, one in tags.h, one in FORMAT.md, one test. Decoders are strict: every byte is accounted
+ * for.
+ *
+ *  Strings are NUL-terminated UTF-8 in fixed arrays; longer ones are cut when written.
+ */
+#ifndef TFM_PROTO_MESSAGES_H
+#define TFM_PROTO_MESSAGES_H
+
+#include "core/base/buf.h"
+#include "core/base/status.h"
+#include "core/plan/plan.h"
+#include "proto/link.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { TFM_MSG_TEXT = 256, TFM_MSG_PATH = 4096, TFM_MSG_CPUSET = 1024 };
+
+/** 0 -> worker: what the job is. */
+typedef struct {
+  char model[TFM_MSG_PATH]; /* absolute folder */
+  char backend[16];         /* ref, native, openblas */
+  bool digest_full;
+} tfm_msg_start;
+
+/** worker -> 0: compared on rank 0 before any weight is read; a difference is TFM_E_CONFIG with
+ * a table of the fields that differ. */
+typedef struct {
+  char version[64]; /* program version and build */
+  char digest[80];  /* model identity */
+  char host[TFM_MSG_TEXT];
+  char cpuset[TFM_MSG_CPUSET]; /* what the rank may use */
+  char cpu[128];               /* processor model */
+  char isa[16];                /* best instruction set */
+  char arithmetic[64];         /* of the backend: part of numeric_id */
+  int32_t ncore, ncore_machine, nnode;
+  int64_t pid;
+} tfm_msg_hello;
+
+/** 0 -> worker: its part of the plan. A spare rank gets stage -1. */
+typedef struct {
+  char numeric_id[128];
+  char isa[16]; /* the one to use */
+  char backend[16];
+  int32_t replica, stage, stages;
+  tfm_range units;
+  bool head;
+  int32_t previous, next; /* ranks of the data links; next is 0 for the last stage */
+  int64_t hidden, result_width;
+  int64_t max_tokens, max_sequences;
+  int32_t threads;
+  int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
+                                       host; count 0: inherit, do not pin */
+  bool probe;                       /* probe openblas layers */
+} tfm_msg_assign;
+
+/** worker -> 0. */
+typedef struct {
+  char cpuset[TFM_MSG_CPUSET];     /* where it runs now */
+  char probe_failed[TFM_MSG_TEXT]; /* the first layer that is not position-independent, or "" */
+  char note[TFM_MSG_TEXT]; /* what a person should know (pinning not possible...), or "" */
+  int32_t node;            /* NUMA node, -1 when it spans several */
+  int64_t weight_bytes, scratch_bytes;
+  bool locality_known;
+  int64_t pages, local_pages;
+  double load_s;
+} tfm_msg_ready;
+
+/** worker -> 0, once a second. */
+typedef struct {
+  int32_t computing; /* 1: on `batch`; 0: waiting */
+  uint64_t batch;
+  double since_s; /* seconds in this state */
+} tfm_msg_heartbeat;
+
+/** worker -> 0, after END. */
+typedef struct {
+  uint64_t frames, tokens;
+  double busy_s, wait_s, send_s,
+      cpu_s; /* computing; waiting for input; waiting for a send slot */
+  int64_t peak_rss_bytes;
+  bool locality_known;
+  int64_t pages, local_pages;
+} tfm_msg_stats;
+
+/** worker -> 0. */
+typedef struct {
+  tfm_err err;
+} tfm_msg_failed;
+
+/** 0 -> worker. */
+typedef struct {
+  int32_t code;
+} tfm_msg_leave;
+
+/** For each: encode appends the payload to an empty buffer; decode reads all of it.
+ *  Errors: TFM_E_NOMEM; TFM_E_FORMAT naming message and field. */
+#define TFM_MESSAGE(name)                                                                      \
+  tfm_status tfm_msg_##name##_encode(const tfm_msg_##name *msg, tfm_buf *out);                 \
+  tfm_status tfm_msg_##name##_decode(tfm_msg_##name *msg, const void *bytes, size_t n,         \
+                                     tfm_err *err) TFM_MUST_USE;
+TFM_MESSAGE(start)
+TFM_MESSAGE(hello)
+TFM_MESSAGE(assign)
+TFM_MESSAGE(ready)
+TFM_MESSAGE(heartbeat)
+TFM_MESSAGE(stats)
+TFM_MESSAGE(failed)
+TFM_MESSAGE(leave)
+#undef TFM_MESSAGE
+
+/** Put an encoded payload into a free frame of a control link and send it. When no frame is
+ * free: *sent (when not NULL) is false and nothing happened. */
+tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,
+                        tfm_err *err) TFM_MUST_USE;
+
+#endif

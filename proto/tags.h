@@ -1,0 +1,37 @@
+/** Every frame type and every MPI tag, in one place: numbers are never reused. FORMAT.md
+ * describes the bytes of each. */
+#ifndef TFM_PROTO_TAGS_H
+#define TFM_PROTO_TAGS_H
+
+enum { TFM_WIRE_VERSION = 1 };
+
+/* X(NAME, number, "name"): control frames are below 64, data frames from 64 on. */
+#define TFM_FRAME_MAP(X)                                                                       \
+  X(START, 1, "start")         /* 0 -> worker: the job's options; asks for HELLO */            \
+  X(HELLO, 2, "hello")         /* worker -> 0: what this rank is and sees */                   \
+  X(ASSIGN, 3, "assign")       /* 0 -> worker: its part of the plan; asks for READY */         \
+  X(READY, 4, "ready")         /* worker -> 0: weights loaded, where memory lies */            \
+  X(HEARTBEAT, 5, "heartbeat") /* worker -> 0: once a second, what it is doing */              \
+  X(STATS, 6, "stats")         /* worker -> 0: after END, its times and counts */              \
+  X(FAILED, 7, "failed") /* worker -> 0: a status and a text; the worker waits for LEAVE */    \
+  X(LEAVE, 8, "leave")   /* 0 -> worker: go, with this exit code */                            \
+  X(ACTIVATIONS, 64, "activations") /* to a stage: lengths and x [T,H] */                      \
+  X(RESULT, 65, "result")           /* last stage -> 0: one record a sequence */               \
+  X(END, 66, "end")                 /* down the line: nothing follows on this link */
+
+#define TFM_FRAME_ENUM(name, number, text) TFM_FRAME_##name = number,
+typedef enum { TFM_FRAME_MAP(TFM_FRAME_ENUM) } tfm_frame_type;
+#undef TFM_FRAME_ENUM
+
+/** The name of a type, "unknown" for a number outside the table. */
+const char *tfm_frame_type_name(int type);
+
+/** MPI tags: one control and one data channel for each ordered pair of ranks. */
+enum {
+  TFM_TAG_FIRST = 100,
+  TFM_TAG_CONTROL = TFM_TAG_FIRST,
+  TFM_TAG_DATA,
+  TFM_TAG_LAST = TFM_TAG_DATA
+};
+
+#endif
