@@ -1,8 +1,8 @@
 /** A growing byte buffer, and the few ways text is written into it.
  *
  *  Zero-initialised is empty and ready. Appending returns TFM_OK or TFM_E_NOMEM; on failure the
- *  contents are as before the call and `failed` stays set, so a run of appends can be checked once
- *  at its end. Not thread-safe.
+ *  contents are as before the call and `failed` stays set, so a run of appends can be checked
+ * once at its end. Not thread-safe.
  */
 #ifndef TFM_CORE_BASE_BUF_H
 #define TFM_CORE_BASE_BUF_H
@@ -29,8 +29,8 @@ tfm_status tfm_buf_str(tfm_buf *b, const char *s);
 tfm_status tfm_buf_char(tfm_buf *b, char c);
 tfm_status tfm_buf_printf(tfm_buf *b, const char *format, ...) TFM_PRINTF(2, 3);
 
-/** Append s as a JSON string with its quotes. Bytes that are not valid UTF-8 become U+FFFD; control
- *  characters, quote and backslash are escaped; everything else is copied as it is. */
+/** Append s as a JSON string with its quotes. Bytes that are not valid UTF-8 become U+FFFD;
+ * control characters, quote and backslash are escaped; everything else is copied as it is. */
 tfm_status tfm_buf_json_string(tfm_buf *b, tfm_span s);
 
 /** Append the shortest decimal that gives the same float back, in a form JSON accepts.
@@ -40,7 +40,8 @@ tfm_status tfm_buf_float(tfm_buf *b, float x);
 /** The same for a double. */
 tfm_status tfm_buf_double(tfm_buf *b, double x);
 
-/** The contents as a NUL-terminated string, borrowed until the next append; "" when memory is out. */
+/** The contents as a NUL-terminated string, borrowed until the next append; "" when memory is
+ * out. */
 const char *tfm_buf_cstr(tfm_buf *b);
 
 static inline tfm_span tfm_buf_view(const tfm_buf *b)

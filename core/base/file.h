@@ -28,8 +28,8 @@ tfm_status tfm_file_read_at(const tfm_file *file, uint64_t offset, void *out, si
 void tfm_file_fini(tfm_file *file);
 
 /** Append a whole regular file of at most max_bytes to *out. Larger is TFM_E_FORMAT. */
-tfm_status tfm_file_read_all(const char *path, size_t max_bytes, tfm_buf *out, tfm_err *err)
-    TFM_MUST_USE;
+tfm_status tfm_file_read_all(const char *path, size_t max_bytes, tfm_buf *out,
+                             tfm_err *err) TFM_MUST_USE;
 
 /** "dir/name" in a fresh string, or NULL when memory is out; release with tfm_free(). */
 char *tfm_path_join(const char *dir, const char *name);

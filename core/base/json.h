@@ -1,12 +1,14 @@
-/** Small JSON documents as a tree (config.json, the shard index): cJSON behind one strict wrapper.
+/** Small JSON documents as a tree (config.json, the shard index): cJSON behind one strict
+ * wrapper.
  *
- *  cJSON alone accepts duplicate keys, trailing bytes and invalid UTF-8, saturates integers and cuts
- *  strings at \u0000 (measured, notes in core/DECISIONS.md), so the text is validated first by
- *  json_reader.h and every getter checks kind and range. Nodes are borrowed from their document.
+ *  cJSON alone accepts duplicate keys, trailing bytes and invalid UTF-8, saturates integers and
+ * cuts strings at \u0000 (measured, notes in core/DECISIONS.md), so the text is validated first
+ * by json_reader.h and every getter checks kind and range. Nodes are borrowed from their
+ * document.
  *
- *  In getters `node` must be an object; `key` missing and `key: null` are the same thing, except
- *  that a required key must be there and not null. Error texts: "config.json: hidden_size: want an
- *  integer from 1 to 1048576, got 1.5". Status: TFM_E_FORMAT.
+ *  In getters `node` must be an object; `key` missing and `key: null` are the same thing,
+ * except that a required key must be there and not null. Error texts: "config.json:
+ * hidden_size: want an integer from 1 to 1048576, got 1.5". Status: TFM_E_FORMAT.
  */
 #ifndef TFM_CORE_BASE_JSON_H
 #define TFM_CORE_BASE_JSON_H
@@ -17,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct tfm_json tfm_json;       /* a document; owns its nodes */
+typedef struct tfm_json tfm_json;           /* a document; owns its nodes */
 typedef struct tfm_json_node tfm_json_node; /* opaque, borrowed */
 
 /** Parse n bytes. A leading byte order mark is skipped. borrows: name and text, until return.
@@ -27,8 +29,8 @@ tfm_status tfm_json_parse(tfm_json **out, const char *name, const char *text, si
 
 /** Read and parse a file of at most max_bytes; messages use the path's last part as name.
  *  Errors: TFM_E_MISSING, TFM_E_IO, TFM_E_FORMAT, TFM_E_NOMEM. */
-tfm_status tfm_json_open(tfm_json **out, const char *path, size_t max_bytes, tfm_err *err)
-    TFM_MUST_USE;
+tfm_status tfm_json_open(tfm_json **out, const char *path, size_t max_bytes,
+                         tfm_err *err) TFM_MUST_USE;
 
 void tfm_json_close(tfm_json *json);
 
@@ -40,7 +42,8 @@ tfm_json_kind tfm_json_kind_of(const tfm_json_node *node);
 /** The member of an object by exact key; NULL when missing, null, or node is no object. */
 const tfm_json_node *tfm_json_get(const tfm_json_node *node, const char *key);
 
-/** The first child of an object or array, the next sibling, and a child's key ("" in arrays). */
+/** The first child of an object or array, the next sibling, and a child's key ("" in arrays).
+ */
 const tfm_json_node *tfm_json_first(const tfm_json_node *node);
 const tfm_json_node *tfm_json_next(const tfm_json_node *node);
 const char *tfm_json_key(const tfm_json_node *node);
@@ -51,11 +54,13 @@ const char *tfm_json_text(const tfm_json_node *node);
 
 /** Required members. */
 tfm_status tfm_json_want_int(const tfm_json *json, const tfm_json_node *node, const char *key,
-                             int64_t low, int64_t high, int64_t *out, tfm_err *err) TFM_MUST_USE;
-tfm_status tfm_json_want_double(const tfm_json *json, const tfm_json_node *node, const char *key,
-                                double low, double high, double *out, tfm_err *err) TFM_MUST_USE;
-tfm_status tfm_json_want_string(const tfm_json *json, const tfm_json_node *node, const char *key,
-                                const char **out, tfm_err *err) TFM_MUST_USE;
+                             int64_t low, int64_t high, int64_t *out,
+                             tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_json_want_double(const tfm_json *json, const tfm_json_node *node,
+                                const char *key, double low, double high, double *out,
+                                tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_json_want_string(const tfm_json *json, const tfm_json_node *node,
+                                const char *key, const char **out, tfm_err *err) TFM_MUST_USE;
 
 /** Optional members: *out is left alone when the key is missing or null. */
 tfm_status tfm_json_opt_int(const tfm_json *json, const tfm_json_node *node, const char *key,
@@ -69,6 +74,7 @@ tfm_status tfm_json_opt_string(const tfm_json *json, const tfm_json_node *node, 
 
 /** The integer value of one number node, exact and in range (for arrays and maps). */
 tfm_status tfm_json_node_int(const tfm_json *json, const tfm_json_node *node, const char *what,
-                             int64_t low, int64_t high, int64_t *out, tfm_err *err) TFM_MUST_USE;
+                             int64_t low, int64_t high, int64_t *out,
+                             tfm_err *err) TFM_MUST_USE;
 
 #endif

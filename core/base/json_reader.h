@@ -1,11 +1,13 @@
-/** A strict, bounded pull reader for JSON text that others wrote: rows, tokenizer.json, safetensors
- *  headers. Linear time, no tree, no recursion; memory is one decoding buffer.
+/** A strict, bounded pull reader for JSON text that others wrote: rows, tokenizer.json,
+ * safetensors headers. Linear time, no tree, no recursion; memory is one decoding buffer.
  *
- *  Strict means RFC 8259 to the letter: valid UTF-8, no control characters in strings, no leading
- *  zeros, nothing after the value but white space. Strings carry their length: \u0000 survives.
+ *  Strict means RFC 8259 to the letter: valid UTF-8, no control characters in strings, no
+ * leading zeros, nothing after the value but white space. Strings carry their length: \u0000
+ * survives.
  *
- *  Errors are sticky: after the first failure every call returns an empty result, loops over keys
- *  and elements end, and tfm_jread_status() tells what happened with byte offset and JSON path
+ *  Errors are sticky: after the first failure every call returns an empty result, loops over
+ * keys and elements end, and tfm_jread_status() tells what happened with byte offset and JSON
+ * path
  *  ("tokenizer.json: byte 812, $.model.vocab: want an integer, got a string"). So a reader of a
  *  format is written straight down and checked once at the end:
  *
@@ -39,7 +41,9 @@ typedef enum {
 
 typedef struct tfm_jread tfm_jread;
 
-enum { TFM_JSON_DEPTH = 64 }; /* deepest nesting of containers that is read; deeper is an error */
+enum {
+  TFM_JSON_DEPTH = 64
+}; /* deepest nesting of containers that is read; deeper is an error */
 
 /** What to do with strings that are not proper Unicode. */
 typedef enum {
@@ -47,9 +51,11 @@ typedef enum {
   TFM_JSON_LOSSY   /* they become U+FFFD, as Python's errors="replace" does; for users' rows */
 } tfm_json_unicode;
 
-/** gives: a reader over n bytes at text, release with tfm_jread_close(). borrows: text and name (what
- *  messages call the source, e.g. "config.json"), until closed. NULL when memory is out. */
-tfm_jread *tfm_jread_open(const char *name, const char *text, size_t n, tfm_json_unicode unicode);
+/** gives: a reader over n bytes at text, release with tfm_jread_close(). borrows: text and name
+ * (what messages call the source, e.g. "config.json"), until closed. NULL when memory is out.
+ */
+tfm_jread *tfm_jread_open(const char *name, const char *text, size_t n,
+                          tfm_json_unicode unicode);
 
 /** Start over on another text with the same buffers: one reader serves a million rows. */
 void tfm_jread_restart(tfm_jread *r, const char *text, size_t n);
@@ -62,22 +68,23 @@ tfm_json_kind tfm_jread_peek(tfm_jread *r);
 /** Enter the object that comes next. */
 void tfm_jread_object(tfm_jread *r);
 
-/** Step to the next member of the innermost object: true with its key decoded (borrowed until the
- *  next call on r), false at the end of the object (which is left) or after a failure.
+/** Step to the next member of the innermost object: true with its key decoded (borrowed until
+ * the next call on r), false at the end of the object (which is left) or after a failure.
  *  Duplicate keys are not looked for here: see tfm_jread_fail(). */
 bool tfm_jread_key(tfm_jread *r, tfm_span *key);
 
 /** Enter the array that comes next. */
 void tfm_jread_array(tfm_jread *r);
 
-/** Step to the next element of the innermost array; false at its end (which is left) or failure. */
+/** Step to the next element of the innermost array; false at its end (which is left) or
+ * failure. */
 bool tfm_jread_element(tfm_jread *r);
 
 /** Read a string; decoded bytes, borrowed until the next call on r. */
 tfm_span tfm_jread_string(tfm_jread *r);
 
-/** Read an integer in [low, high]: digits with an optional minus sign only, so 2.0, 1e3 and -0 are
- *  refused. */
+/** Read an integer in [low, high]: digits with an optional minus sign only, so 2.0, 1e3 and -0
+ * are refused. */
 int64_t tfm_jread_int(tfm_jread *r, int64_t low, int64_t high);
 
 /** Read a non-negative integer up to 2^64-1. */
@@ -93,14 +100,15 @@ bool tfm_jread_bool(tfm_jread *r);
 bool tfm_jread_null(tfm_jread *r);
 
 /** Step over one value of any kind and return its raw text, borrowed from the text itself: for
- *  fields that are passed through unread. Numbers keep their digits. Depth up to TFM_JSON_DEPTH. */
+ *  fields that are passed through unread. Numbers keep their digits. Depth up to
+ * TFM_JSON_DEPTH. */
 tfm_span tfm_jread_skip(tfm_jread *r);
 
 /** After the outermost value: only white space may follow. */
 void tfm_jread_end(tfm_jread *r);
 
-/** Fail from outside, at the value or key just read: "name: byte N, $.path: <text>". No effect after
- *  an earlier failure. */
+/** Fail from outside, at the value or key just read: "name: byte N, $.path: <text>". No effect
+ * after an earlier failure. */
 void tfm_jread_fail(tfm_jread *r, tfm_status st, const char *format, ...) TFM_PRINTF(3, 4);
 
 /** Whether nothing has failed so far. */

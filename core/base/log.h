@@ -1,9 +1,9 @@
-/** Messages for people, on stderr, one line each. Only the coordinator and main() call this: library
- *  rooms return errors, workers send them to rank 0.
+/** Messages for people, on stderr, one line each. Only the coordinator and main() call this:
+ * library rooms return errors, workers send them to rank 0.
  *
  *  Text format: "tfm-cluster: <message>"; warnings and errors carry their level. JSON format:
- *  {"time":...,"level":"info","message":"..."}. No carriage returns, no colours when stderr is not
- *  a terminal. Threads: lines from several threads never mix.
+ *  {"time":...,"level":"info","message":"..."}. No carriage returns, no colours when stderr is
+ * not a terminal. Threads: lines from several threads never mix.
  */
 #ifndef TFM_CORE_BASE_LOG_H
 #define TFM_CORE_BASE_LOG_H

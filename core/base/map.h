@@ -1,5 +1,5 @@
-/** String keys to int64 values: open addressing, keys copied into one arena. Built once, then read:
- *  lookups are callable from many threads while nobody inserts. */
+/** String keys to int64 values: open addressing, keys copied into one arena. Built once, then
+ * read: lookups are callable from many threads while nobody inserts. */
 #ifndef TFM_CORE_BASE_MAP_H
 #define TFM_CORE_BASE_MAP_H
 

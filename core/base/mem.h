@@ -1,8 +1,8 @@
 /** Memory from the heap, with the multiplication checked and the alignment kernels want.
  *
- *  gives: every non-NULL result, release with tfm_free(). NULL means no memory (or a product that
- *  does not fit); callers turn it into TFM_E_NOMEM. Asking for 0 bytes gives a valid pointer.
- *  Threads: callable from many at once.
+ *  gives: every non-NULL result, release with tfm_free(). NULL means no memory (or a product
+ * that does not fit); callers turn it into TFM_E_NOMEM. Asking for 0 bytes gives a valid
+ * pointer. Threads: callable from many at once.
  */
 #ifndef TFM_CORE_BASE_MEM_H
 #define TFM_CORE_BASE_MEM_H
@@ -14,11 +14,12 @@ enum { TFM_ALIGN = 64 }; /* bytes: one cache line, one AVX-512 register */
 /** n elements of `bytes` each, zeroed. */
 void *tfm_calloc(size_t n, size_t bytes);
 
-/** Grow or shrink to n elements; new elements are not zeroed. On NULL the old block is intact. */
+/** Grow or shrink to n elements; new elements are not zeroed. On NULL the old block is intact.
+ */
 void *tfm_realloc(void *old, size_t n, size_t bytes);
 
-/** n elements of `bytes` each, aligned to TFM_ALIGN, NOT zeroed and not touched: the thread that
- *  writes a page first decides its NUMA node. */
+/** n elements of `bytes` each, aligned to TFM_ALIGN, NOT zeroed and not touched: the thread
+ * that writes a page first decides its NUMA node. */
 void *tfm_alloc_aligned(size_t n, size_t bytes);
 
 /** A NUL-terminated copy of n bytes. */

@@ -1,14 +1,15 @@
 /** How a computation is cut into tasks without knowing who runs them.
  *
- *  Kernels and blocks describe their work as ntask independent tasks; the executor they are given
- *  runs each exactly once, on any thread, in any order. Every task writes its own part of the
- *  output with the same arithmetic wherever it runs, so the executor never changes a bit.
+ *  Kernels and blocks describe their work as ntask independent tasks; the executor they are
+ * given runs each exactly once, on any thread, in any order. Every task writes its own part of
+ * the output with the same arithmetic wherever it runs, so the executor never changes a bit.
  *  The worker's team of pinned threads is one executor; NULL is another: this thread, in order.
  */
 #ifndef TFM_CORE_BASE_PAR_H
 #define TFM_CORE_BASE_PAR_H
 
-/** One task. arg is shared by all tasks; thread is 0..nthread-1 and picks the scratch memory. */
+/** One task. arg is shared by all tasks; thread is 0..nthread-1 and picks the scratch memory.
+ */
 typedef void (*tfm_task_fn)(void *arg, int task, int thread);
 
 typedef struct tfm_par tfm_par;

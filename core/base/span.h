@@ -1,4 +1,5 @@
-/** A string that knows its length: it may hold NULs and is not terminated. A span never owns. */
+/** A string that knows its length: it may hold NULs and is not terminated. A span never owns.
+ */
 #ifndef TFM_CORE_BASE_SPAN_H
 #define TFM_CORE_BASE_SPAN_H
 

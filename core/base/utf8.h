@@ -1,5 +1,6 @@
-/** UTF-8 as the Unicode standard defines it: no overlong forms, no surrogates, at most U+10FFFF.
- *  Source: The Unicode Standard 15.0, table 3-7. Threads: all callable from many at once. */
+/** UTF-8 as the Unicode standard defines it: no overlong forms, no surrogates, at most
+ * U+10FFFF. Source: The Unicode Standard 15.0, table 3-7. Threads: all callable from many at
+ * once. */
 #ifndef TFM_CORE_BASE_UTF8_H
 #define TFM_CORE_BASE_UTF8_H
 
@@ -7,12 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Bytes (1..4) of the well-formed character that starts at p, with n bytes readable; 0 when none
- *  does (n is 0, or the bytes are malformed or cut). */
+/** Bytes (1..4) of the well-formed character that starts at p, with n bytes readable; 0 when
+ * none does (n is 0, or the bytes are malformed or cut). */
 size_t tfm_utf8_valid_at(const char *p, size_t n);
 
 /** Bytes (>= 1) of the malformed piece at p that one U+FFFD stands for: the longest prefix of a
- *  well-formed character, as Python's lossy decoder does. Call only where valid_at() gave 0, n > 0. */
+ *  well-formed character, as Python's lossy decoder does. Call only where valid_at() gave 0, n
+ * > 0. */
 size_t tfm_utf8_bad_at(const char *p, size_t n);
 
 /** Whether all n bytes are well-formed; *bad_at (when not NULL) is the offset of the first that

@@ -10,12 +10,12 @@
 
 /* X(NAME, config.json's hidden_act spelling). GELU is the erf form, GELU_NEW the tanh form;
  * gelu_pytorch_tanh and gelu_fast are accepted as other spellings of GELU_NEW. */
-#define TFM_ACTIVATION_MAP(X)                                                                    \
-  X(NONE, "linear")                                                                              \
-  X(GELU, "gelu")                                                                                \
-  X(GELU_NEW, "gelu_new")                                                                        \
-  X(RELU, "relu")                                                                                \
-  X(SILU, "silu")                                                                                \
+#define TFM_ACTIVATION_MAP(X)                                                                  \
+  X(NONE, "linear")                                                                            \
+  X(GELU, "gelu")                                                                              \
+  X(GELU_NEW, "gelu_new")                                                                      \
+  X(RELU, "relu")                                                                              \
+  X(SILU, "silu")                                                                              \
   X(TANH, "tanh")
 
 #define TFM_ACTIVATION_ENUM(name, text) TFM_ACT_##name,
@@ -33,8 +33,8 @@ void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y);
 /** y[i] = 1 / (1 + exp(-x[i])); y may be x. */
 void tfm_sigmoid(const float *x, int64_t n, float *y);
 
-/** One row: y = exp(x - max x) / sum. The sum runs in 16 lanes and a fixed tree, so that the bits
- *  depend on n and the values only. n >= 1; y may be x. */
+/** One row: y = exp(x - max x) / sum. The sum runs in 16 lanes and a fixed tree, so that the
+ * bits depend on n and the values only. n >= 1; y may be x. */
 void tfm_softmax(const float *x, int64_t n, float *y);
 
 #endif

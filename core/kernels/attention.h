@@ -10,8 +10,8 @@
 
 /** The shape one attention call works on. */
 typedef struct {
-  int64_t N; /* heads */
-  int64_t D; /* head dim */
+  int64_t N;   /* heads */
+  int64_t D;   /* head dim */
   float scale; /* what scores are multiplied with, 1/sqrt(D) for BERT */
 } tfm_heads;
 
@@ -25,13 +25,14 @@ size_t tfm_attention_scratch_bytes(const tfm_heads *heads, int64_t max_len);
  *  out     [T, N*D]   f32 out  rows ldo apart; may not overlap qkv
  *  scratch nthread pieces of tfm_attention_scratch_bytes(), TFM_ALIGN-aligned, in a row
  *
- *  Numerics: a score is one chain of fused multiply-adds over d ascending, then times scale; softmax
- *  as tfm_softmax() over the sequence's own length; p*v walks the keys in blocks of
- *  TFM_LINEAR_K_BLOCK counted from the sequence's first key, each block one chain, block sums added
- *  in order. So a sequence's bits depend on that sequence alone.
- *  Threads: tasks are (sequence, head, run of query rows); no allocation, no locks.
- *  Source: Vaswani et al. 2017, section 3.2 (arXiv 1706.03762). */
-void tfm_attention(const tfm_heads *heads, const float *qkv, int64_t ldqkv, const int32_t *cu_len,
-                   int64_t B, float *out, int64_t ldo, void *scratch, tfm_par *par);
+ *  Numerics: a score is one chain of fused multiply-adds over d ascending, then times scale;
+ * softmax as tfm_softmax() over the sequence's own length; p*v walks the keys in blocks of
+ *  TFM_LINEAR_K_BLOCK counted from the sequence's first key, each block one chain, block sums
+ * added in order. So a sequence's bits depend on that sequence alone. Threads: tasks are
+ * (sequence, head, run of query rows); no allocation, no locks. Source: Vaswani et al. 2017,
+ * section 3.2 (arXiv 1706.03762). */
+void tfm_attention(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
+                   const int32_t *cu_len, int64_t B, float *out, int64_t ldo, void *scratch,
+                   tfm_par *par);
 
 #endif

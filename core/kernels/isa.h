@@ -1,7 +1,7 @@
 /** Which instruction sets this build and this CPU have, and which one kernels use.
  *
- *  Every float32 kernel gives the same bits for every instruction set (DESIGN D3): the choice is
- *  speed only. Chosen once per process, before kernels run.
+ *  Every float32 kernel gives the same bits for every instruction set (DESIGN D3): the choice
+ * is speed only. Chosen once per process, before kernels run.
  */
 #ifndef TFM_CORE_KERNELS_ISA_H
 #define TFM_CORE_KERNELS_ISA_H
@@ -10,10 +10,11 @@
 
 #include <stdbool.h>
 
-/* X(NAME, "name") from slowest to fastest; PORTABLE is plain C and the definition of the bits. */
-#define TFM_ISA_MAP(X)                                                                           \
-  X(PORTABLE, "portable")                                                                        \
-  X(AVX2, "avx2")                                                                                \
+/* X(NAME, "name") from slowest to fastest; PORTABLE is plain C and the definition of the bits.
+ */
+#define TFM_ISA_MAP(X)                                                                         \
+  X(PORTABLE, "portable")                                                                      \
+  X(AVX2, "avx2")                                                                              \
   X(AVX512, "avx512")
 
 #define TFM_ISA_ENUM(name, text) TFM_ISA_##name,
@@ -31,15 +32,15 @@ tfm_isa tfm_isa_best(void);
 /** Whether this CPU and this build can run it. */
 bool tfm_isa_available(tfm_isa isa);
 
-/** Use this one from now on; TFM_E_UNSUPPORTED when it is not available here. Not thread-safe: call
- *  before kernels run. Without a call the best one is used. */
+/** Use this one from now on; TFM_E_UNSUPPORTED when it is not available here. Not thread-safe:
+ * call before kernels run. Without a call the best one is used. */
 tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err);
 
 /** The one in use. */
 tfm_isa tfm_isa_used(void);
 
-/** Flush-to-zero and denormals-are-zero OFF in this thread: results must not depend on what a library
- *  set before. Call at the start of each thread that runs kernels. */
+/** Flush-to-zero and denormals-are-zero OFF in this thread: results must not depend on what a
+ * library set before. Call at the start of each thread that runs kernels. */
 void tfm_fp_default(void);
 
 #endif

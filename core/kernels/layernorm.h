@@ -14,10 +14,9 @@
  *  eps        >= 0     added to the variance; config key layer_norm_eps
  *  y    [R,H] f32 out  rows ldy apart; may be x itself, may not overlap it partly
  *
- *  Numerics: population variance (divide by H), two passes, f32 sums in 16 lanes with a fixed tree:
- *            the bits of a row depend on that row alone.
- *  Threads:  tasks are runs of rows; no allocation, no locks.
- *  Source:   Ba, Kiros, Hinton 2016, section 3 (arXiv 1607.06450). */
+ *  Numerics: population variance (divide by H), two passes, f32 sums in 16 lanes with a fixed
+ * tree: the bits of a row depend on that row alone. Threads:  tasks are runs of rows; no
+ * allocation, no locks. Source:   Ba, Kiros, Hinton 2016, section 3 (arXiv 1607.06450). */
 typedef struct {
   const float *gain;
   const float *bias;

@@ -1,15 +1,15 @@
 /** Linear layers behind one contract: y = epilogue(x W^T), weights packed once at load.
  *
  *  Contract v1 (DESIGN D3, D4) for float32:
- *   - the arithmetic of `ref` is the definition: for each output, K is walked in blocks of 192; a
- *     block is one chain of fused multiply-adds from zero, k ascending; block sums are added in
+ *   - the arithmetic of `ref` is the definition: for each output, K is walked in blocks of 192;
+ * a block is one chain of fused multiply-adds from zero, k ascending; block sums are added in
  *     ascending order (the first starts the sum); bias is added last; then the activation; then
  *     the residual (y = residual + act(sum + bias)).
  *   - `native` gives the same bits as `ref` on every instruction set.
  *   - every backend gives a row the same bits whatever M is and wherever the row stands.
  *  `openblas` has its own arithmetic: it runs fixed tiles of TFM_LINEAR_TILE rows (the last one
- *  zero-filled) and is only trusted after tfm_linear_probe(); outputs narrower than 32 columns go
- *  through native's kernel.
+ *  zero-filled) and is only trusted after tfm_linear_probe(); outputs narrower than 32 columns
+ * go through native's kernel.
  */
 #ifndef TFM_CORE_KERNELS_LINEAR_H
 #define TFM_CORE_KERNELS_LINEAR_H
@@ -24,9 +24,9 @@
 
 enum { TFM_LINEAR_K_BLOCK = 192, TFM_LINEAR_TILE = 96 };
 
-#define TFM_BACKEND_MAP(X)                                                                       \
-  X(REF, "ref")                                                                                  \
-  X(NATIVE, "native")                                                                            \
+#define TFM_BACKEND_MAP(X)                                                                     \
+  X(REF, "ref")                                                                                \
+  X(NATIVE, "native")                                                                          \
   X(OPENBLAS, "openblas")
 
 #define TFM_BACKEND_ENUM(name, text) TFM_BACKEND_##name,
@@ -36,15 +36,15 @@ typedef enum { TFM_BACKEND_MAP(TFM_BACKEND_ENUM) TFM_BACKEND_COUNT } tfm_backend
 const char *tfm_backend_name(tfm_backend backend);
 bool tfm_backend_parse(const char *name, tfm_backend *out);
 
-/** What decides the bits of this backend, for numeric_id: "native" for ref and native alike (they are
- *  equal), "openblas-SkylakeX" with the core name OpenBLAS chose. Borrowed, static. */
+/** What decides the bits of this backend, for numeric_id: "native" for ref and native alike
+ * (they are equal), "openblas-SkylakeX" with the core name OpenBLAS chose. Borrowed, static. */
 const char *tfm_backend_arithmetic(tfm_backend backend);
 
 typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
 
-/** Pack weights for a backend. weight [N,K] f32 row-major (a checkpoint's nn.Linear), bias [N] or
- *  NULL; both are copied. The packed memory is first touched by the calling thread.
- *  gives: *out, release with tfm_linear_close(). Errors: TFM_E_NOMEM. */
+/** Pack weights for a backend. weight [N,K] f32 row-major (a checkpoint's nn.Linear), bias [N]
+ * or NULL; both are copied. The packed memory is first touched by the calling thread. gives:
+ * *out, release with tfm_linear_close(). Errors: TFM_E_NOMEM. */
 tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, const float *weight,
                            const float *bias, int64_t N, int64_t K, tfm_err *err) TFM_MUST_USE;
 
@@ -69,9 +69,9 @@ typedef struct {
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par);
 
-/** Whether a packed layer of this backend really gives one row the same bits at every tile position
- *  and for every fill of the tile (run on its own shape with a fixed pseudo-random row). Always true
- *  for ref and native. Cost: two tiles per tile row. */
+/** Whether a packed layer of this backend really gives one row the same bits at every tile
+ * position and for every fill of the tile (run on its own shape with a fixed pseudo-random
+ * row). Always true for ref and native. Cost: two tiles per tile row. */
 bool tfm_linear_probe(const tfm_linear *lin);
 
 #endif

@@ -1,4 +1,5 @@
-/** What travels through a model: packed sequences in, results out. Plain views, nothing owned. */
+/** What travels through a model: packed sequences in, results out. Plain views, nothing owned.
+ */
 #ifndef TFM_CORE_MODEL_BATCH_H
 #define TFM_CORE_MODEL_BATCH_H
 

@@ -12,12 +12,12 @@
 typedef struct tfm_arch tfm_arch; /* core/model/arch/registry.h */
 
 /* X(NAME, "transformers' task name") */
-#define TFM_TASK_MAP(X)                                                                          \
-  X(NONE, "none")                                                                                \
-  X(TEXT_CLASSIFICATION, "text-classification")                                                  \
-  X(TOKEN_CLASSIFICATION, "token-classification")                                                \
-  X(QUESTION_ANSWERING, "question-answering")                                                    \
-  X(FILL_MASK, "fill-mask")                                                                      \
+#define TFM_TASK_MAP(X)                                                                        \
+  X(NONE, "none")                                                                              \
+  X(TEXT_CLASSIFICATION, "text-classification")                                                \
+  X(TOKEN_CLASSIFICATION, "token-classification")                                              \
+  X(QUESTION_ANSWERING, "question-answering")                                                  \
+  X(FILL_MASK, "fill-mask")                                                                    \
   X(FEATURE_EXTRACTION, "feature-extraction")
 
 #define TFM_TASK_ENUM(name, text) TFM_TASK_##name,
@@ -27,32 +27,34 @@ typedef enum { TFM_TASK_MAP(TFM_TASK_ENUM) TFM_TASK_COUNT } tfm_task;
 const char *tfm_task_name(tfm_task task);
 bool tfm_task_parse(const char *name, tfm_task *out);
 
-/** How logits become scores (config key problem_type; else by the number of labels, as the reference
- *  does: one label or multi_label: sigmoid, regression: as they are, else softmax). */
+/** How logits become scores (config key problem_type; else by the number of labels, as the
+ * reference does: one label or multi_label: sigmoid, regression: as they are, else softmax). */
 typedef enum { TFM_SCORE_SOFTMAX, TFM_SCORE_SIGMOID, TFM_SCORE_NONE } tfm_score_rule;
 
-/** Plain data; strings and arrays live in its arena. Dimensions by the letters of tensor/dims.h. */
+/** Plain data; strings and arrays live in its arena. Dimensions by the letters of
+ * tensor/dims.h. */
 typedef struct {
   const tfm_arch *arch;
   const char *architecture; /* architectures[0], or "" */
   tfm_task task;            /* by the architecture's suffix; NONE when unknown */
   int64_t L, H, N, D, F, V;
-  int64_t positions;        /* rows of the position table */
-  int64_t position_offset;  /* the first token's row in it: 0 for BERT, pad id + 1 for RoBERTa */
-  int64_t types;            /* rows of the type table, 0 for none */
-  int64_t max_length;       /* most tokens of one sequence */
+  int64_t positions;       /* rows of the position table */
+  int64_t position_offset; /* the first token's row in it: 0 for BERT, pad id + 1 for RoBERTa */
+  int64_t types;           /* rows of the type table, 0 for none */
+  int64_t max_length;      /* most tokens of one sequence */
   float norm_eps;
   tfm_activation act;
-  int64_t nlabel;           /* C; 0 for a model without a classification head */
-  const char **labels;      /* [nlabel], "LABEL_i" where config.json names none */
+  int64_t nlabel;      /* C; 0 for a model without a classification head */
+  const char **labels; /* [nlabel], "LABEL_i" where config.json names none */
   tfm_score_rule score;
   int64_t pad_id;
   tfm_arena arena;
 } tfm_config;
 
-/** Read folder/config.json. An unknown model_type, or a switch of the family that is not supported, is
- *  TFM_E_UNSUPPORTED and named. gives: *config, release with tfm_config_fini().
- *  Errors: TFM_E_MISSING, TFM_E_IO, TFM_E_FORMAT (key, wanted, got), TFM_E_UNSUPPORTED, TFM_E_NOMEM. */
+/** Read folder/config.json. An unknown model_type, or a switch of the family that is not
+ * supported, is TFM_E_UNSUPPORTED and named. gives: *config, release with tfm_config_fini().
+ *  Errors: TFM_E_MISSING, TFM_E_IO, TFM_E_FORMAT (key, wanted, got), TFM_E_UNSUPPORTED,
+ * TFM_E_NOMEM. */
 tfm_status tfm_config_read(tfm_config *config, const char *folder, tfm_err *err) TFM_MUST_USE;
 
 void tfm_config_fini(tfm_config *config);

@@ -1,5 +1,6 @@
-/** What the units of a model cost, for the plan: floating-point operations and bytes, from the config
- *  alone. Source of the counts: two flops per multiply-add of a real token; nothing is padded. */
+/** What the units of a model cost, for the plan: floating-point operations and bytes, from the
+ * config alone. Source of the counts: two flops per multiply-add of a real token; nothing is
+ * padded. */
 #ifndef TFM_CORE_MODEL_COST_H
 #define TFM_CORE_MODEL_COST_H
 
@@ -11,7 +12,8 @@ double tfm_cost_unit(const tfm_config *config, int64_t unit, int64_t len);
 /** Flops of the head for one sequence. */
 double tfm_cost_head(const tfm_config *config, int64_t len);
 
-/** Bytes of a unit's weights, of the head's and of the embedding tables, as float32 in memory. */
+/** Bytes of a unit's weights, of the head's and of the embedding tables, as float32 in memory.
+ */
 int64_t tfm_cost_unit_bytes(const tfm_config *config, int64_t unit);
 int64_t tfm_cost_head_bytes(const tfm_config *config);
 int64_t tfm_cost_embed_bytes(const tfm_config *config);

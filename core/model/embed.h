@@ -1,4 +1,5 @@
-/** The embedding front of a model: ids to the first residual stream. Runs on the coordinator. */
+/** The embedding front of a model: ids to the first residual stream. Runs on the coordinator.
+ */
 #ifndef TFM_CORE_MODEL_EMBED_H
 #define TFM_CORE_MODEL_EMBED_H
 
@@ -8,13 +9,15 @@
 
 typedef struct tfm_embed tfm_embed;
 
-/** Read the tables. gives: *out, release with tfm_embed_close(). Errors: of safetensors.h, NOMEM. */
+/** Read the tables. gives: *out, release with tfm_embed_close(). Errors: of safetensors.h,
+ * NOMEM. */
 tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err) TFM_MUST_USE;
 void tfm_embed_close(tfm_embed *embed);
 size_t tfm_embed_bytes(const tfm_embed *embed);
 
 /** x[t] = norm(word[id] + type[type] + position[t - start]) for BERT, in the reference's order.
- *  x [T,H] out. ids, types and lengths must be in range: tfm_embed_check() says so for one row. */
+ *  x [T,H] out. ids, types and lengths must be in range: tfm_embed_check() says so for one row.
+ */
 void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par);
 
 /** Whether n ids and type ids are inside the tables and n is within max_length.

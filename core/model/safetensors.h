@@ -1,12 +1,13 @@
-/** Checkpoint weights as shipped: model.safetensors, or shards with model.safetensors.index.json.
+/** Checkpoint weights as shipped: model.safetensors, or shards with
+ * model.safetensors.index.json.
  *
- *  Every header check comes before any allocation that depends on it: length within the file and
- *  under 100,000,000 bytes; strict JSON; known dtype; shape product times element size equal to the
- *  byte range; ranges that tile the data part exactly, without hole, overlap or tail; no duplicate
- *  names. Pickles and other formats are refused with a sentence that says how to convert.
- *  Shard names must be plain file names inside the folder (a link may lead into the same model
- *  store, as hub caches do).
- *  Source: https://github.com/huggingface/safetensors, README section Format.
+ *  Every header check comes before any allocation that depends on it: length within the file
+ * and under 100,000,000 bytes; strict JSON; known dtype; shape product times element size equal
+ * to the byte range; ranges that tile the data part exactly, without hole, overlap or tail; no
+ * duplicate names. Pickles and other formats are refused with a sentence that says how to
+ * convert. Shard names must be plain file names inside the folder (a link may lead into the
+ * same model store, as hub caches do). Source: https://github.com/huggingface/safetensors,
+ * README section Format.
  */
 #ifndef TFM_CORE_MODEL_SAFETENSORS_H
 #define TFM_CORE_MODEL_SAFETENSORS_H
@@ -35,8 +36,10 @@ typedef struct {
 } tfm_tensor_info;
 
 /** Read the headers of a folder's weights. gives: *out, release with tfm_checkpoint_close().
- *  Errors: TFM_E_MISSING, TFM_E_IO, TFM_E_FORMAT, TFM_E_UNSUPPORTED (pickle, GGUF, ...), NOMEM. */
-tfm_status tfm_checkpoint_open(tfm_checkpoint **out, const char *folder, tfm_err *err) TFM_MUST_USE;
+ *  Errors: TFM_E_MISSING, TFM_E_IO, TFM_E_FORMAT, TFM_E_UNSUPPORTED (pickle, GGUF, ...), NOMEM.
+ */
+tfm_status tfm_checkpoint_open(tfm_checkpoint **out, const char *folder,
+                               tfm_err *err) TFM_MUST_USE;
 
 void tfm_checkpoint_close(tfm_checkpoint *ck);
 
@@ -47,13 +50,14 @@ const tfm_tensor_info *tfm_checkpoint_find(const tfm_checkpoint *ck, const char 
 int64_t tfm_checkpoint_count(const tfm_checkpoint *ck);
 const tfm_tensor_info *tfm_checkpoint_at(const tfm_checkpoint *ck, int64_t i);
 
-/** Read a whole tensor as float32 into to[info->count]. Non-finite weights are TFM_E_FORMAT with the
- *  tensor and index. Threads: callable from many at once. Errors: TFM_E_IO, TFM_E_FORMAT, NOMEM. */
+/** Read a whole tensor as float32 into to[info->count]. Non-finite weights are TFM_E_FORMAT
+ * with the tensor and index. Threads: callable from many at once. Errors: TFM_E_IO,
+ * TFM_E_FORMAT, NOMEM. */
 tfm_status tfm_checkpoint_read(const tfm_checkpoint *ck, const tfm_tensor_info *info, float *to,
                                tfm_err *err) TFM_MUST_USE;
 
-/** Add the identity of the weights to a digest: names, dtypes, shapes, file sizes, and blocks of the
- *  data sampled at fixed places (all of it when full). */
+/** Add the identity of the weights to a digest: names, dtypes, shapes, file sizes, and blocks
+ * of the data sampled at fixed places (all of it when full). */
 tfm_status tfm_checkpoint_digest(const tfm_checkpoint *ck, bool full, tfm_sha256 *sha,
                                  tfm_err *err) TFM_MUST_USE;
 

@@ -1,7 +1,9 @@
-/** A contiguous range of units with their weights, and the head when the range is the model's last.
+/** A contiguous range of units with their weights, and the head when the range is the model's
+ * last.
  *
- *  This is all a worker rank computes with; whole.h is a slice of everything. A slice reads only its
- *  own tensors. Results do not depend on where the cuts are: a unit sees only x and cu_len.
+ *  This is all a worker rank computes with; whole.h is a slice of everything. A slice reads
+ * only its own tensors. Results do not depend on where the cuts are: a unit sees only x and
+ * cu_len.
  */
 #ifndef TFM_CORE_MODEL_SLICE_H
 #define TFM_CORE_MODEL_SLICE_H
@@ -14,41 +16,42 @@
 typedef struct tfm_slice tfm_slice;
 
 typedef struct {
-  int64_t first, last;  /* units [first, last) of 0..2L */
-  bool head;            /* also the head (the range ends at 2L) */
+  int64_t first, last; /* units [first, last) of 0..2L */
+  bool head;           /* also the head (the range ends at 2L) */
   tfm_backend backend;
-  int64_t max_tokens;   /* the largest T a batch may have: scratch is made for it once */
+  int64_t max_tokens;    /* the largest T a batch may have: scratch is made for it once */
   int64_t max_sequences; /* the largest B */
-  int nthread;          /* threads of the executor that will run it */
+  int nthread;           /* threads of the executor that will run it */
 } tfm_slice_options;
 
 /** Read and pack the weights and make all scratch memory, first touched by the calling thread.
  *  borrows: model until return. gives: *out, release with tfm_slice_close().
  *  Errors: of safetensors.h, TFM_E_NOMEM (with the bytes wanted). */
-tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model, const tfm_slice_options *options,
-                          tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
+                          const tfm_slice_options *options, tfm_err *err) TFM_MUST_USE;
 void tfm_slice_close(tfm_slice *slice);
 
 /** Bytes of packed weights, and of scratch. */
 size_t tfm_slice_weight_bytes(const tfm_slice *slice);
 size_t tfm_slice_scratch_bytes(const tfm_slice *slice);
 
-/** Where the weights lie in memory, for asking the system which node holds them: calls fn for each
- *  block of memory. */
-void tfm_slice_each_block(const tfm_slice *slice, void (*fn)(void *arg, const void *p, size_t bytes),
-                          void *arg);
+/** Where the weights lie in memory, for asking the system which node holds them: calls fn for
+ * each block of memory. */
+void tfm_slice_each_block(const tfm_slice *slice,
+                          void (*fn)(void *arg, const void *p, size_t bytes), void *arg);
 
 /** Run the slice's units over batch->x in place. No failure. */
 void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par);
 
-/** Floats one sequence's result has: nlabel for classification. Only for a slice with the head. */
+/** Floats one sequence's result has: nlabel for classification. Only for a slice with the head.
+ */
 int64_t tfm_slice_result_width(const tfm_slice *slice);
 
 /** The head: result [B, width] f32 out. Call after tfm_slice_run() of the last units. */
 void tfm_slice_head(tfm_slice *slice, const tfm_batch *batch, float *result, tfm_par *par);
 
-/** False when every linear layer of the slice passed tfm_linear_probe(); *name (when not NULL) is
- *  the first tensor that did not. */
+/** False when every linear layer of the slice passed tfm_linear_probe(); *name (when not NULL)
+ * is the first tensor that did not. */
 bool tfm_slice_probe_failed(const tfm_slice *slice, const char **name);
 
 #endif

@@ -1,5 +1,5 @@
-/** The oracle (DESIGN D2): the whole model in one call, in one process, one thread. Every cluster
- *  result must equal it bit for bit. */
+/** The oracle (DESIGN D2): the whole model in one call, in one process, one thread. Every
+ * cluster result must equal it bit for bit. */
 #ifndef TFM_CORE_MODEL_WHOLE_H
 #define TFM_CORE_MODEL_WHOLE_H
 

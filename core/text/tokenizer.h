@@ -1,15 +1,16 @@
 /** Text to token ids and back: the front of the text room.
  *
- *  A tokenizer is a pipeline of components read from tokenizer.json (or from a family's older files):
- *  added tokens are cut out, then normalize -> pre-tokenize -> model -> post-process; decoding runs
- *  the decoder chain. Each component kind is one row in a table (core/text/component.h).
+ *  A tokenizer is a pipeline of components read from tokenizer.json (or from a family's older
+ * files): added tokens are cut out, then normalize -> pre-tokenize -> model -> post-process;
+ * decoding runs the decoder chain. Each component kind is one row in a table
+ * (core/text/component.h).
  *
- *  Offsets are Unicode code points of the caller's text, whatever the normaliser did to it, as the
- *  `tokenizers` library's Python binding gives them. Time is linear in the length of the text,
- *  whatever the text (a word of a megabyte included).
+ *  Offsets are Unicode code points of the caller's text, whatever the normaliser did to it, as
+ * the `tokenizers` library's Python binding gives them. Time is linear in the length of the
+ * text, whatever the text (a word of a megabyte included).
  *
- *  Threads: a tokenizer is read-only once open; encode and decode are callable from many threads on
- *  one tokenizer, each with its own tfm_encoding.
+ *  Threads: a tokenizer is read-only once open; encode and decode are callable from many
+ * threads on one tokenizer, each with its own tfm_encoding.
  */
 #ifndef TFM_CORE_TEXT_TOKENIZER_H
 #define TFM_CORE_TEXT_TOKENIZER_H
@@ -24,15 +25,16 @@
 
 typedef struct tfm_tokenizer tfm_tokenizer;
 
-/** The result of encoding one row; arrays of n elements. Zero-initialised is empty and ready; one
- *  encoding serves many rows (its memory is kept). */
+/** The result of encoding one row; arrays of n elements. Zero-initialised is empty and ready;
+ * one encoding serves many rows (its memory is kept). */
 typedef struct {
   size_t n; /* tokens, specials included */
   int32_t *ids;
   int32_t *type_ids;
-  int32_t *begin; /* code points in the text the token came from, [begin, end); 0,0 for specials */
+  int32_t
+      *begin; /* code points in the text the token came from, [begin, end); 0,0 for specials */
   int32_t *end;
-  uint8_t *special; /* 1 where post-processing added the token */
+  uint8_t *special;  /* 1 where post-processing added the token */
   uint8_t *sequence; /* 0: text, 1: text_pair; specials hold 0 */
   size_t cap;
   bool truncated; /* max_length cut something off */
@@ -50,31 +52,31 @@ typedef struct {
 
 /** Read the tokenizer of a checkpoint folder: tokenizer.json, else vocab.txt with
  *  tokenizer_config.json. gives: *out, release with tfm_tokenizer_close().
- *  Errors: TFM_E_MISSING (no tokenizer in it), TFM_E_IO, TFM_E_FORMAT (with file and JSON path),
- *  TFM_E_UNSUPPORTED (an unknown component, by name and JSON path), TFM_E_NOMEM. */
-tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder, tfm_err *err)
-    TFM_MUST_USE;
+ *  Errors: TFM_E_MISSING (no tokenizer in it), TFM_E_IO, TFM_E_FORMAT (with file and JSON
+ * path), TFM_E_UNSUPPORTED (an unknown component, by name and JSON path), TFM_E_NOMEM. */
+tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder,
+                                     tfm_err *err) TFM_MUST_USE;
 
 /** Read one tokenizer.json, or a vocab.txt. Same errors. */
-tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path, tfm_err *err)
-    TFM_MUST_USE;
+tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path,
+                                   tfm_err *err) TFM_MUST_USE;
 
 void tfm_tokenizer_close(tfm_tokenizer *t);
 
-/** Encode a text, with a pair text unless pair.p is NULL. Both must be well-formed UTF-8 (any code
- *  points, NUL included); at most 2^31-1 bytes together. Errors: TFM_E_FORMAT (not UTF-8, too
- *  long), TFM_E_NOMEM. */
+/** Encode a text, with a pair text unless pair.p is NULL. Both must be well-formed UTF-8 (any
+ * code points, NUL included); at most 2^31-1 bytes together. Errors: TFM_E_FORMAT (not UTF-8,
+ * too long), TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span pair,
                                 const tfm_encode_options *options, tfm_encoding *e,
                                 tfm_err *err) TFM_MUST_USE;
 
-/** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out added tokens
- *  that are marked special. Errors: TFM_E_NOMEM. */
+/** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out added
+ * tokens that are marked special. Errors: TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n,
                                 bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
-/** The vocabulary's text of an id (borrowed until closed), as `tokens` shows it; {NULL,0} when no
- *  token has that id. */
+/** The vocabulary's text of an id (borrowed until closed), as `tokens` shows it; {NULL,0} when
+ * no token has that id. */
 tfm_span tfm_tokenizer_token(const tfm_tokenizer *t, int32_t id);
 
 /** The id of a token's exact text, -1 when there is none. */
@@ -82,11 +84,11 @@ int32_t tfm_tokenizer_id(const tfm_tokenizer *t, tfm_span token);
 
 /** What a person or a plan wants to know. */
 typedef struct {
-  const char *model;      /* "WordPiece", ...; borrowed */
-  size_t vocab;           /* tokens in the vocabulary, added ones included */
-  int32_t highest_id;     /* the embedding must have more rows than this */
+  const char *model;       /* "WordPiece", ...; borrowed */
+  size_t vocab;            /* tokens in the vocabulary, added ones included */
+  int32_t highest_id;      /* the embedding must have more rows than this */
   size_t model_max_length; /* tokenizer_config.json; 0 when unset (or its 1e30) */
-  size_t added_single;    /* special tokens the template adds to a text, and to a pair */
+  size_t added_single;     /* special tokens the template adds to a text, and to a pair */
   size_t added_pair;
 } tfm_tokenizer_facts;
 

@@ -12,23 +12,24 @@ typedef struct {
   bool shared;    /* fewer cores than ranks: several ranks share cores, so nobody is pinned */
 } tfm_share;
 
-/** Pure: split machine->allowed among `count` ranks of this host that all have the same cpuset and
- *  give the `index`-th part: contiguous runs of cores in machine order, sizes differing by at most
- *  one, and not crossing a NUMA node where the counts allow. With fewer cores than ranks the share is
- *  the whole set and `shared` is set. */
+/** Pure: split machine->allowed among `count` ranks of this host that all have the same cpuset
+ * and give the `index`-th part: contiguous runs of cores in machine order, sizes differing by
+ * at most one, and not crossing a NUMA node where the counts allow. With fewer cores than ranks
+ * the share is the whole set and `shared` is set. */
 void tfm_share_of(const tfm_machine *machine, int index, int count, tfm_share *out);
 
-/** Pin the calling thread to one core's hardware threads (index modulo share->ncore), or to the whole
- *  share when index < 0. Never outside machine->allowed. Errors: TFM_E_IO with the reason; callers may
- *  go on unpinned and say so. */
+/** Pin the calling thread to one core's hardware threads (index modulo share->ncore), or to the
+ * whole share when index < 0. Never outside machine->allowed. Errors: TFM_E_IO with the reason;
+ * callers may go on unpinned and say so. */
 tfm_status tfm_bind_thread(const tfm_machine *machine, const tfm_share *share, int index,
                            tfm_err *err) TFM_MUST_USE;
 
-/** Prefer the share's node for memory this thread touches first from now on; no-op on one node. */
+/** Prefer the share's node for memory this thread touches first from now on; no-op on one node.
+ */
 tfm_status tfm_bind_memory(const tfm_share *share, tfm_err *err) TFM_MUST_USE;
 
-/** Which share of the pages of some memory is really on a node. known = false when the system does
- *  not say (forbidden, no NUMA support): never assumed. */
+/** Which share of the pages of some memory is really on a node. known = false when the system
+ * does not say (forbidden, no NUMA support): never assumed. */
 typedef struct {
   bool known;
   int64_t pages, local_pages;

@@ -1,5 +1,5 @@
-/** The machine as this process sees it, in plain data: packages, NUMA nodes, cores, and which of them
- *  this process may use. hwloc is known only inside this room. */
+/** The machine as this process sees it, in plain data: packages, NUMA nodes, cores, and which
+ * of them this process may use. hwloc is known only inside this room. */
 #ifndef TFM_CORE_TOPO_MACHINE_H
 #define TFM_CORE_TOPO_MACHINE_H
 
@@ -27,8 +27,8 @@ bool tfm_cpuset_inside(const tfm_cpuset *a, const tfm_cpuset *b);
 tfm_status tfm_cpuset_print(const tfm_cpuset *set, tfm_buf *out);
 tfm_status tfm_cpuset_parse(tfm_cpuset *set, const char *text, tfm_err *err) TFM_MUST_USE;
 
-/** One core: its units (hyperthreads), and where it sits. Cores are listed in the machine's logical
- *  order: package by package, node by node, neighbours in cache next to each other. */
+/** One core: its units (hyperthreads), and where it sits. Cores are listed in the machine's
+ * logical order: package by package, node by node, neighbours in cache next to each other. */
 typedef struct {
   int pu_first; /* the first hardware thread's OS number */
   int npu;      /* hardware threads this process may use of it, >= 1 */
@@ -49,14 +49,16 @@ typedef struct {
 /** Look at this machine. gives: *machine, release with tfm_machine_fini(). */
 tfm_status tfm_machine_open(tfm_machine *machine, tfm_err *err) TFM_MUST_USE;
 
-/** The same for an hwloc synthetic description ("pack:2 numa:1 core:4 pu:1") with everything allowed,
- *  or with `allowed` in list syntax when not NULL: for tests and plans of machines that are not here. */
+/** The same for an hwloc synthetic description ("pack:2 numa:1 core:4 pu:1") with everything
+ * allowed, or with `allowed` in list syntax when not NULL: for tests and plans of machines that
+ * are not here. */
 tfm_status tfm_machine_open_synthetic(tfm_machine *machine, const char *description,
                                       const char *allowed, tfm_err *err) TFM_MUST_USE;
 
 void tfm_machine_fini(tfm_machine *machine);
 
 /** The hardware tree as text, a line an object, with what is allowed: the verb `topo`. */
-tfm_status tfm_machine_print(const tfm_machine *machine, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_machine_print(const tfm_machine *machine, tfm_buf *out,
+                             tfm_err *err) TFM_MUST_USE;
 
 #endif
