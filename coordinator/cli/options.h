@@ -1,0 +1,139 @@
+/** The command line, the environment and the config file, as one struct of values.
+ *
+ *  One table (option_table.c) is the truth: each row names an option, its kind, range, choices,
+ *  default, verbs and help text, and where its value lives in tfm_options. Parser, help, TFM_*
+ *  environment names and config keys all come from it. Flags beat environment, which beats
+ * --config, which beats defaults.
+ */
+#ifndef TFM_COORDINATOR_CLI_OPTIONS_H
+#define TFM_COORDINATOR_CLI_OPTIONS_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(NAME, "verb", "task it fixes or NULL", "one line of help") */
+#define TFM_VERB_MAP(X)                                                                        \
+  X(RUN, "run", NULL, "score the input with the model's own task (the default verb)")          \
+  X(CLASSIFY, "classify", "text-classification",                                               \
+    "label each text: sentiment, topic, pairs ...")                                            \
+  X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
+  X(INSPECT, "inspect", NULL, "what a checkpoint is, and what in it is not supported")         \
+  X(PLAN, "plan", NULL, "layers to stages to ranks to NUMA nodes, without running")            \
+  X(VERIFY, "verify", NULL,                                                                    \
+    "the cluster's bits against the one-process oracle: PASSED or FAILED")                     \
+  X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
+  X(ENV, "env", NULL, "facts for a bug report")                                                \
+  X(HELP, "help", NULL, "this help, or the help of a verb")
+
+#define TFM_VERB_ENUM(name, text, task, help) TFM_VERB_##name,
+typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
+#undef TFM_VERB_ENUM
+
+typedef enum { TFM_OVERFLOW_TRUNCATE, TFM_OVERFLOW_ERROR } tfm_overflow;
+typedef enum {
+  TFM_IN_AUTO,
+  TFM_IN_JSONL,
+  TFM_IN_CSV,
+  TFM_IN_TSV,
+  TFM_IN_TEXT
+} tfm_input_format;
+typedef enum { TFM_OUT_JSONL, TFM_OUT_CSV, TFM_OUT_TSV } tfm_output_format;
+typedef enum { TFM_OFFSETS_CHAR, TFM_OFFSETS_BYTE, TFM_OFFSETS_UTF16 } tfm_offsets;
+typedef enum {
+  TFM_PROGRESS_AUTO,
+  TFM_PROGRESS_BAR,
+  TFM_PROGRESS_LINE,
+  TFM_PROGRESS_NONE
+} tfm_progress;
+typedef enum { TFM_BIND_AUTO, TFM_BIND_INHERIT, TFM_BIND_NONE } tfm_bind_mode;
+typedef enum { TFM_APPLY_AUTO, TFM_APPLY_SOFTMAX, TFM_APPLY_SIGMOID, TFM_APPLY_NONE } tfm_apply;
+
+/** Where a value came from; decides between exit 64 (typed) and 78 (environment, file). */
+typedef enum {
+  TFM_FROM_DEFAULT,
+  TFM_FROM_CONFIG,
+  TFM_FROM_ENV,
+  TFM_FROM_FLAG
+} tfm_option_source;
+
+/** All values; strings and lists live in the arena. A number that was not given holds the
+ * default named beside it. */
+typedef struct {
+  tfm_verb verb;
+  bool verb_given;
+  bool bare; /* no verb, no option, no input: the demo rule of INTERFACE section 1 may apply */
+
+  const char *model;     /* NULL: the embedded default */
+  const char *task;      /* NULL: the model's own */
+  const char *tokenizer; /* NULL: the model's */
+  const char *dtype;     /* "auto", "float32" */
+  const char *digest;    /* "sampled", "full" */
+  int64_t max_length;    /* 0: the smaller of tokenizer's and model's */
+  tfm_overflow on_overflow;
+
+  const char **inputs; /* [ninput] paths, "-" is standard input */
+  int ninput;
+  tfm_input_format input_format;
+  const char *text_column, *pair_column, *id_column; /* NULL: by the rules of section 3 */
+  const char **passthrough;                          /* [npassthrough] names */
+  int npassthrough;
+  bool passthrough_all;
+  int64_t limit; /* -1: all rows */
+  int64_t skip;
+
+  const char *output; /* NULL or "-": standard output */
+  tfm_output_format
+      output_format;  /* by --output-format, else by the output's name, else JSONL */
+  const char *errors; /* NULL: none */
+  int64_t max_errors; /* -1: no limit */
+  bool restart;
+  const char *summary_json;
+
+  int64_t top_k; /* 0: not given; -1: all */
+  tfm_apply function_to_apply;
+  bool return_logits;
+  tfm_offsets offsets;
+  const char *expected; /* verify: a JSONL of expected results, or NULL */
+
+  int64_t max_batch_tokens; /* 0: by rule */
+  int64_t sort_window;      /* 0: by rule */
+  int64_t stages, replicas; /* 0: by rule */
+  const char *layers;       /* NULL: by the plan */
+  int64_t ranks;   /* plan: ranks to plan for, coordinator included; 0: those that are here */
+  int64_t threads; /* 0: the cores of the rank's own share */
+  const char *isa, *backend; /* "auto" or a name */
+  bool openblas_probe;
+  tfm_bind_mode bind;
+
+  tfm_progress progress;
+  const char *log_level, *log_format;
+  const char *config;
+  bool dry_run, quiet, verbose, version, help;
+
+  tfm_option_source source[64]; /* by row of the option table; see tfm_option_source_of() */
+  tfm_arena arena;
+} tfm_options;
+
+/** Read argv (without the program's name), the environment and --config. gives: *options,
+ * release with tfm_options_fini(). Errors: TFM_E_USAGE with the option, what was wanted and,
+ * for an unknown option or verb, the nearest one; a wrong value from the environment names the
+ * variable (exit 64 too); TFM_E_MISSING / TFM_E_USAGE for the config file. */
+tfm_status tfm_options_read(tfm_options *options, int argc, char *const *argv,
+                            char *const *envp, tfm_err *err) TFM_MUST_USE;
+
+void tfm_options_fini(tfm_options *options);
+
+/** Where the value of an option ("stages") came from. */
+tfm_option_source tfm_option_source_of(const tfm_options *options, const char *name);
+
+/** The help: all verbs, or one verb's options, in groups, with [default: ...] [env: TFM_...]
+ *  [possible values: ...]; wrapped at 100 columns. */
+tfm_status tfm_options_help(tfm_verb verb, bool all_verbs, tfm_buf *out);
+
+const char *tfm_verb_name(tfm_verb verb);
+
+#endif

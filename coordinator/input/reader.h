@@ -1,0 +1,62 @@
+/** Rows out of the user's files: JSONL, CSV, TSV, text; plain, gz, zst; several files as one
+ * stream.
+ *
+ *  Whatever a row holds, it never stops the stream: malformed JSON, a missing or wrong field, a
+ * line over TFM_ROW_MAX_BYTES become rows with a status. Malformed UTF-8 and lone surrogates
+ * become U+FFFD, as Python's lossy decoding does. Only what loses the structure of a file ends
+ * it: a broken gz or zst stream (TFM_E_FORMAT), a read error (TFM_E_IO), a CSV without the
+ * named column (TFM_E_FORMAT). Blank lines are skipped and counted.
+ *
+ *  Threads: one thread reads; it may block (a pipe), and says so through `waiting`.
+ */
+#ifndef TFM_COORDINATOR_INPUT_READER_H
+#define TFM_COORDINATOR_INPUT_READER_H
+
+#include "coordinator/cli/options.h"
+#include "coordinator/input/row.h"
+
+#include <stdatomic.h>
+
+enum { TFM_ROW_MAX_BYTES = 16 << 20 };
+
+typedef struct tfm_reader tfm_reader;
+
+/** What the task wants to find in a row. */
+typedef struct {
+  bool pair; /* text_pair (or --pair-column) is read when it is there */
+} tfm_row_wants;
+
+/** Check and open the inputs named in options (all of them are looked at before the first is
+ * read: a missing one is TFM_E_MISSING now, a folder is refused). No input named: standard
+ * input. borrows: options until closed. gives: *out, release with tfm_reader_close(). */
+tfm_status tfm_reader_open(tfm_reader **out, const tfm_options *options,
+                           const tfm_row_wants *wants, tfm_err *err) TFM_MUST_USE;
+
+/** The same over text already in memory, a line a row (the bundled sample). borrows: text. */
+tfm_status tfm_reader_open_text(tfm_reader **out, const tfm_options *options, tfm_span text,
+                                tfm_err *err) TFM_MUST_USE;
+
+/** The next row, or *row = NULL at the end. gives: *row, release with tfm_row_free(). --skip
+ * and
+ *  --limit are applied here; numbers go on counting over skipped rows. */
+tfm_status tfm_reader_next(tfm_reader *reader, tfm_row **row, tfm_err *err) TFM_MUST_USE;
+
+/** True while a read is blocked on a slow input: what is complete so far should be sent on.
+ * Callable from any thread. */
+bool tfm_reader_waiting(const tfm_reader *reader);
+
+/** Names of the columns that are passed through, for CSV headers. all: those of the first CSV
+ * file. */
+int tfm_reader_passthrough(const tfm_reader *reader, const tfm_span **names);
+
+typedef struct {
+  int64_t rows, blank_lines, bytes;
+} tfm_reader_counts;
+tfm_reader_counts tfm_reader_counted(const tfm_reader *reader);
+
+/** Bytes of all inputs when they are plain files and known; -1 else. For progress. */
+int64_t tfm_reader_total_bytes(const tfm_reader *reader);
+
+void tfm_reader_close(tfm_reader *reader);
+
+#endif
