@@ -1,1 +1,380 @@
 #include "worker/worker.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/kernels/isa.h"
+#include "core/topo/bind.h"
+#include "worker/stage.h"
+#include "worker/stats.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* How long ranks wait for each other at the very end before one gives up. */
+static const double leave_limit_s = 60.0;
+
+/* What a rank keeps from START to LEAVE. */
+typedef struct {
+  tfm_stage stage; /* what runs; its world is set first */
+  tfm_msg_start start;
+  tfm_machine machine;
+  tfm_share share;
+  bool pin;
+  tfm_model model;
+} worker;
+
+/* Texts that are longer than a message's field are cut, as messages.h says. */
+static void copy_text(char *to, size_t cap, const char *from)
+{
+  size_t n = strnlen(from, cap - 1);
+  memcpy(to, from, n);
+  to[n] = '\0';
+}
+
+/* Wait politely for a control frame; NULL when LEAVE came instead. */
+static tfm_status await_control(worker *w, tfm_frame_type type, tfm_frame **frame, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_world *world = w->stage.world;
+  *frame = NULL;
+  while (!*frame) {
+    TFM_TRY(tfm_world_poll(world, err));
+    TFM_TRY(tfm_link_receive(tfm_world_control_in(world, 0), frame, err));
+    if (!*frame) {
+      tfm_world_idle(world);
+    }
+  }
+  tfm_world_busy(world);
+  int got = (*frame)->head.type;
+  if (got == (int)type) {
+    return TFM_OK;
+  }
+  const unsigned char *payload = (*frame)->bytes + TFM_FRAME_HEADER;
+  size_t n = (size_t)(*frame)->head.payload_bytes;
+  if (got == TFM_FRAME_LEAVE) {
+    tfm_msg_leave leave = {0};
+    st = tfm_msg_leave_decode(&leave, payload, n, err);
+    w->stage.left = st == TFM_OK;
+    w->stage.code = leave.code;
+  } else {
+    st = tfm_fail(err, TFM_E_FORMAT, "rank %d: want %s from rank 0, got %s",
+                  tfm_world_rank(world), tfm_frame_type_name((int)type),
+                  tfm_frame_type_name(got));
+  }
+  tfm_link_release(*frame);
+  *frame = NULL;
+
+fail:
+  return st;
+}
+
+/* Send a control message, waiting for a free frame. takes: the contents of payload. */
+static tfm_status tell(worker *w, tfm_frame_type type, tfm_buf *payload, tfm_err *err)
+{
+  tfm_status st = payload->failed
+                      ? tfm_fail(err, TFM_E_NOMEM, "message %s", tfm_frame_type_name((int)type))
+                      : TFM_OK;
+  bool sent = false;
+  while (st == TFM_OK && !sent) {
+    st = tfm_msg_send(tfm_world_control_out(w->stage.world, 0), type, payload, &sent, err);
+    if (st == TFM_OK && !sent) {
+      tfm_world_idle(w->stage.world);
+      st = tfm_world_poll(w->stage.world, err);
+    }
+  }
+  tfm_buf_fini(payload);
+  return st;
+}
+
+static tfm_status receive_start(worker *w, tfm_err *err)
+{
+  tfm_frame *frame = NULL;
+  tfm_status st = await_control(w, TFM_FRAME_START, &frame, err);
+  if (frame) {
+    st = tfm_msg_start_decode(&w->start, frame->bytes + TFM_FRAME_HEADER,
+                              (size_t)frame->head.payload_bytes, err);
+    tfm_link_release(frame);
+  }
+  return st;
+}
+
+static tfm_status say_hello(worker *w, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_msg_hello hello = {0};
+  tfm_buf text = {0};
+  tfm_backend backend = TFM_BACKEND_NATIVE;
+  TFM_TRY(tfm_machine_open(&w->machine, err));
+  TFM_TRY(tfm_model_open(&w->model, w->start.model, err));
+  TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, hello.digest, err));
+  if (!tfm_backend_parse(w->start.backend, &backend)) {
+    TFM_TRY(
+        tfm_fail(err, TFM_E_CONFIG, "backend %s is unknown to this build", w->start.backend));
+  }
+  TFM_TRY(tfm_cpuset_print(&w->machine.allowed, &text));
+  copy_text(hello.cpuset, sizeof hello.cpuset, tfm_buf_cstr(&text));
+  copy_text(hello.version, sizeof hello.version, TFM_VERSION);
+  copy_text(hello.host, sizeof hello.host, w->machine.host);
+  copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
+  copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
+  copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
+  hello.ncore = w->machine.ncore;
+  hello.ncore_machine = w->machine.ncore_machine;
+  hello.nnode = w->machine.nnode;
+  hello.pid = getpid();
+  tfm_buf payload = {0};
+  (void)tfm_msg_hello_encode(&hello, &payload);
+  TFM_TRY(tell(w, TFM_FRAME_HELLO, &payload, err));
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
+static tfm_status receive_assign(worker *w, tfm_err *err)
+{
+  tfm_frame *frame = NULL;
+  tfm_status st = await_control(w, TFM_FRAME_ASSIGN, &frame, err);
+  if (frame) {
+    st = tfm_msg_assign_decode(&w->stage.assign, frame->bytes + TFM_FRAME_HEADER,
+                               (size_t)frame->head.payload_bytes, err);
+    tfm_link_release(frame);
+  }
+  return st;
+}
+
+static void pin_member(void *arg, int thread)
+{
+  worker *w = arg;
+  tfm_err ignored = {0}; /* thread 0 has reported already whether pinning works here */
+  if (w->pin) {
+    (void)!tfm_bind_thread(&w->machine, &w->share, thread, &ignored);
+  }
+}
+
+/* The stage is the worker's first member, so one argument serves both hooks of the team. */
+static void poll_stage(void *arg)
+{
+  worker *w = arg;
+  tfm__stage_poll(&w->stage);
+}
+
+/* Decide where this rank runs, before any memory it will use is touched. A rank that cannot be
+ * pinned works all the same, and says so. */
+static void place(worker *w, tfm_msg_ready *ready)
+{
+  const tfm_msg_assign *assign = &w->stage.assign;
+  bool split = assign->share_count > 0;
+  tfm_share_of(&w->machine, split ? assign->share_index : 0, split ? assign->share_count : 1,
+               &w->share);
+  w->pin = split && !w->share.shared && tfm_world_is_mpi(w->stage.world);
+  if (!w->pin) {
+    return;
+  }
+  tfm_err err = {0};
+  if (tfm_bind_thread(&w->machine, &w->share, assign->threads > 1 ? 0 : -1, &err) != TFM_OK ||
+      tfm_bind_memory(&w->share, &err) != TFM_OK) {
+    copy_text(ready->note, sizeof ready->note, err.text);
+    w->pin = false;
+  }
+}
+
+static tfm_status open_links(worker *w, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_stage *stage = &w->stage;
+  const tfm_msg_assign *a = &stage->assign;
+  tfm_frame_limits in = {.max_B = a->max_sequences, .max_T = a->max_tokens, .width = a->hidden};
+  tfm_frame_limits out = in;
+  int own =
+      0; /* a stage sends on the frames it received; only results need frames of their own */
+  bool fits = tfm_frame_activation_bytes(in.max_B, in.max_T, in.width, &in.max_payload);
+  out.max_payload = in.max_payload;
+  if (a->head) {
+    out.width = a->result_width;
+    own = TFM_LINK_BUFFERS;
+    fits = fits && tfm_frame_result_bytes(out.max_B, out.width, &out.max_payload);
+  }
+  if (!fits) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens x %lld", (long long)a->max_tokens,
+                     (long long)a->hidden));
+  }
+  TFM_TRY(tfm_world_open_in(stage->world, &stage->in, a->previous, &in, TFM_LINK_BUFFERS, err));
+  TFM_TRY(tfm_world_open_out(stage->world, &stage->out, a->next, &out, own, err));
+
+fail:
+  return st;
+}
+
+/* Weights, threads, links: everything the stage needs, on the right node. */
+static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_stage *stage = &w->stage;
+  const tfm_msg_assign *a = &stage->assign;
+  double start = tfm_now_s();
+  tfm_isa isa = TFM_ISA_PORTABLE;
+  tfm_slice_options options = {.first = a->units.first,
+                               .last = a->units.last,
+                               .head = a->head,
+                               .max_tokens = a->max_tokens,
+                               .max_sequences = a->max_sequences,
+                               .nthread = a->threads};
+  tfm_team_options team = {.nthread = a->threads,
+                           .spin = w->pin && w->share.ncore >= a->threads,
+                           .start = pin_member,
+                           .poll = poll_stage,
+                           .arg = w};
+  const char *bad = NULL;
+  if (!tfm_backend_parse(a->backend, &options.backend) || !tfm_isa_parse(a->isa, &isa)) {
+    TFM_TRY(tfm_fail(err, TFM_E_CONFIG, "backend %s or isa %s is unknown to this build",
+                     a->backend, a->isa));
+  }
+  if (tfm_isa_used() != isa) {
+    TFM_TRY(tfm_isa_use(isa, err));
+  }
+  TFM_TRY(tfm_slice_open(&stage->slice, &w->model, &options, err));
+  if (a->probe && tfm_slice_probe_failed(stage->slice, &bad)) {
+    copy_text(ready->probe_failed, sizeof ready->probe_failed, bad);
+  }
+  stage->cu_len = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_len);
+  if (!stage->cu_len) {
+    TFM_TRY(
+        tfm_fail(err, TFM_E_NOMEM, "lengths of %lld sequences", (long long)a->max_sequences));
+  }
+  TFM_TRY(tfm_team_open(&stage->team, &team, err));
+  TFM_TRY(open_links(w, err));
+  ready->load_s = tfm_now_s() - start;
+
+fail:
+  return st;
+}
+
+static tfm_status say_ready(worker *w, tfm_msg_ready *ready, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf text = {0};
+  tfm_buf payload = {0};
+  TFM_TRY(tfm_cpuset_print(w->pin ? &w->share.set : &w->machine.allowed, &text));
+  copy_text(ready->cpuset, sizeof ready->cpuset, tfm_buf_cstr(&text));
+  ready->node = w->share.node;
+  if (w->stage.slice) {
+    tfm_locality where = tfm__slice_locality(w->stage.slice, w->share.node);
+    ready->weight_bytes = (int64_t)tfm_slice_weight_bytes(w->stage.slice);
+    ready->scratch_bytes = (int64_t)tfm_slice_scratch_bytes(w->stage.slice);
+    ready->locality_known = where.known;
+    ready->pages = where.pages;
+    ready->local_pages = where.local_pages;
+  }
+  (void)tfm_msg_ready_encode(ready, &payload);
+  TFM_TRY(tell(w, TFM_FRAME_READY, &payload, err));
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
+static tfm_status say_stats(worker *w, tfm_err *err)
+{
+  tfm_msg_stats *stats = &w->stage.stats;
+  tfm_locality where = tfm__slice_locality(w->stage.slice, w->share.node);
+  stats->cpu_s = w->stage.team ? tfm_team_cpu_s(w->stage.team) : 0;
+  stats->peak_rss_bytes = tfm__peak_rss_bytes();
+  stats->locality_known = where.known;
+  stats->pages = where.pages;
+  stats->local_pages = where.local_pages;
+  tfm_buf payload = {0};
+  (void)tfm_msg_stats_encode(stats, &payload);
+  return tell(w, TFM_FRAME_STATS, &payload, err);
+}
+
+/* From START to STATS; returns early, with TFM_OK, when rank 0 says LEAVE. */
+static tfm_status work(worker *w, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_msg_ready ready = {0};
+  TFM_TRY(receive_start(w, err));
+  if (w->stage.left) {
+    return TFM_OK;
+  }
+  TFM_TRY(say_hello(w, err));
+  TFM_TRY(receive_assign(w, err));
+  if (w->stage.left) {
+    return TFM_OK;
+  }
+  place(w, &ready);
+  if (w->stage.assign.stage >= 0) {
+    TFM_TRY(prepare(w, &ready, err));
+  }
+  TFM_TRY(say_ready(w, &ready, err));
+  w->stage.beat_s = tfm_now_s();
+  if (w->stage.assign.stage >= 0) {
+    TFM_TRY(tfm__stage_run(&w->stage, err));
+  }
+  if (!w->stage.left && w->stage.assign.stage >= 0) {
+    TFM_TRY(say_stats(w, err));
+  }
+
+fail:
+  return st;
+}
+
+/* A failure is rank 0's to print and to decide on. */
+static void report_failure(worker *w, const tfm_err *why)
+{
+  tfm_msg_failed failed = {.err = *why};
+  tfm_buf payload = {0};
+  tfm_err ignored = {0};
+  (void)tfm_msg_failed_encode(&failed, &payload);
+  (void)!tell(w, TFM_FRAME_FAILED, &payload, &ignored);
+}
+
+static void await_leave(worker *w)
+{
+  tfm_err err = {0};
+  while (!w->stage.left) {
+    if (tfm_world_poll(w->stage.world, &err) != TFM_OK) {
+      tfm_world_abort(tfm_status_exit(err.status), err.text);
+    }
+    tfm_err odd = {0}; /* frames that are not LEAVE no longer matter */
+    (void)!tfm__stage_control(&w->stage, &odd);
+    if (w->stage.in) { /* keep the line draining: the rank before may still be sending */
+      tfm_frame *frame = NULL;
+      if (tfm_link_receive(w->stage.in, &frame, &odd) == TFM_OK && frame) {
+        tfm_link_release(frame);
+        continue;
+      }
+    }
+    if (!w->stage.left) {
+      tfm_world_idle(w->stage.world);
+    }
+  }
+}
+
+int tfm_worker_main(tfm_world *world)
+{
+  tfm_err err = {0};
+  worker *w = tfm_calloc(1, sizeof *w);
+  if (!w) {
+    tfm_world_abort(tfm_status_exit(TFM_E_NOMEM), "no memory for a worker's own state");
+  }
+  w->stage.world = world;
+  tfm_fp_default();
+  if (work(w, &err) != TFM_OK) {
+    (void)tfm_err_prefix(&err, "rank %d", tfm_world_rank(world));
+    report_failure(w, &err);
+  }
+  await_leave(w);
+  int code = w->stage.code;
+  tfm_team_close(w->stage.team);
+  tfm_slice_close(w->stage.slice);
+  tfm_model_fini(&w->model);
+  tfm_machine_fini(&w->machine);
+  tfm_free(w->stage.cu_len);
+  tfm_free(w);
+  tfm_err late = {0};
+  if (tfm_world_leave(world, leave_limit_s, &late) != TFM_OK) {
+    tfm_world_abort(code ? code : tfm_status_exit(late.status), late.text);
+  }
+  return code;
+}

@@ -9,7 +9,7 @@ target_compile_options(tfm_flags INTERFACE
   # A product and a sum may only fuse where the code says fma: the same bits from every compiler.
   -ffp-contract=off
   -fstack-protector-strong)
-target_compile_definitions(tfm_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(tfm_flags INTERFACE _GNU_SOURCE TFM_VERSION="${PROJECT_VERSION}")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # The floor DESIGN.md D15 names: AVX2 and FMA. Wider instruction sets are chosen at run time.
   target_compile_options(tfm_flags INTERFACE -march=x86-64-v3)

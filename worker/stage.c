@@ -1,0 +1,230 @@
+#include "worker/stage.h"
+
+#include "core/base/clock.h"
+
+#include <math.h>
+
+static const double heartbeat_s = 1.0;
+
+/* Heartbeats are best effort: with no free control frame the next one will do. */
+static void send_heartbeat(tfm_stage *stage, double now)
+{
+  stage->beat_s = now;
+  stage->now.since_s = now - stage->state_s;
+  tfm_buf payload = {0};
+  if (tfm_msg_heartbeat_encode(&stage->now, &payload) == TFM_OK) {
+    tfm_link *out = tfm_world_control_out(stage->world, 0);
+    tfm_status st = tfm_msg_send(out, TFM_FRAME_HEARTBEAT, &payload, NULL, &stage->poll_error);
+    (void)st; /* kept in poll_error */
+  }
+  tfm_buf_fini(&payload);
+}
+
+void tfm__stage_poll(void *arg)
+{
+  tfm_stage *stage = arg;
+  if (stage->poll_error.status != TFM_OK) {
+    return;
+  }
+  if (tfm_world_poll(stage->world, &stage->poll_error) != TFM_OK) {
+    return;
+  }
+  double now = tfm_now_s();
+  if (now - stage->beat_s >= heartbeat_s) {
+    send_heartbeat(stage, now);
+  }
+}
+
+tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_frame *frame = NULL;
+  TFM_TRY(tfm_link_receive(tfm_world_control_in(stage->world, 0), &frame, err));
+  if (!frame) {
+    return TFM_OK;
+  }
+  if (frame->head.type != TFM_FRAME_LEAVE) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "rank %d: want leave from rank 0, got %s",
+                     tfm_world_rank(stage->world), tfm_frame_type_name(frame->head.type)));
+  }
+  tfm_msg_leave leave;
+  TFM_TRY(tfm_msg_leave_decode(&leave, frame->bytes + TFM_FRAME_HEADER,
+                               (size_t)frame->head.payload_bytes, err));
+  stage->left = true;
+  stage->code = leave.code;
+
+fail:
+  if (frame) {
+    tfm_link_release(frame);
+  }
+  return st;
+}
+
+static void set_state(tfm_stage *stage, bool computing, uint64_t batch)
+{
+  stage->now.computing = computing;
+  stage->now.batch = batch;
+  stage->state_s = tfm_now_s();
+}
+
+/* One turn of waiting: move data, look for LEAVE, then rest. */
+static tfm_status wait_a_turn(tfm_stage *stage, tfm_err *err)
+{
+  tfm__stage_poll(stage);
+  if (stage->poll_error.status != TFM_OK) {
+    *err = stage->poll_error;
+    return err->status;
+  }
+  tfm_status st = tfm__stage_control(stage, err);
+  if (st == TFM_OK && !stage->left) {
+    tfm_world_idle(stage->world);
+  }
+  return st;
+}
+
+/* The next frame of the line, or NULL when rank 0 said LEAVE. */
+static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  double start = tfm_now_s();
+  *frame = NULL;
+  set_state(stage, false, stage->now.batch);
+  for (;;) {
+    TFM_TRY(tfm_link_receive(stage->in, frame, err));
+    if (*frame) {
+      tfm_world_busy(stage->world);
+      break;
+    }
+    TFM_TRY(wait_a_turn(stage, err));
+    if (stage->left) {
+      break;
+    }
+  }
+
+fail:
+  stage->stats.wait_s += tfm_now_s() - start;
+  return st;
+}
+
+/* A free frame of the outgoing link, or NULL when rank 0 said LEAVE. */
+static tfm_status free_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  double start = tfm_now_s();
+  while ((*frame = tfm_link_frame(stage->out)) == NULL && !stage->left) {
+    TFM_TRY(wait_a_turn(stage, err));
+  }
+
+fail:
+  stage->stats.send_s += tfm_now_s() - start;
+  return st;
+}
+
+static tfm_batch batch_of(tfm_stage *stage, tfm_frame *frame)
+{
+  const tfm_frame_head *head = &frame->head;
+  const uint32_t *lengths = tfm_frame_lengths(frame->bytes);
+  int32_t at = 0;
+  for (int64_t b = 0; b < head->B; ++b) {
+    stage->cu_len[b] = at;
+    at += (int32_t)lengths[b]; /* tfm_frame_open() proved that they sum to T */
+  }
+  stage->cu_len[head->B] = at;
+  return (tfm_batch){.B = head->B,
+                     .T = head->T,
+                     .cu_len = stage->cu_len,
+                     .x = tfm_frame_values(frame->bytes, head->B)};
+}
+
+/* A row whose values left the finite numbers is that row's failure, not the batch's. */
+static uint32_t row_status(const float *values, int64_t width)
+{
+  for (int64_t i = 0; i < width; ++i) {
+    if (!isfinite(values[i])) {
+      return TFM_E_INTERNAL;
+    }
+  }
+  return TFM_OK;
+}
+
+/* The last stage: the head, and a result frame to rank 0. */
+static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batch *batch,
+                              tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_frame *result = NULL;
+  TFM_TRY(free_frame(stage, &result, err));
+  if (!result) {
+    goto fail; /* leaving */
+  }
+  int64_t width = stage->assign.result_width;
+  uint32_t *status = tfm_frame_lengths(result->bytes);
+  float *values = tfm_frame_values(result->bytes, batch->B);
+  size_t payload = 0;
+  if (!tfm_frame_result_bytes(batch->B, width, &payload)) {
+    TFM_TRY(tfm_fail(err, TFM_E_INTERNAL, "result of %lld rows", (long long)batch->B));
+  }
+  double start = tfm_now_s();
+  tfm_slice_head(stage->slice, batch, values, tfm_team_par(stage->team));
+  stage->stats.busy_s += tfm_now_s() - start;
+  for (int64_t b = 0; b < batch->B; ++b) {
+    status[b] = row_status(values + b * width, width);
+  }
+  result->head = (tfm_frame_head){.type = TFM_FRAME_RESULT,
+                                  .batch = frame->head.batch,
+                                  .B = batch->B,
+                                  .T = 0,
+                                  .width = width,
+                                  .payload_bytes = payload};
+  TFM_TRY(tfm_link_send(stage->out, result, err));
+
+fail:
+  tfm_link_release(frame);
+  return st;
+}
+
+static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
+{
+  tfm_batch batch = batch_of(stage, frame);
+  set_state(stage, true, frame->head.batch);
+  double start = stage->state_s;
+  tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
+  stage->stats.busy_s += tfm_now_s() - start;
+  stage->stats.frames += 1;
+  stage->stats.tokens += (uint64_t)batch.T;
+  if (stage->poll_error.status != TFM_OK) {
+    tfm_link_release(frame);
+    *err = stage->poll_error;
+    return err->status;
+  }
+  if (stage->assign.head) {
+    return send_result(stage, frame, &batch, err);
+  }
+  return tfm_link_send(stage->out, frame, err); /* it goes home by itself */
+}
+
+tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_frame *frame = NULL;
+  for (;;) {
+    TFM_TRY(next_frame(stage, &frame, err));
+    if (!frame) {
+      return TFM_OK;
+    }
+    if (frame->head.type == TFM_FRAME_END) {
+      return tfm_link_send(stage->out, frame, err);
+    }
+    if (frame->head.type != TFM_FRAME_ACTIVATIONS) {
+      int type = frame->head.type;
+      tfm_link_release(frame);
+      TFM_TRY(tfm_fail(
+          err, TFM_E_FORMAT, "rank %d: want activations or end from rank %d, got %s",
+          tfm_world_rank(stage->world), stage->assign.previous, tfm_frame_type_name(type)));
+    }
+    TFM_TRY(compute(stage, frame, err));
+  }
+
+fail:
+  return st;
+}

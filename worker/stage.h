@@ -1,0 +1,40 @@
+/** One stage of a line at work: frames in, units, frames out. */
+#ifndef TFM_WORKER_STAGE_H
+#define TFM_WORKER_STAGE_H
+
+#include "core/model/slice.h"
+#include "proto/messages.h"
+#include "proto/world.h"
+#include "worker/team.h"
+
+/** Everything a rank holds between ASSIGN and LEAVE. Zero-initialised is empty; plain data of
+ *  worker.c and stage.c. */
+typedef struct {
+  tfm_world *world;
+  tfm_msg_assign assign;
+  tfm_slice *slice;
+  tfm_team *team;
+  tfm_link *in, *out;
+  int32_t *cu_len; /* [max_sequences + 1] */
+  tfm_msg_stats stats;
+  tfm_msg_heartbeat now; /* what the next heartbeat says */
+  double state_s;        /* since when */
+  double beat_s;         /* the last heartbeat */
+  bool left;             /* rank 0 said LEAVE */
+  int32_t code;          /* with this exit code */
+  tfm_err poll_error;    /* what a poll between tasks found; raised after the batch */
+} tfm_stage;
+
+/** Run until END has been passed on, or LEAVE comes. Errors: of link.h; TFM_E_FORMAT for a bad
+ * frame; the caller reports them to rank 0. */
+tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
+
+/** The poll hook of the team: moves frames and sends the heartbeat when it is due. arg:
+ * tfm_stage. */
+void tfm__stage_poll(void *arg);
+
+/** Take what has come on the control link; sets left and code on LEAVE. Other messages are
+ *  TFM_E_FORMAT here. */
+tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
+
+#endif

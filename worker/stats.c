@@ -1,0 +1,32 @@
+#include "worker/stats.h"
+
+#include <sys/resource.h>
+
+typedef struct {
+  tfm_locality sum;
+  int node;
+} locality_ask;
+
+static void ask_block(void *arg, const void *p, size_t bytes)
+{
+  locality_ask *ask = arg;
+  tfm_locality_add(&ask->sum, p, bytes, ask->node);
+}
+
+tfm_locality tfm__slice_locality(const tfm_slice *slice, int node)
+{
+  locality_ask ask = {.node = node};
+  if (slice && node >= 0) {
+    tfm_slice_each_block(slice, ask_block, &ask);
+  }
+  return ask.sum;
+}
+
+int64_t tfm__peak_rss_bytes(void)
+{
+  struct rusage use;
+  if (getrusage(RUSAGE_SELF, &use) != 0) {
+    return 0;
+  }
+  return (int64_t)use.ru_maxrss * 1024; /* Linux counts in KiB: getrusage(2) */
+}
