@@ -1,1 +1,99 @@
 #include "core/kernels/isa.h"
+
+#include "core/kernels/table.h"
+
+#include <fenv.h>
+#include <string.h>
+
+#define ISA_NAME(name, text) [TFM_ISA_##name] = text,
+static const char *const isa_names[TFM_ISA_COUNT] = {TFM_ISA_MAP(ISA_NAME)};
+
+static const tfm__kernels *used;
+
+const char *tfm_isa_name(tfm_isa isa)
+{
+  return isa < TFM_ISA_COUNT ? isa_names[isa] : "unknown";
+}
+
+bool tfm_isa_parse(const char *name, tfm_isa *out)
+{
+  for (int i = 0; i < TFM_ISA_COUNT; ++i) {
+    if (strcmp(name, isa_names[i]) == 0) {
+      *out = (tfm_isa)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* The kernels of an instruction set, NULL where this CPU or this build lacks it. */
+static const tfm__kernels *kernels_of(tfm_isa isa)
+{
+  switch (isa) {
+  case TFM_ISA_PORTABLE:
+    return &tfm__kernels_portable;
+  case TFM_ISA_AVX2:
+#if TFM_WITH_AVX2
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      return &tfm__kernels_avx2;
+    }
+#endif
+    return NULL;
+  case TFM_ISA_AVX512:
+#if TFM_WITH_AVX512
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+      return &tfm__kernels_avx512;
+    }
+#endif
+    return NULL;
+  case TFM_ISA_COUNT:
+    break;
+  }
+  return NULL;
+}
+
+bool tfm_isa_available(tfm_isa isa)
+{
+  return kernels_of(isa) != NULL;
+}
+
+tfm_isa tfm_isa_best(void)
+{
+  int best = TFM_ISA_COUNT - 1;
+  while (!tfm_isa_available((tfm_isa)best)) {
+    --best; /* portable always is */
+  }
+  return (tfm_isa)best;
+}
+
+tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err)
+{
+  const tfm__kernels *kernels = kernels_of(isa);
+  if (!kernels) {
+    return tfm_fail(
+        err, TFM_E_UNSUPPORTED,
+        "instruction set %s: this CPU or this build does not have it; the best here is %s",
+        tfm_isa_name(isa), tfm_isa_name(tfm_isa_best()));
+  }
+  used = kernels;
+  return TFM_OK;
+}
+
+const tfm__kernels *tfm__kernels_used(void)
+{
+  /* Threads that race here before any choice read the same CPU and would store the same
+   * pointer; nothing is stored, so there is no race at all. */
+  const tfm__kernels *kernels = used;
+  return kernels ? kernels : kernels_of(tfm_isa_best());
+}
+
+tfm_isa tfm_isa_used(void)
+{
+  return tfm__kernels_used()->isa;
+}
+
+void tfm_fp_default(void)
+{
+  (void)fesetenv(FE_DFL_ENV);
+}

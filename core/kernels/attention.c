@@ -1,0 +1,240 @@
+/* Attention per (sequence, head): keys as strips, values as panels, queries in groups as wide
+ * as a tile. Scores are made transposed, [key][query]: then a softmax runs down a column with
+ * no step across lanes, and the same memory is already the strip that the product with V reads.
+ */
+#include "core/kernels/attention.h"
+
+#include "core/base/mem.h"
+#include "core/kernels/linear.h"
+#include "core/kernels/table.h"
+
+#include <string.h>
+
+enum {
+  GROUP = TFM__TILE_VECS * TFM__LANES, /* queries of a group, at most */
+  TASK_WORK = 40000000                 /* multiply-adds: under a millisecond at 100 GFLOP/s */
+};
+
+/* Offsets of one thread's scratch, in floats, for sequences of up to `len` tokens. */
+typedef struct {
+  int64_t keys;    /* strips [D][rows], and what the last pack runs over */
+  int64_t values;  /* panels [len][16] */
+  int64_t queries; /* panels [D][16] of one group */
+  int64_t scores;  /* [len][GROUP] */
+  int64_t tile;    /* [rows][GROUP] of output */
+  int64_t floats;
+} layout;
+
+static layout layout_of(const tfm_heads *heads, int64_t len)
+{
+  const int64_t panels = (heads->D + TFM__LANES - 1) / TFM__LANES;
+  layout at = {0};
+  at.values = (len + TFM__LANES) * heads->D + TFM__LANES;
+  at.values += (TFM__LANES - at.values % TFM__LANES) % TFM__LANES;
+  at.queries = at.values + panels * len * TFM__LANES;
+  at.scores = at.queries + GROUP * heads->D;
+  at.tile = at.scores + GROUP * len;
+  at.floats = at.tile + TFM__TILE_ROWS * GROUP;
+  return at;
+}
+
+size_t tfm_attention_scratch_bytes(const tfm_heads *heads, int64_t max_len)
+{
+  return (size_t)layout_of(heads, max_len).floats * sizeof(float);
+}
+
+typedef struct {
+  const tfm_heads *heads;
+  const float *qkv;
+  int64_t ldqkv;
+  const int32_t *cu_len;
+  float *out;
+  int64_t ldo;
+  float *scratch;
+  int64_t units;   /* (sequence, head) pairs */
+  int64_t chunk;   /* units of a task */
+  int64_t runs;    /* tasks a unit is cut into */
+  int64_t run_len; /* query rows of a run */
+  layout at;
+} attention_job;
+
+/* One (sequence, head), packed. */
+typedef struct {
+  const attention_job *job;
+  const tfm__kernels *kernels;
+  int64_t first; /* row of the sequence */
+  int64_t len;
+  int64_t head;
+  float *keys;
+  float *values;
+  float *queries;
+  float *scores;
+  float *tile;
+} head_work;
+
+static const float *part_of(const head_work *w, int64_t row, int64_t part)
+{
+  const tfm_heads *heads = w->job->heads;
+  return w->job->qkv + (w->first + row) * w->job->ldqkv +
+         (part * heads->N + w->head) * heads->D;
+}
+
+static void pack_keys(const head_work *w)
+{
+  const int64_t D = w->job->heads->D;
+  const int64_t step = w->kernels->tile_rows;
+  for (int64_t row = 0; row < w->len; row += step) {
+    const int64_t rows = w->len - row < step ? w->len - row : step;
+    w->kernels->pack(part_of(w, row, 1), w->job->ldqkv, rows, D, step, w->keys + row * D);
+  }
+}
+
+static void pack_values(const head_work *w)
+{
+  const int64_t D = w->job->heads->D;
+  for (int64_t d = 0; d < D; d += TFM__LANES) {
+    const int64_t cols = D - d < TFM__LANES ? D - d : TFM__LANES;
+    float *panel = w->values + d * w->len;
+    if (cols < TFM__LANES) {
+      memset(panel, 0, (size_t)(w->len * TFM__LANES) * sizeof *panel);
+    }
+    for (int64_t row = 0; row < w->len; ++row) {
+      memcpy(panel + row * TFM__LANES, part_of(w, row, 2) + d, (size_t)cols * sizeof *panel);
+    }
+  }
+}
+
+/* scores [len][16*vecs] of the queries first .. first+count-1. */
+static void score_group(const head_work *w, int64_t first, int64_t count, int64_t vecs)
+{
+  const int64_t D = w->job->heads->D;
+  const int64_t step = w->kernels->tile_rows;
+  const int64_t wide = vecs * TFM__LANES;
+  for (int64_t j = 0; j < vecs; ++j) {
+    const int64_t left = count - j * TFM__LANES;
+    w->kernels->pack(part_of(w, first + j * TFM__LANES, 0), w->job->ldqkv,
+                     left < TFM__LANES ? left : TFM__LANES, D, TFM__LANES,
+                     w->queries + j * D * TFM__LANES);
+  }
+  for (int64_t row = 0; row < w->len; row += step) {
+    const int64_t rows = w->len - row < step ? w->len - row : step;
+    const tfm__operands from = {w->keys + row * D, step, w->queries, D * TFM__LANES};
+    w->kernels->tile[vecs - 1][rows - 1](&from, D, w->scores + row * wide, wide, 0);
+  }
+  w->kernels->softmax_columns(w->scores, w->len, vecs, w->job->heads->scale);
+}
+
+/* Columns [d, d + 16*vecs) of the output for `rows` queries that start at column `at` of
+ * scores. */
+static void weigh_values(const head_work *w, int64_t at, int64_t rows, int64_t wide, int64_t d,
+                         int64_t vecs)
+{
+  for (int64_t key = 0; key < w->len; key += TFM_LINEAR_K_BLOCK) {
+    const int64_t k = w->len - key < TFM_LINEAR_K_BLOCK ? w->len - key : TFM_LINEAR_K_BLOCK;
+    const tfm__operands from = {w->scores + key * wide + at, wide,
+                                w->values + d * w->len + key * TFM__LANES, w->len * TFM__LANES};
+    w->kernels->tile[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > 0);
+  }
+}
+
+static void weigh_group(const head_work *w, int64_t first, int64_t count, int64_t wide)
+{
+  const tfm_heads *heads = w->job->heads;
+  const int64_t strips = (count + w->kernels->tile_rows - 1) / w->kernels->tile_rows;
+  const int64_t most = (int64_t)w->kernels->tile_vecs * TFM__LANES;
+  for (int64_t d = 0; d < heads->D; d += most) {
+    const int64_t cols = heads->D - d < most ? heads->D - d : most;
+    const int64_t vecs = (cols + TFM__LANES - 1) / TFM__LANES;
+    for (int64_t s = 0; s < strips; ++s) {
+      const int64_t at = tfm__share(count, strips, s);
+      const int64_t rows = tfm__share(count, strips, s + 1) - at;
+      weigh_values(w, at, rows, wide, d, vecs);
+      float *out = w->job->out + (w->first + first + at) * w->job->ldo + w->head * heads->D + d;
+      for (int64_t i = 0; i < rows; ++i) {
+        memcpy(out + i * w->job->ldo, w->tile + i * vecs * TFM__LANES,
+               (size_t)cols * sizeof *out);
+      }
+    }
+  }
+}
+
+static void attend_unit(const attention_job *job, int64_t unit, int64_t run, int thread)
+{
+  const int64_t b = unit / job->heads->N;
+  float *mine = job->scratch + thread * job->at.floats;
+  const head_work w = {.job = job,
+                       .kernels = tfm__kernels_used(),
+                       .first = job->cu_len[b],
+                       .len = job->cu_len[b + 1] - job->cu_len[b],
+                       .head = unit % job->heads->N,
+                       .keys = mine + job->at.keys,
+                       .values = mine + job->at.values,
+                       .queries = mine + job->at.queries,
+                       .scores = mine + job->at.scores,
+                       .tile = mine + job->at.tile};
+  const int64_t first = run * job->run_len;
+  const int64_t last = first + job->run_len < w.len ? first + job->run_len : w.len;
+  if (first >= last) {
+    return;
+  }
+  pack_keys(&w);
+  pack_values(&w);
+  const int64_t most = (int64_t)w.kernels->tile_vecs * TFM__LANES;
+  for (int64_t q = first; q < last; q += most) {
+    const int64_t count = last - q < most ? last - q : most;
+    const int64_t vecs = (count + TFM__LANES - 1) / TFM__LANES;
+    score_group(&w, q, count, vecs);
+    weigh_group(&w, q, count, vecs * TFM__LANES);
+  }
+}
+
+static void attention_task(void *arg, int task, int thread)
+{
+  const attention_job *job = arg;
+  const int64_t run = task % job->runs;
+  const int64_t first = task / job->runs * job->chunk;
+  const int64_t last = first + job->chunk < job->units ? first + job->chunk : job->units;
+  for (int64_t unit = first; unit < last; ++unit) {
+    attend_unit(job, unit, run, thread);
+  }
+}
+
+/* Long sequences: several tasks a unit. Short ones: several units a task. */
+static void cut_job(attention_job *job, int64_t max_len, int nthread)
+{
+  const int64_t row_work = 2 * max_len * job->heads->D;
+  int64_t rows = TASK_WORK / row_work / GROUP * GROUP;
+  rows = rows < GROUP ? GROUP : rows;
+  job->run_len = rows < max_len ? rows : max_len;
+  job->runs = (max_len + job->run_len - 1) / job->run_len;
+  const int64_t timed = TASK_WORK / (row_work * max_len);
+  const int64_t balanced = job->units / (8 * (int64_t)nthread);
+  job->chunk = timed < balanced ? timed : balanced;
+  job->chunk = job->chunk < 1 ? 1 : job->chunk;
+}
+
+void tfm_attention(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
+                   const int32_t *cu_len, int64_t B, float *out, int64_t ldo, void *scratch,
+                   tfm_par *par)
+{
+  int64_t max_len = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    const int64_t len = cu_len[b + 1] - cu_len[b];
+    max_len = len > max_len ? len : max_len;
+  }
+  if (max_len == 0) {
+    return;
+  }
+  attention_job job = {.heads = heads,
+                       .qkv = qkv,
+                       .ldqkv = ldqkv,
+                       .cu_len = cu_len,
+                       .out = out,
+                       .ldo = ldo,
+                       .scratch = scratch,
+                       .units = B * heads->N,
+                       .at = layout_of(heads, max_len)};
+  cut_job(&job, max_len, tfm_par_threads(par));
+  const int64_t tasks = (job.units + job.chunk - 1) / job.chunk * job.runs;
+  tfm_par_for(par, (int)tasks, attention_task, &job);
+}

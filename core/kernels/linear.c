@@ -1,0 +1,129 @@
+#include "core/kernels/linear.h"
+
+#include "core/base/checked.h"
+#include "core/base/mem.h"
+#include "core/kernels/linear_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NARROWEST_BLAS = 32 }; /* columns; fewer go through native (DESIGN D4) */
+
+#define BACKEND_NAME(name, text) [TFM_BACKEND_##name] = text,
+static const char *const backend_names[TFM_BACKEND_COUNT] = {TFM_BACKEND_MAP(BACKEND_NAME)};
+
+const char *tfm_backend_name(tfm_backend backend)
+{
+  return backend < TFM_BACKEND_COUNT ? backend_names[backend] : "unknown";
+}
+
+bool tfm_backend_parse(const char *name, tfm_backend *out)
+{
+  for (int i = 0; i < TFM_BACKEND_COUNT; ++i) {
+    if (strcmp(name, backend_names[i]) == 0) {
+      *out = (tfm_backend)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+const char *tfm_backend_arithmetic(tfm_backend backend)
+{
+  static char openblas[64];
+  if (backend != TFM_BACKEND_OPENBLAS) {
+    return "native";
+  }
+  /* The same text each time, so that threads that race here do no harm. */
+  (void)snprintf(openblas, sizeof openblas, "openblas-%s", tfm__openblas_begin());
+  return openblas;
+}
+
+static tfm_status linear_alloc(tfm_linear *lin, tfm_err *err)
+{
+  const bool native = lin->runs_on == TFM_BACKEND_NATIVE;
+  const size_t columns = (size_t)lin->panels * TFM__LANES;
+  size_t count = 0;
+  if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)lin->K, &count)) {
+    lin->weight = tfm_alloc_aligned(count, sizeof(float));
+    lin->bias = tfm_alloc_aligned(columns, sizeof(float));
+  }
+  if (!lin->weight || !lin->bias) {
+    return tfm_fail(err, TFM_E_NOMEM, "weights of a linear layer: [%lld, %lld] floats",
+                    (long long)lin->N, (long long)lin->K);
+  }
+  lin->weight_count = count;
+  return TFM_OK;
+}
+
+tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, const float *weight,
+                           const float *bias, int64_t N, int64_t K, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *out = NULL;
+  TFM_ASSERT(N > 0 && K > 0);
+  tfm_linear *lin = tfm_calloc(1, sizeof *lin);
+  if (!lin) {
+    return tfm_fail(err, TFM_E_NOMEM, "a linear layer");
+  }
+  lin->backend = backend;
+  lin->runs_on =
+      backend == TFM_BACKEND_OPENBLAS && N < NARROWEST_BLAS ? TFM_BACKEND_NATIVE : backend;
+  lin->N = N;
+  lin->K = K;
+  lin->panels = (N + TFM__LANES - 1) / TFM__LANES;
+  TFM_TRY(linear_alloc(lin, err));
+  if (lin->runs_on == TFM_BACKEND_NATIVE) {
+    tfm__linear_pack_native(lin, weight);
+  } else {
+    memcpy(lin->weight, weight, lin->weight_count * sizeof *weight);
+  }
+  memset(lin->bias, 0, (size_t)lin->panels * TFM__LANES * sizeof *lin->bias);
+  if (bias) {
+    memcpy(lin->bias, bias, (size_t)N * sizeof *bias);
+  }
+  if (lin->runs_on == TFM_BACKEND_OPENBLAS) {
+    (void)tfm__openblas_begin();
+  }
+  *out = lin;
+  return TFM_OK;
+
+fail:
+  tfm_linear_close(lin);
+  return st;
+}
+
+void tfm_linear_close(tfm_linear *lin)
+{
+  if (!lin) {
+    return;
+  }
+  tfm_free(lin->weight);
+  tfm_free(lin->bias);
+  tfm_free(lin);
+}
+
+size_t tfm_linear_bytes(const tfm_linear *lin)
+{
+  return (lin->weight_count + (size_t)lin->panels * TFM__LANES) * sizeof(float);
+}
+
+void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
+                    int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par)
+{
+  const tfm__linear_job job = {lin, x, ldx, M, y, ldy, *epilogue};
+  switch (lin->runs_on) {
+  case TFM_BACKEND_REF:
+    tfm__linear_run_ref(&job, par);
+    return;
+  case TFM_BACKEND_NATIVE:
+    tfm__linear_run_native(&job, par);
+    return;
+  case TFM_BACKEND_OPENBLAS:
+    tfm__linear_run_openblas(&job, par);
+    return;
+  case TFM_BACKEND_COUNT:
+    break;
+  }
+  TFM_ASSERT(lin->runs_on < TFM_BACKEND_COUNT);
+}

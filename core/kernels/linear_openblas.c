@@ -1,0 +1,97 @@
+/* Linear layers through OpenBLAS, the only file that knows it.
+ *
+ *  A task is one tile of TFM_LINEAR_TILE rows and up to 384 columns, always multiplied as a
+ * whole tile (a last partial tile is copied and filled up with zero rows), K in slices of 768:
+ * the calls OpenBLAS sees depend on N and K only. Sums land in the thread's own buffer, then
+ * the epilogue writes y, so that y may be the residual.
+ */
+#include "core/kernels/linear_private.h"
+
+#include <cblas.h>
+
+#include <string.h>
+
+enum {
+  BLAS_COLS = 384, /* of a call */
+  BLAS_DEPTH = 768 /* of a call: two of OpenBLAS's own K blocks */
+};
+
+static _Thread_local struct {
+  _Alignas(64) float rows[TFM_LINEAR_TILE * BLAS_DEPTH];
+  _Alignas(64) float sums[TFM_LINEAR_TILE * BLAS_COLS];
+} scratch;
+
+const char *tfm__openblas_begin(void)
+{
+  openblas_set_num_threads(1); /* our team splits the tiles */
+  return openblas_get_corename();
+}
+
+/* Rows [row, row + 96) of x at columns [k0, k0 + k): in place when all exist. */
+static const float *tile_rows(const tfm__linear_job *job, int64_t row, int64_t k0, int64_t k,
+                              int64_t *ldx)
+{
+  const float *from = job->x + row * job->ldx + k0;
+  const int64_t rows = job->M - row;
+  if (rows >= TFM_LINEAR_TILE) {
+    *ldx = job->ldx;
+    return from;
+  }
+  memset(scratch.rows, 0, sizeof scratch.rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    memcpy(scratch.rows + i * k, from + i * job->ldx, (size_t)k * sizeof *from);
+  }
+  *ldx = k;
+  return scratch.rows;
+}
+
+static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int64_t cols)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+  const float *residual = job->epilogue.residual;
+  const int64_t rows = job->M - row < TFM_LINEAR_TILE ? job->M - row : TFM_LINEAR_TILE;
+  const tfm__finish tile = {
+      .c = scratch.sums,
+      .ldc = BLAS_COLS,
+      .rows = rows,
+      .cols = cols,
+      .bias = job->lin->bias + col,
+      .residual = residual ? residual + row * job->epilogue.ldr + col : residual,
+      .ldr = job->epilogue.ldr,
+      .y = job->y + row * job->ldy + col,
+      .ldy = job->ldy,
+  };
+  kernels->finish[job->epilogue.act](&tile);
+}
+
+static int64_t column_chunks(const tfm_linear *lin)
+{
+  return (lin->N + BLAS_COLS - 1) / BLAS_COLS;
+}
+
+static void blas_task(void *arg, int task, int thread)
+{
+  (void)thread;
+  const tfm__linear_job *job = arg;
+  const tfm_linear *lin = job->lin;
+  const int64_t chunks = column_chunks(lin);
+  const int64_t row = task / chunks * TFM_LINEAR_TILE;
+  const int64_t col = tfm__share(lin->N, chunks, task % chunks);
+  const int64_t cols = tfm__share(lin->N, chunks, task % chunks + 1) - col;
+  for (int64_t k0 = 0; k0 < lin->K; k0 += BLAS_DEPTH) {
+    const int64_t k = lin->K - k0 < BLAS_DEPTH ? lin->K - k0 : BLAS_DEPTH;
+    int64_t ldx = 0;
+    const float *x = tile_rows(job, row, k0, k, &ldx);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TFM_LINEAR_TILE, (blasint)cols,
+                (blasint)k, 1.0f, x, (blasint)ldx, lin->weight + col * lin->K + k0,
+                (blasint)lin->K, k0 == 0 ? 0.0f : 1.0f, scratch.sums, BLAS_COLS);
+  }
+  write_tile(job, row, col, cols);
+}
+
+void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par)
+{
+  tfm__linear_job copy = *job;
+  const int64_t tiles = (job->M + TFM_LINEAR_TILE - 1) / TFM_LINEAR_TILE;
+  tfm_par_for(par, (int)(tiles * column_chunks(job->lin)), blas_task, &copy);
+}

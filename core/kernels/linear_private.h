@@ -1,0 +1,53 @@
+/** What the backends of linear.h share. Room-private. */
+#ifndef TFM_CORE_KERNELS_LINEAR_PRIVATE_H
+#define TFM_CORE_KERNELS_LINEAR_PRIVATE_H
+
+#include "core/kernels/linear.h"
+#include "core/kernels/table.h"
+
+struct tfm_linear {
+  tfm_backend backend; /* as asked for */
+  tfm_backend runs_on; /* what really runs: narrow openblas layers run on native */
+  int64_t N;
+  int64_t K;
+  int64_t panels; /* of 16 columns, the last one padded with zeros */
+  /* native: K blocks of 192, each [panels][k in block][16]. ref, openblas: [N,K] as given. */
+  float *weight;
+  size_t weight_count;
+  float *bias; /* 16 * panels, zeros where there is none */
+};
+
+/** One call of tfm_linear_run(). */
+typedef struct {
+  const tfm_linear *lin;
+  const float *x;
+  int64_t ldx;
+  int64_t M;
+  float *y;
+  int64_t ldy;
+  tfm_epilogue epilogue;
+} tfm__linear_job;
+
+enum {
+  TFM__BLOCK_ROWS = 112,      /* rows of a task of native: eight of the highest tiles */
+  TFM__BLOCK_COLS = 512,      /* most columns of a task */
+  TFM__LINEAR_TASK = 80000000 /* most multiply-adds of a task: under 2 ms at 100 GFLOP/s */
+};
+
+/** What a thread packs and sums in: static, so that a run cannot run out of memory. */
+typedef struct {
+  _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM_LINEAR_K_BLOCK + TFM__LANES];
+  _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
+} tfm__linear_scratch;
+
+tfm__linear_scratch *tfm__linear_scratch_mine(void);
+
+void tfm__linear_pack_native(tfm_linear *lin, const float *weight);
+void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par);
+void tfm__linear_run_ref(const tfm__linear_job *job, tfm_par *par);
+void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);
+
+/** Make OpenBLAS single-threaded; its core name, borrowed, static. */
+const char *tfm__openblas_begin(void);
+
+#endif

@@ -1,0 +1,92 @@
+/** What one instruction set offers: a table of functions, filled once per kernels_<isa>.c from
+ * the same source (kernels_body.inc). Room-private.
+ *
+ *  A strip is the packed form all products read: rows of a row-major matrix, transposed so that
+ * one step of k finds its rows side by side. Weights, keys and values are strips of 16 columns
+ *  ("panels"); activations are strips as high as a register tile.
+ */
+#ifndef TFM_CORE_KERNELS_TABLE_H
+#define TFM_CORE_KERNELS_TABLE_H
+
+#include "core/kernels/activation.h"
+#include "core/kernels/isa.h"
+
+#include <stdint.h>
+
+enum {
+  TFM__LANES = 16,     /* floats of a vector and columns of a panel */
+  TFM__TILE_ROWS = 14, /* the highest tile of any instruction set */
+  TFM__TILE_VECS = 2   /* the widest, in panels */
+};
+
+/** Where a strip of activations or a run of panels is read, and how far the next k is. */
+typedef struct {
+  const float *a; /* rows side by side; k steps are a_step apart */
+  int64_t a_step;
+  const float *b; /* panels; k steps are 16 apart, panels are b_next apart */
+  int64_t b_next;
+} tfm__operands;
+
+/** c = sum over k of a[k] * b[k], one chain of fused multiply-adds from zero per element; add
+ * != 0: the old c plus that. c has ldc floats a row. */
+typedef void (*tfm__tile_fn)(const tfm__operands *from, int64_t k, float *c, int64_t ldc,
+                             int add);
+
+/** A finished tile on its way out: y = residual + act(c + bias). */
+typedef struct {
+  const float *c;
+  int64_t ldc;
+  int64_t rows;
+  int64_t cols;          /* 1..32; bias is readable up to the next multiple of 16 */
+  const float *bias;     /* never NULL */
+  const float *residual; /* NULL for none */
+  int64_t ldr;
+  float *y;
+  int64_t ldy;
+} tfm__finish;
+
+/** One row to normalise. */
+typedef struct {
+  const float *x;
+  const float *gain;
+  const float *bias;
+  float eps;
+  float *y;
+} tfm__norm_row;
+
+typedef struct {
+  tfm_isa isa;
+  int tile_rows; /* tiles of 1..tile_rows rows ... */
+  int tile_vecs; /* ... and 1..tile_vecs panels */
+  tfm__tile_fn tile[TFM__TILE_VECS][TFM__TILE_ROWS];
+
+  /* rows (1..step) rows of x, ldx apart, as a strip: out[j*step + i] = x[i*ldx + j], j < k;
+   * zero for i >= rows. step <= 16. Writes up to 16 - step floats past the strip. */
+  void (*pack)(const float *x, int64_t ldx, int64_t rows, int64_t k, int64_t step, float *out);
+
+  void (*finish[TFM_ACT_COUNT])(const tfm__finish *tile);
+  void (*activate[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
+  void (*sigmoid)(const float *x, int64_t n, float *y);
+  void (*softmax)(const float *x, int64_t n, float *y);
+
+  /* Softmax down the columns of s [n, 16*vecs], each first times scale: the bits of softmax()
+   * on that column. In place. */
+  void (*softmax_columns)(float *s, int64_t n, int64_t vecs, float scale);
+
+  void (*norm_row)(const tfm__norm_row *row, int64_t H);
+} tfm__kernels;
+
+extern const tfm__kernels tfm__kernels_portable;
+extern const tfm__kernels tfm__kernels_avx2;
+extern const tfm__kernels tfm__kernels_avx512;
+
+/** The table in use; the best one when none was chosen. */
+const tfm__kernels *tfm__kernels_used(void);
+
+/** First of `parts` nearly equal pieces of 0..total: piece i is [share(i), share(i+1)). */
+static inline int64_t tfm__share(int64_t total, int64_t parts, int64_t i)
+{
+  return total / parts * i + (i < total % parts ? i : total % parts);
+}
+
+#endif

@@ -1,0 +1,254 @@
+#include "core/kernels/attention.h"
+
+#include "core/base/mem.h"
+#include "core/kernels/activation.h"
+#include "core/kernels/linear.h"
+#include "tests/core/kernels/kernels_test.h"
+#include "tests/support/ref/ref.h"
+#include "tests/support/tolerance.h"
+
+#include <math.h>
+
+/* Packed sequences with their qkv rows. */
+typedef struct {
+  tfm_heads heads;
+  int64_t B;
+  int32_t cu_len[16];
+  int64_t T;
+  int64_t ldqkv;
+  float *qkv;
+  float *out;
+} batch;
+
+static void *want_memory(size_t count, size_t bytes)
+{
+  void *p = tfm_alloc_aligned(count, bytes);
+  assert_non_null(p);
+  return p;
+}
+
+static batch batch_open(int64_t N, int64_t D, const int *len, int64_t B, uint64_t seed)
+{
+  noise r = {seed};
+  batch b = {.heads = {N, D, (float)(1.0 / sqrt((double)D))}, .B = B};
+  for (int64_t i = 0; i < B; ++i) {
+    b.cu_len[i + 1] = b.cu_len[i] + len[i];
+  }
+  b.T = b.cu_len[B];
+  b.ldqkv = 3 * N * D + 5;
+  b.qkv = want_memory((size_t)(b.T * b.ldqkv), sizeof(float));
+  b.out = want_memory((size_t)(b.T * N * D), sizeof(float));
+  noise_fill(&r, 2.0f, b.qkv, b.T * b.ldqkv);
+  return b;
+}
+
+static void batch_close(batch *b)
+{
+  tfm_free(b->qkv);
+  tfm_free(b->out);
+}
+
+static int64_t longest(const batch *b)
+{
+  int64_t max = 0;
+  for (int64_t i = 0; i < b->B; ++i) {
+    const int64_t len = b->cu_len[i + 1] - b->cu_len[i];
+    max = len > max ? len : max;
+  }
+  return max;
+}
+
+/* Scratch is exactly what is asked for, so that the sanitizers see a step beyond it. */
+static void attend(const batch *b, tfm_par *par)
+{
+  const size_t bytes = tfm_attention_scratch_bytes(&b->heads, longest(b));
+  void *scratch = want_memory(bytes * (size_t)tfm_par_threads(par), 1);
+  tfm_attention(&b->heads, b->qkv, b->ldqkv, b->cu_len, b->B, b->out, b->heads.N * b->heads.D,
+                scratch, par);
+  tfm_free(scratch);
+}
+
+/* The header's numerics written down with the plain layer and softmax: scores are rows of
+ * `ref`'s chain, the product with V is a linear layer whose weight is V transposed. Needs D <=
+ * 192. */
+static void attend_by_definition(const batch *b, int64_t seq, int64_t head, float *out)
+{
+  const int64_t D = b->heads.D;
+  const int64_t first = b->cu_len[seq];
+  const int64_t len = b->cu_len[seq + 1] - first;
+  const float *q = b->qkv + first * b->ldqkv + head * D;
+  const float *k = q + b->heads.N * D;
+  const float *v = k + b->heads.N * D;
+  float *p = want_memory((size_t)(len * len), sizeof(float));
+  float *vt = want_memory((size_t)(len * D), sizeof(float));
+  for (int64_t i = 0; i < len; ++i) {
+    for (int64_t j = 0; j < len; ++j) {
+      float sum = 0.0f;
+      for (int64_t d = 0; d < D; ++d) {
+        sum = fmaf(q[i * b->ldqkv + d], k[j * b->ldqkv + d], sum);
+      }
+      p[i * len + j] = sum * b->heads.scale;
+    }
+    tfm_softmax(p + i * len, len, p + i * len);
+    for (int64_t d = 0; d < D; ++d) {
+      vt[d * len + i] = v[i * b->ldqkv + d];
+    }
+  }
+  tfm_err err = {0};
+  tfm_linear *lin = NULL;
+  const tfm_epilogue none = {TFM_ACT_NONE, NULL, 0};
+  assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_REF, vt, NULL, D, len, &err), TFM_OK);
+  tfm_linear_run(lin, p, len, len, out, D, &none, NULL);
+  tfm_linear_close(lin);
+  tfm_free(p);
+  tfm_free(vt);
+}
+
+static const struct {
+  int64_t N, D, B;
+  int len[8];
+} cases[] = {
+    {2, 8, 8, {1, 2, 3, 13, 14, 15, 16, 17}},
+    {1, 32, 6, {31, 32, 33, 6, 1, 47}},
+    {3, 64, 4, {64, 65, 5, 128}},
+    {2, 16, 3, {191, 192, 193}},
+    {1, 20, 3, {50, 400, 7}},
+    {1, 100, 2, {30, 513}},
+    {5, 4, 2, {9, 12}},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void equals_its_definition(void **state)
+{
+  (void)state;
+  for (int c = 0; c < CASES; ++c) {
+    batch b = batch_open(cases[c].N, cases[c].D, cases[c].len, cases[c].B, (uint64_t)c);
+    const int64_t D = b.heads.D;
+    float *want = want_memory((size_t)(longest(&b) * D), sizeof(float));
+    FOR_EACH_ISA(isa)
+    {
+      attend(&b, NULL);
+      for (int64_t unit = 0; unit < b.B * b.heads.N; ++unit) {
+        const int64_t seq = unit / b.heads.N;
+        const int64_t head = unit % b.heads.N;
+        attend_by_definition(&b, seq, head, want);
+        for (int64_t i = 0; i < cases[c].len[seq]; ++i) {
+          check_same_bits(b.out + (b.cu_len[seq] + i) * b.heads.N * D + head * D, want + i * D,
+                          D, "isa %s case %d seq %d head %d row %d", tfm_isa_name(isa), c,
+                          (int)seq, (int)head, (int)i);
+        }
+      }
+    }
+    tfm_free(want);
+    batch_close(&b);
+  }
+}
+
+/* Against double precision, through the same entry: errors in proportion to the largest value.
+ */
+static void is_attention(void **state)
+{
+  (void)state;
+  double worst = 0.0;
+  for (int c = 0; c < CASES; ++c) {
+    batch b = batch_open(cases[c].N, cases[c].D, cases[c].len, cases[c].B, 50 + (uint64_t)c);
+    const int64_t D = b.heads.D;
+    double *want = want_memory((size_t)(longest(&b) * D), sizeof(double));
+    attend(&b, NULL);
+    for (int64_t unit = 0; unit < b.B * b.heads.N; ++unit) {
+      const int64_t seq = unit / b.heads.N;
+      const int64_t head = unit % b.heads.N;
+      const float *q = b.qkv + b.cu_len[seq] * b.ldqkv + head * D;
+      ref_attention(q, q + b.heads.N * D, q + 2 * b.heads.N * D, b.ldqkv, cases[c].len[seq], D,
+                    (double)b.heads.scale, want);
+      for (int64_t i = 0; i < cases[c].len[seq] * D; ++i) {
+        const float got = b.out[(b.cu_len[seq] + i / D) * b.heads.N * D + head * D + i % D];
+        const double off = fabs((double)got - want[i]) / 2.0; /* values are below 2 */
+        worst = off > worst ? off : worst;
+      }
+    }
+    tfm_free(want);
+    batch_close(&b);
+  }
+  print_message("attention worst %.2e, limit %.2e\n", worst, TOL_ATTENTION);
+  assert_true(worst <= TOL_ATTENTION);
+}
+
+/* A sequence alone, among others, at another place, cut for more threads: always the same bits.
+ */
+static void neighbours_change_nothing(void **state)
+{
+  (void)state;
+  static const int len[] = {70, 33, 1, 250, 12};
+  batch b = batch_open(3, 24, len, 5, 77);
+  const int64_t H = b.heads.N * b.heads.D;
+  float *alone = want_memory((size_t)(250 * H), sizeof(float));
+  for (int nthread = 1; nthread <= 5; nthread += 2) {
+    backwards_par par = backwards_par_of(nthread);
+    attend(&b, &par.par);
+    for (int i = 0; i < 5; ++i) {
+      batch one = b;
+      one.qkv = b.qkv + b.cu_len[i] * b.ldqkv;
+      one.B = 1;
+      one.cu_len[0] = 0;
+      one.cu_len[1] = len[i];
+      one.out = alone;
+      attend(&one, NULL);
+      check_same_bits(b.out + b.cu_len[i] * H, alone, len[i] * H, "sequence %d, %d threads", i,
+                      nthread);
+    }
+  }
+  tfm_free(alone);
+  batch_close(&b);
+}
+
+/* Longer than one task may take: the unit is cut into runs of query rows. */
+static void long_sequences_are_cut_without_a_trace(void **state)
+{
+  (void)state;
+  static const int len[] = {2000};
+  batch b = batch_open(1, 32, len, 1, 5);
+  uint64_t hash = 0;
+  FOR_EACH_ISA(isa)
+  {
+    backwards_par par = backwards_par_of(2);
+    attend(&b, &par.par);
+    const uint64_t got = hash_floats(hash_begin, b.out, b.T * 32);
+    hash = hash ? hash : got;
+    assert_true(got == hash);
+  }
+  /* The first 40 queries of the definition, from the oracle's side. */
+  double want[2000 * 32];
+  ref_attention(b.qkv, b.qkv + 32, b.qkv + 64, b.ldqkv, 2000, 32, (double)b.heads.scale, want);
+  for (int64_t i = 0; i < 2000 * 32; ++i) {
+    assert_true(fabs((double)b.out[i] - want[i]) / 2.0 <= TOL_ATTENTION);
+  }
+  batch_close(&b);
+}
+
+static void bits_are_those_of_contract_v1(void **state)
+{
+  (void)state;
+  static const int len[] = {5, 200, 37};
+  batch b = batch_open(2, 40, len, 3, 99);
+  FOR_EACH_ISA(isa)
+  {
+    attend(&b, NULL);
+    const uint64_t hash = hash_floats(hash_begin, b.out, b.T * 80);
+    print_message("isa %s hash %016llx\n", tfm_isa_name(isa), (unsigned long long)hash);
+    assert_true(hash == ATTENTION_HASH);
+  }
+  batch_close(&b);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(equals_its_definition),
+      cmocka_unit_test(is_attention),
+      cmocka_unit_test(neighbours_change_nothing),
+      cmocka_unit_test(long_sequences_are_cut_without_a_trace),
+      cmocka_unit_test(bits_are_those_of_contract_v1),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* Softmax, layer norm and gather: the kernels that work on rows. */
+#include "core/kernels/activation.h"
+#include "core/kernels/gather.h"
+#include "core/kernels/layernorm.h"
+#include "tests/core/kernels/kernels_test.h"
+#include "tests/support/ref/ref.h"
+#include "tests/support/tolerance.h"
+
+#include <math.h>
+
+enum { LONGEST = 1100 };
+
+/* Against double precision; and the probabilities of a row sum to one. x - max is rounded to
+ * float, so the relative error grows with the distance from the maximum. */
+static void softmax_is_a_softmax(void **state)
+{
+  (void)state;
+  noise r = {1};
+  double worst = 0.0;
+  for (int64_t n = 1; n <= LONGEST; n += n < 70 ? 1 : 103) {
+    float x[LONGEST];
+    float y[LONGEST];
+    double want[LONGEST];
+    noise_fill(&r, 30.0f, x, n);
+    double top = -INFINITY;
+    for (int64_t i = 0; i < n; ++i) {
+      want[i] = (double)x[i];
+      top = fmax(top, want[i]);
+    }
+    ref_softmax(want, n, want);
+    tfm_softmax(x, n, y);
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; ++i) {
+      sum += (double)y[i];
+      if (want[i] > 1e-30) {
+        const double depth = 1.0 + fabs((double)x[i] - top);
+        const double off = fabs((double)y[i] - want[i]) / want[i] / depth;
+        worst = off > worst ? off : worst;
+      }
+    }
+    assert_true(fabs(sum - 1.0) < 1e-6);
+  }
+  print_message("softmax worst %.2e, limit %.2e\n", worst, TOL_SOFTMAX);
+  assert_true(worst <= TOL_SOFTMAX);
+}
+
+static void softmax_edges(void **state)
+{
+  (void)state;
+  FOR_EACH_ISA(isa)
+  {
+    float y[20];
+    const float one[] = {-3e38f};
+    tfm_softmax(one, 1, y);
+    assert_true(same_bits(y[0], 1.0f));
+    float x[20];
+    for (int i = 0; i < 20; ++i) {
+      x[i] = 3e38f;
+    }
+    tfm_softmax(x, 20, y); /* the maximum goes first: nothing overflows */
+    for (int i = 0; i < 20; ++i) {
+      assert_true(fabsf(y[i] - 0.05f) < 1e-8f);
+    }
+    x[3] = -3e38f;
+    tfm_softmax(x, 20, y);
+    assert_true(same_bits(y[3], 0.0f));
+    x[17] = NAN;
+    tfm_softmax(x, 20, y); /* NaN anywhere must not vanish in the maximum */
+    for (int i = 0; i < 20; ++i) {
+      assert_true(isnan(y[i]));
+    }
+  }
+}
+
+/* In place and on every instruction set: the same bits, and nothing written past the row. */
+static void softmax_bits(void **state)
+{
+  (void)state;
+  uint64_t first = 0;
+  FOR_EACH_ISA(isa)
+  {
+    noise r = {2};
+    uint64_t hash = hash_begin;
+    for (int64_t n = 1; n < 200; ++n) {
+      float x[201];
+      float y[201];
+      noise_fill(&r, 12.0f, x, n);
+      x[n] = y[n] = 5.0f;
+      tfm_softmax(x, n, y);
+      tfm_softmax(x, n, x);
+      check_same_bits(x, y, n + 1, "in place, n %d", (int)n);
+      assert_true(same_bits(y[n], 5.0f));
+      hash = hash_floats(hash, y, n);
+    }
+    print_message("isa %s hash %016llx\n", tfm_isa_name(isa), (unsigned long long)hash);
+    first = first ? first : hash;
+    assert_true(hash == first);
+    assert_true(hash == SOFTMAX_HASH);
+  }
+}
+
+/* Rows with a mean far larger than their spread are the hard case of a variance. */
+static void layernorm_is_a_layernorm(void **state)
+{
+  (void)state;
+  static const int64_t width[] = {1, 2, 15, 16, 17, 31, 384, 768, 1000};
+  noise r = {4};
+  double worst = 0.0;
+  for (size_t w = 0; w < sizeof width / sizeof width[0]; ++w) {
+    const int64_t H = width[w];
+    float x[LONGEST];
+    float gain[LONGEST];
+    float bias[LONGEST];
+    float y[LONGEST];
+    double want[LONGEST];
+    noise_fill(&r, 3.0f, x, H);
+    noise_fill(&r, 1.0f, gain, H);
+    noise_fill(&r, 1.0f, bias, H);
+    for (int64_t h = 0; h < H; ++h) {
+      x[h] += 4.0f;
+    }
+    const tfm_norm norm = {gain, bias, 1e-12f};
+    tfm_layernorm(x, H, 1, H, &norm, y, H, NULL);
+    ref_layernorm(x, gain, bias, (double)norm.eps, H, want);
+    double largest = 1e-3;
+    double off = 0.0;
+    for (int64_t h = 0; h < H; ++h) {
+      const double z = fabs(want[h] - (double)bias[h]);
+      const double d = fabs(want[h] - (double)y[h]);
+      largest = z > largest ? z : largest;
+      off = d > off ? d : off;
+    }
+    worst = off / largest > worst ? off / largest : worst;
+  }
+  print_message("layernorm worst %.2e, limit %.2e\n", worst, TOL_LAYERNORM);
+  assert_true(worst <= TOL_LAYERNORM);
+}
+
+/* Strides, in place, threads, instruction sets: the row's bits depend on the row alone. */
+static void layernorm_bits(void **state)
+{
+  (void)state;
+  enum { R = 90, H = 333, LD = 340 };
+  static float x[R * LD];
+  static float y[R * LD];
+  static float gain[H];
+  static float bias[H];
+  const tfm_norm norm = {gain, bias, 1e-5f};
+  FOR_EACH_ISA(isa)
+  {
+    noise r = {5};
+    noise_fill(&r, 3.0f, x, R * LD);
+    noise_fill(&r, 1.0f, gain, H);
+    noise_fill(&r, 1.0f, bias, H);
+    memcpy(y, x, sizeof y);
+    backwards_par par = backwards_par_of(3);
+    tfm_layernorm(x, LD, R, H, &norm, y, LD, &par.par);
+    for (int64_t i = 0; i < R; ++i) {
+      float one[H];
+      tfm_layernorm(x + i * LD, H, 1, H, &norm, one, H, NULL);
+      check_same_bits(y + i * LD, one, H, "isa %s row %d", tfm_isa_name(isa), (int)i);
+      check_same_bits(y + i * LD + H, x + i * LD + H, LD - H, "past row %d", (int)i);
+    }
+    tfm_layernorm(x, LD, R, H, &norm, x, LD, NULL);
+    check_same_bits(x, y, R * LD, "in place");
+    const uint64_t hash = hash_floats(hash_begin, y, R * LD);
+    print_message("isa %s hash %016llx\n", tfm_isa_name(isa), (unsigned long long)hash);
+    assert_true(hash == LAYERNORM_HASH);
+  }
+}
+
+static void gather_copies_and_adds(void **state)
+{
+  (void)state;
+  const float table[] = {1, 2, 3, 10, 20, 30, 100, 200, 300};
+  const int32_t ids[] = {2, 0, 2};
+  float y[] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
+  tfm_gather(table, ids, 3, 3, 0, y, 4);
+  const float copied[] = {100, 200, 300, 7, 1, 2, 3, 7, 100, 200, 300, 7};
+  check_same_bits(y, copied, 12, "copy");
+  const int32_t more[] = {1, 1, 0};
+  tfm_gather(table, more, 3, 3, 1, y, 4);
+  const float added[] = {110, 220, 330, 7, 11, 22, 33, 7, 101, 202, 303, 7};
+  check_same_bits(y, added, 12, "add");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(softmax_is_a_softmax), cmocka_unit_test(softmax_edges),
+      cmocka_unit_test(softmax_bits),         cmocka_unit_test(layernorm_is_a_layernorm),
+      cmocka_unit_test(layernorm_bits),       cmocka_unit_test(gather_copies_and_adds),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
