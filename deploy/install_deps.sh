@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Install the Debian 12 packages tfm-cluster needs: the one list of them, with what each is for.
 #
-# usage: deploy/install_deps.sh [run|tests]...     default: run
-#   run    to build and run the program
-#   tests  to build the tests and run the checks (the list of run is not included: name both)
+# usage: deploy/install_deps.sh [run|tests|valgrind]...     default: run
+#   run       to build and run the program
+#   tests     to build the tests and run the checks
+#   valgrind  for tests/sanitize.sh valgrind
+# No set includes another: name all you want.
 #
 # As root or with sudo. Touches apt only when something is missing, so it works offline once the
 # packages are there. On a system without dpkg it names the packages and leaves it at that.
@@ -35,6 +37,12 @@ clang-format-14  the format check; this major version only, others format differ
 LIST
 }
 
+list_valgrind() {
+  cat <<'LIST'
+valgrind         memory errors in real ranks
+LIST
+}
+
 say() {
   printf 'install_deps: %s\n' "$*"
 }
@@ -50,7 +58,8 @@ wanted() {
     case $set in
     run) list_run ;;
     tests) list_tests ;;
-    *) die "no package set '$set'; there are: run tests" ;;
+    valgrind) list_valgrind ;;
+    *) die "no package set '$set'; there are: run tests valgrind" ;;
     esac
   done | awk '{ print $1 }'
 }

@@ -16,7 +16,8 @@ fi
 
 # More ranks than cores: first name for Open MPI 4, second for Open MPI 5.
 export OMPI_MCA_rmaps_base_oversubscribe=${OMPI_MCA_rmaps_base_oversubscribe:-1}
-export PRTE_MCA_rmaps_default_mapping_policy=${PRTE_MCA_rmaps_default_mapping_policy:-:oversubscribe}
+: "${PRTE_MCA_rmaps_default_mapping_policy:=:oversubscribe}"
+export PRTE_MCA_rmaps_default_mapping_policy
 if [ "${TFM_RANKS:-9999}" -gt "$(getconf _NPROCESSORS_ONLN)" ]; then
   export OMPI_MCA_hwloc_base_binding_policy=${OMPI_MCA_hwloc_base_binding_policy:-none}
   export PRTE_MCA_hwloc_default_binding_policy=${PRTE_MCA_hwloc_default_binding_policy:-none}
