@@ -3,14 +3,14 @@
 
 usage: budget.py [ROOT]
 C: functions of at most 80 lines and 6 parameters (core/kernels: 8), files of at most 800 lines
-(*_tables.c aside), no tabs. Every text file: no notes to self, no paths of one machine, no blanks
+(*_tables.c aside), lines of at most 96 columns, no tabs. Every text file: no notes to self, no paths of one machine, no blanks
 at line ends.
 """
 import re
 
 import tree
 
-FUNCTION_LINES, FILE_LINES = 80, 800
+FUNCTION_LINES, FILE_LINES, COLUMNS = 80, 800, 96
 PARAMETERS, KERNEL_PARAMETERS = 6, 8
 # In pieces, so that this file does not find itself.
 NOTES = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|not " r"implemented yet")
@@ -67,6 +67,8 @@ def check_c(path, lines):
     for n, line in enumerate(lines, 1):
         if "\t" in line:
             yield f"{path}:{n}: a tab"
+        if len(line) > COLUMNS:
+            yield f"{path}:{n}: {len(line)} columns, the limit is {COLUMNS}"
 
 
 def check_words(path, lines):

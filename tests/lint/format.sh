@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Check that clang-format 14 would change nothing: every C file the project tracks.
+# Check that clang-format 14 would change nothing: every C file of the project.
 #
 # usage: tests/lint/format.sh [ROOT]       mend with: tests/lint/format.sh --fix
 # Another major version formats differently, so a missing clang-format-14 is a failure, not a
@@ -21,9 +21,9 @@ fi
 
 list() {
   if [ -e .git ] && git ls-files >/dev/null 2>&1; then
-    git ls-files -z -- '*.c' '*.h'
+    git ls-files -z -- '*.c' '*.h' '*.inc'
   else
-    find . \( -name .git -o -path ./build \) -prune -o -type f -name '*.[ch]' -print0
+    find . \( -name .git -o -path ./build \) -prune -o -type f \( -name '*.[ch]' -o -name '*.inc' \) -print0
   fi
 }
 
