@@ -2,15 +2,16 @@
 """Check the size budget and the words nobody should commit.
 
 usage: budget.py [ROOT]
-C: functions of at most 80 lines and 6 parameters (core/kernels: 8), files of at most 800 lines
-(*_tables.c aside), lines of at most 96 columns, no tabs. Every text file: no notes to self, no paths of one machine, no blanks
-at line ends.
+C: functions of at most 80 lines, files of at most 800 (*_tables.c aside), no tabs, lines of at
+most 100 columns (clang-format holds code to 96; this is for comments). In the program's rooms at
+most 6 parameters, 8 in core/kernels; tests may take what their kernel takes. Every text file: no
+notes to self, no paths of one machine, no blanks at line ends.
 """
 import re
 
 import tree
 
-FUNCTION_LINES, FILE_LINES, COLUMNS = 80, 800, 96
+FUNCTION_LINES, FILE_LINES, COLUMNS = 80, 800, 100
 PARAMETERS, KERNEL_PARAMETERS = 6, 8
 # In pieces, so that this file does not find itself.
 NOTES = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|not " r"implemented yet")
@@ -54,11 +55,18 @@ def parameters(text):
     return commas + 1
 
 
+def most_parameters(path):
+    """The limit where this file lies."""
+    if path.parts[0] == "tests":
+        return 99
+    return KERNEL_PARAMETERS if path.parts[:2] == ("core", "kernels") else PARAMETERS
+
+
 def check_c(path, lines):
     """Findings about the sizes of one C file."""
     if len(lines) > FILE_LINES and not path.name.endswith(("_tables.c", "_tables.h")):
         yield f"{path}:1: {len(lines)} lines, the limit is {FILE_LINES}"
-    most = KERNEL_PARAMETERS if path.parts[:2] == ("core", "kernels") else PARAMETERS
+    most = most_parameters(path)
     for name, n, length, count in functions(lines):
         if length > FUNCTION_LINES:
             yield f"{path}:{n}: {name} has {length} lines, the limit is {FUNCTION_LINES}"

@@ -145,8 +145,8 @@ class Budget(Lint):
                    "deploy/x.sh:1: a path of one machine")
 
     def test_line_at_and_over_the_limit(self):
-        self.passes("budget.py", {"core/base/b.c": "/* " + "x" * 90 + " */\n"})
-        self.finds("budget.py", "core/base/b.c", "/* " + "x" * 91 + " */\n", "97 columns")
+        self.passes("budget.py", {"core/base/b.c": "/* " + "x" * 94 + " */\n"})
+        self.finds("budget.py", "core/base/b.c", "/* " + "x" * 95 + " */\n", "101 columns")
 
     def test_tab_and_blank_at_the_end(self):
         self.finds("budget.py", "core/base/b.c", "\tint x;\n", "core/base/b.c:1: a tab")
