@@ -112,7 +112,10 @@ typedef struct {
   tfm_progress progress;
   const char *log_level, *log_format;
   const char *config;
-  bool dry_run, quiet, verbose, version, help;
+  bool dry_run, quiet, verbose;
+  /* --version; --help, the verb help, or help VERB. With either nothing else was looked at: print
+   * tfm_options_help(verb, !verb_given || verb == TFM_VERB_HELP, ...). */
+  bool version, help;
 
   tfm_option_source source[64]; /* by row of the option table; see tfm_option_source_of() */
   tfm_arena arena;

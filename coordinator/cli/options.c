@@ -1,0 +1,323 @@
+#include "coordinator/cli/options.h"
+
+#include "coordinator/cli/option_table.h"
+#include "core/base/file.h"
+
+#include <string.h>
+
+/* The command line while it is read. */
+typedef struct {
+  tfm_options *options;
+  char *const *argv;
+  int argc;
+  int at;       /* the word that is read now */
+  bool no_more; /* after "--": only inputs follow */
+  bool stop;    /* --help or --version: nothing else matters */
+} reading;
+
+static const char *const verb_names[TFM_VERB_COUNT] = {
+#define VERB_NAME(name, text, task, help) text,
+    TFM_VERB_MAP(VERB_NAME)
+#undef VERB_NAME
+};
+
+const char *tfm_verb_name(tfm_verb verb)
+{
+  return verb < TFM_VERB_COUNT ? verb_names[verb] : "unknown";
+}
+
+static bool find_verb(const char *word, tfm_verb *verb)
+{
+  for (int i = 0; i < TFM_VERB_COUNT; ++i) {
+    if (strcmp(verb_names[i], word) == 0) {
+      *verb = (tfm_verb)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+static tfm_status refuse_word(const char *what, const char *word, const char *dashes,
+                              const char *near, tfm_err *err)
+{
+  char shown[TFM__QUOTED];
+  const char *quoted = tfm__quote(word, shown);
+  return near ? tfm_fail(err, TFM_E_USAGE, "unknown %s %s; did you mean %s%s?", what, quoted,
+                         dashes, near)
+              : tfm_fail(err, TFM_E_USAGE, "unknown %s %s; see tfm-cluster --help", what,
+                         quoted);
+}
+
+/* A flag by itself, or an option with the value that follows its sign or is the next word. */
+static tfm_status read_option(reading *r, const tfm__option *row, const char *where,
+                              const char *attached, tfm_err *err)
+{
+  const char *value = attached;
+  if (!value && tfm__option_is_flag(row)) {
+    value = "on";
+  } else if (!value) {
+    const char *next = r->at + 1 < r->argc ? r->argv[r->at + 1] : NULL;
+    bool option = next && next[0] == '-' && next[1] == '-';
+    if (!next || option) {
+      return tfm_fail(err, TFM_E_USAGE, "%s wants a value: %s%s%.64s", where, row->metavar,
+                      option ? ", got the option " : "", option ? next : "");
+    }
+    value = next;
+    ++r->at;
+  }
+  tfm_status st = tfm__option_set(r->options, row, where, value, TFM_FROM_FLAG, err);
+  r->stop = r->options->help || r->options->version;
+  return st;
+}
+
+/* --name, --name value, --name=value */
+static tfm_status read_long(reading *r, const char *word, tfm_err *err)
+{
+  const char *name = word + 2;
+  const char *sign = strchr(name, '=');
+  size_t n = sign ? (size_t)(sign - name) : strlen(name);
+  char where[TFM__OPTION_NAME + 2] = "--";
+  if (n >= TFM__OPTION_NAME) {
+    return refuse_word("option", word, "", NULL, err);
+  }
+  memcpy(where + 2, name, n);
+  where[2 + n] = '\0';
+  const tfm__option *row = memchr(name, '_', n) ? NULL : tfm__option_find(name, n);
+  if (!row) {
+    return refuse_word("option", where, "--", tfm__nearest_option(where + 2), err);
+  }
+  return read_option(r, row, where, sign ? sign + 1 : NULL, err);
+}
+
+static const tfm__option *find_letter(char letter)
+{
+  int n = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  for (int i = 0; i < n; ++i) {
+    if (rows[i].letter == letter && letter) {
+      return &rows[i];
+    }
+  }
+  return NULL;
+}
+
+/* -i value, -ivalue, and flags together: -qv */
+static tfm_status read_letters(reading *r, const char *word, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (const char *p = word + 1; *p && st == TFM_OK && !r->stop; ++p) {
+    const tfm__option *row = find_letter(*p);
+    char where[TFM__OPTION_NAME + 8];
+    if (!row) {
+      return refuse_word("option", word, "", NULL, err);
+    }
+    bool flag = tfm__option_is_flag(row);
+    const char letter[] = {'-', *p, '\0'};
+    strcpy(where, letter);
+    const char *attached = !flag && p[1] ? p + 1 : NULL;
+    st = read_option(r, row, where, attached, err);
+    if (!flag) {
+      break;
+    }
+  }
+  return st;
+}
+
+/* The first word that is no option: a verb, or an input when there is such a file or it looks
+ * like a path. A bare word that is neither is taken for a misspelt verb. */
+static tfm_status read_first_word(reading *r, const char *word, bool *taken, tfm_err *err)
+{
+  *taken = find_verb(word, &r->options->verb);
+  r->options->verb_given = *taken;
+  if (*taken || strpbrk(word, "./") || strcmp(word, "-") == 0 ||
+      tfm_path_look(word) != TFM_PATH_NOTHING) {
+    return TFM_OK;
+  }
+  return refuse_word("verb", word, "", tfm__nearest(word, verb_names, TFM_VERB_COUNT), err);
+}
+
+static tfm_status read_help_topic(reading *r, const char *word, tfm_err *err)
+{
+  if (!find_verb(word, &r->options->verb)) {
+    return refuse_word("verb", word, "", tfm__nearest(word, verb_names, TFM_VERB_COUNT), err);
+  }
+  r->options->help = true;
+  r->stop = true;
+  return TFM_OK;
+}
+
+static tfm_status read_word(reading *r, bool *first, tfm_err *err)
+{
+  const char *word = r->argv[r->at];
+  bool option = !r->no_more && word[0] == '-' && word[1];
+  if (option && strcmp(word, "--") == 0) {
+    r->no_more = true;
+    return TFM_OK;
+  }
+  if (option) {
+    return word[1] == '-' ? read_long(r, word, err) : read_letters(r, word, err);
+  }
+  bool taken = false;
+  tfm_status st = TFM_OK;
+  if (r->options->verb_given && r->options->verb == TFM_VERB_HELP) {
+    return read_help_topic(r, word, err);
+  }
+  if (*first && !r->no_more) {
+    st = read_first_word(r, word, &taken, err);
+  }
+  *first = false;
+  if (st != TFM_OK || taken) {
+    return st;
+  }
+  return tfm__option_set(r->options, tfm__option_find("input", 5), "INPUT", word, TFM_FROM_FLAG,
+                         err);
+}
+
+static tfm_status read_words(reading *r, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  bool first = true;
+  for (r->at = 0; r->at < r->argc && st == TFM_OK && !r->stop; ++r->at) {
+    st = read_word(r, &first, err);
+  }
+  return st;
+}
+
+static tfm_status set_defaults(tfm_options *options, tfm_err *err)
+{
+  int n = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  tfm_status st = TFM_OK;
+  for (int i = 0; i < n && st == TFM_OK; ++i) {
+    if (rows[i].start) {
+      st = tfm__option_set(options, &rows[i], rows[i].name, rows[i].start, TFM_FROM_DEFAULT,
+                           err);
+    }
+  }
+  return st;
+}
+
+/* The value of a variable that is set to something; an empty one counts as not set. */
+static const char *variable(char *const *envp, const char *name)
+{
+  size_t n = strlen(name);
+  for (; envp && *envp; ++envp) {
+    if (strncmp(*envp, name, n) == 0 && (*envp)[n] == '=' && (*envp)[n + 1]) {
+      return *envp + n + 1;
+    }
+  }
+  return NULL;
+}
+
+static tfm_status read_environment(tfm_options *options, char *const *envp, tfm_err *err)
+{
+  int n = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  tfm_status st = TFM_OK;
+  for (int i = 0; i < n && st == TFM_OK; ++i) {
+    char name[TFM__OPTION_NAME];
+    tfm__option_variable(&rows[i], name);
+    const char *value = rows[i].typed ? NULL : variable(envp, name);
+    if (value) {
+      st = tfm__option_set(options, &rows[i], name, value, TFM_FROM_ENV, err);
+    }
+  }
+  return st;
+}
+
+/* Options that were typed must mean something for the verb; those of the environment and of
+ * config files serve several verbs. */
+static tfm_status check_verb(const tfm_options *options, tfm_err *err)
+{
+  int n = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  unsigned bit = 1u << options->verb;
+  for (int i = 0; i < n; ++i) {
+    if (options->source[i] != TFM_FROM_FLAG || (rows[i].verbs & bit)) {
+      continue;
+    }
+    bool model = rows[i].kind == TFM__LIST &&
+                 (options->verb == TFM_VERB_INSPECT || options->verb == TFM_VERB_PLAN);
+    return tfm_fail(err, TFM_E_USAGE, "--%s means nothing for %s; %s%s%s", rows[i].name,
+                    tfm_verb_name(options->verb),
+                    model ? "name the checkpoint with --model DIR"
+                          : "what it takes: tfm-cluster help ",
+                    model ? "" : tfm_verb_name(options->verb), "");
+  }
+  return TFM_OK;
+}
+
+static bool ends_with(const char *s, size_t n, const char *end)
+{
+  size_t m = strlen(end);
+  return n >= m && memcmp(s + n - m, end, m) == 0;
+}
+
+/* out.csv and out.csv.gz are CSV unless something else was asked for. */
+static void format_by_name(tfm_options *options)
+{
+  if (!options->output || tfm_option_source_of(options, "output-format") != TFM_FROM_DEFAULT) {
+    return;
+  }
+  const char *path = options->output;
+  size_t n = strlen(path);
+  n -= ends_with(path, n, ".gz") ? 3 : ends_with(path, n, ".zst") ? 4 : 0;
+  if (ends_with(path, n, ".csv")) {
+    options->output_format = TFM_OUT_CSV;
+  } else if (ends_with(path, n, ".tsv")) {
+    options->output_format = TFM_OUT_TSV;
+  }
+}
+
+static tfm_status read_all(tfm_options *options, int argc, char *const *argv, char *const *envp,
+                           tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  reading r = {.options = options, .argv = argv, .argc = argc};
+  TFM_TRY(set_defaults(options, err));
+  TFM_TRY(read_words(&r, err));
+  if (options->verb_given && options->verb == TFM_VERB_HELP) {
+    options->help = true;
+  }
+  if (options->help || options->version) {
+    return TFM_OK;
+  }
+  options->bare = argc == 0;
+  TFM_TRY(check_verb(options, err));
+  TFM_TRY(read_environment(options, envp, err));
+  if (options->config) {
+    TFM_TRY(tfm__options_read_config(options, options->config, err));
+  }
+  options->bare = options->bare && options->ninput == 0;
+  if (options->task && strcmp(options->task, "sentiment-analysis") == 0) {
+    options->task = "text-classification"; /* the same task; Hugging Face has both names */
+  }
+  format_by_name(options);
+
+fail:
+  return st;
+}
+
+tfm_status tfm_options_read(tfm_options *options, int argc, char *const *argv,
+                            char *const *envp, tfm_err *err)
+{
+  *options = (tfm_options){.verb = TFM_VERB_RUN};
+  tfm_status st = read_all(options, argc, argv, envp, err);
+  if (st != TFM_OK) {
+    tfm_options_fini(options);
+  }
+  return st;
+}
+
+void tfm_options_fini(tfm_options *options)
+{
+  tfm_arena_fini(&options->arena);
+  *options = (tfm_options){.verb = TFM_VERB_RUN};
+}
+
+tfm_option_source tfm_option_source_of(const tfm_options *options, const char *name)
+{
+  int n = 0;
+  const tfm__option *row = tfm__option_find(name, strlen(name));
+  return row ? options->source[row - tfm__option_rows(&n)] : TFM_FROM_DEFAULT;
+}

@@ -1,0 +1,235 @@
+#include "coordinator/cli/option_table.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(tfm_overflow) == sizeof(unsigned) &&
+                   sizeof(tfm_progress) == sizeof(unsigned) &&
+                   sizeof(tfm_apply) == sizeof(unsigned),
+               "a choice is written as an unsigned");
+
+/* One value on its way into its member. */
+typedef struct {
+  tfm_options *options;
+  const tfm__option *row;
+  const char *where;
+  const char *text;
+} setting;
+
+static void *member(const setting *s)
+{
+  return (char *)s->options + s->row->at;
+}
+
+const char *tfm__quote(const char *text, char out[TFM__QUOTED])
+{
+  enum { SHOWN = 48 };
+  tfm_buf b = {0};
+  size_t n = strlen(text);
+  bool cut = n > SHOWN;
+  (void)tfm_buf_json_string(&b, (tfm_span){text, cut ? SHOWN : n});
+  (void)snprintf(out, TFM__QUOTED, "%.*s%s", TFM__QUOTED - 4, tfm_buf_cstr(&b),
+                 cut ? "..." : "");
+  tfm_buf_fini(&b);
+  return out;
+}
+
+/* "a, b or c" */
+static void list_choices(const char *const *choices, char *out, size_t bytes)
+{
+  size_t n = 0;
+  out[0] = '\0';
+  for (int i = 0; choices[i] && n < bytes; ++i) {
+    const char *between = i == 0 ? "" : choices[i + 1] ? ", " : " or ";
+    int wrote = snprintf(out + n, bytes - n, "%s%s", between, choices[i]);
+    n += wrote > 0 ? (size_t)wrote : 0;
+  }
+}
+
+static tfm_status refuse_choice(const setting *s, tfm_err *err)
+{
+  char want[256];
+  char got[TFM__QUOTED];
+  list_choices(s->row->choices, want, sizeof want);
+  return tfm_fail(err, TFM_E_USAGE, "%s: want %s, got %s", s->where, want,
+                  tfm__quote(s->text, got));
+}
+
+/* The index of the choice that text is; -1 for none. */
+static int find_choice(const setting *s)
+{
+  for (int i = 0; s->row->choices[i]; ++i) {
+    if (strcmp(s->row->choices[i], s->text) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+/* Digits with an optional minus sign and nothing else; false when it does not fit. */
+static bool parse_int(const char *text, int64_t *out)
+{
+  bool minus = text[0] == '-';
+  const char *p = text + (minus ? 1 : 0);
+  int64_t value = 0;
+  if (!*p) {
+    return false;
+  }
+  for (; *p; ++p) {
+    if (*p < '0' || *p > '9' || value > (INT64_MAX - (*p - '0')) / 10) {
+      return false;
+    }
+    value = value * 10 + (*p - '0');
+  }
+  *out = minus ? -value : value;
+  return true;
+}
+
+static tfm_status set_int(const setting *s, tfm_err *err)
+{
+  const tfm__option *row = s->row;
+  int64_t value = 0;
+  if (row->word && strcmp(row->word, s->text) == 0) {
+    value = row->word_value;
+  } else if (!parse_int(s->text, &value) || value < row->low || value > row->high) {
+    char most[48] = " or more";
+    char got[TFM__QUOTED];
+    if (row->high != INT64_MAX) {
+      (void)snprintf(most, sizeof most, " to %lld", (long long)row->high);
+    }
+    return tfm_fail(err, TFM_E_USAGE, "%s: want a whole number, %lld%s%s%s, got %s", s->where,
+                    (long long)row->low, most, row->word ? ", or " : "",
+                    row->word ? row->word : "", tfm__quote(s->text, got));
+  }
+  memcpy(member(s), &value, sizeof value);
+  return TFM_OK;
+}
+
+static tfm_status set_bool(const setting *s, tfm_err *err)
+{
+  static const char *const words[] = {"off", "on", "false", "true", "no", "yes", "0", "1"};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
+    if (strcmp(words[i], s->text) == 0) {
+      bool value = i % 2 == 1;
+      memcpy(member(s), &value, sizeof value);
+      return TFM_OK;
+    }
+  }
+  char got[TFM__QUOTED];
+  return tfm_fail(err, TFM_E_USAGE, "%s: want on or off, got %s", s->where,
+                  tfm__quote(s->text, got));
+}
+
+static tfm_status copy_text(const setting *s, const char *text, size_t n, const char **out,
+                            tfm_err *err)
+{
+  if (n == 0) {
+    return tfm_fail(err, TFM_E_USAGE, "%s: want %s, got nothing", s->where, s->row->metavar);
+  }
+  *out = tfm_arena_strndup(&s->options->arena, text, n);
+  return *out ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "%s", s->where);
+}
+
+static tfm_status list_add(const setting *s, const char *text, size_t n, tfm_err *err)
+{
+  const char ***list = member(s);
+  void *count_member = (char *)s->options + s->row->count_at;
+  int *count = count_member;
+  const char *copy = NULL;
+  tfm_status st = copy_text(s, text, n, &copy, err);
+  if (st != TFM_OK) {
+    return st;
+  }
+  /* A power of two is full: move to twice the room; the arena keeps the old one. */
+  if ((*count & (*count - 1)) == 0) {
+    size_t room = *count ? 2 * (size_t)*count : 1;
+    const char **bigger = tfm_arena_alloc(&s->options->arena, room * sizeof *bigger);
+    if (!bigger || *count > INT_MAX / 2) {
+      return tfm_fail(err, TFM_E_NOMEM, "%s", s->where);
+    }
+    if (*count) {
+      memcpy(bigger, *list, (size_t)*count * sizeof *bigger);
+    }
+    *list = bigger;
+  }
+  (*list)[(*count)++] = copy;
+  return TFM_OK;
+}
+
+static tfm_status add_names(const setting *s, tfm_err *err)
+{
+  tfm_options *o = s->options;
+  if (strcmp(s->text, "all") == 0 || strcmp(s->text, "none") == 0) {
+    o->passthrough_all = s->text[0] == 'a';
+    o->npassthrough = 0;
+    return TFM_OK;
+  }
+  o->passthrough_all = false;
+  const char *from = s->text;
+  for (;;) {
+    const char *comma = strchr(from, ',');
+    size_t n = comma ? (size_t)(comma - from) : strlen(from);
+    tfm_status st = list_add(s, from, n, err);
+    if (st != TFM_OK || !comma) {
+      return st;
+    }
+    from = comma + 1;
+  }
+}
+
+static tfm_status set_by_kind(const setting *s, tfm_err *err)
+{
+  const char *copy = NULL;
+  int choice = 0;
+  tfm_status st = TFM_OK;
+  switch (s->row->kind) {
+  case TFM__FLAG:
+  case TFM__SWITCH:
+    return set_bool(s, err);
+  case TFM__INT:
+    return set_int(s, err);
+  case TFM__CHOICE:
+  case TFM__NAME:
+    choice = find_choice(s);
+    if (choice < 0) {
+      return refuse_choice(s, err);
+    }
+    if (s->row->kind == TFM__CHOICE) {
+      memcpy(member(s), &(unsigned){(unsigned)choice}, sizeof(unsigned));
+    } else {
+      memcpy(member(s), &s->row->choices[choice], sizeof s->row->choices[choice]);
+    }
+    return TFM_OK;
+  case TFM__TEXT:
+    st = copy_text(s, s->text, strlen(s->text), &copy, err);
+    if (st == TFM_OK) {
+      memcpy(member(s), &copy, sizeof copy);
+    }
+    return st;
+  case TFM__LIST:
+    return list_add(s, s->text, strlen(s->text), err);
+  case TFM__NAMES:
+    return add_names(s, err);
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm__option_set(tfm_options *options, const tfm__option *row, const char *where,
+                           const char *text, tfm_option_source source, tfm_err *err)
+{
+  setting s = {options, row, where, text};
+  int nrow = 0;
+  tfm_option_source *from = &options->source[row - tfm__option_rows(&nrow)];
+  if (*from > source) {
+    return TFM_OK;
+  }
+  if (*from < source && (row->kind == TFM__LIST || row->kind == TFM__NAMES)) {
+    memset((char *)options + row->count_at, 0, sizeof(int));
+  }
+  tfm_status st = set_by_kind(&s, err);
+  if (st == TFM_OK) {
+    *from = source;
+  }
+  return st;
+}

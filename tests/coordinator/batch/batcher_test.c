@@ -1,0 +1,155 @@
+#include "coordinator/batch/batcher.h"
+
+#include "core/base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { MOST = 4000 };
+
+typedef struct {
+  tfm_item items[MOST];
+  tfm_row rows[MOST];
+  int seen[MOST];
+} fixture;
+
+static fixture f;
+
+static void make_rows(int n, unsigned seed, int longest)
+{
+  srand(seed);
+  memset(&f, 0, sizeof f);
+  for (int i = 0; i < n; ++i) {
+    f.rows[i].number = i;
+    f.items[i].row = &f.rows[i];
+    f.items[i].n = 1 + rand() % longest;
+  }
+}
+
+static tfm_batcher *open_batcher(int64_t tokens, int64_t sequences, int64_t window)
+{
+  tfm_batcher *b = NULL;
+  tfm_err err = {0};
+  tfm_batcher_options o = {.max_tokens = tokens, .max_sequences = sequences, .window = window};
+  assert_int_equal(tfm_batcher_open(&b, &o, &err), TFM_OK);
+  return b;
+}
+
+/* Check one pack's promises and tick its rows off. Returns its rows. */
+static int64_t check_pack(const tfm_pack *pack, int64_t tokens, int64_t sequences)
+{
+  int64_t sum = 0;
+  for (int64_t i = 0; i < pack->B; ++i) {
+    sum += pack->items[i]->n;
+    ++f.seen[pack->items[i]->row->number];
+  }
+  assert_int_equal(sum, pack->T);
+  assert_in_range(pack->B, 1, sequences);
+  assert_true(pack->T <= tokens || pack->B == 1);
+  return pack->B;
+}
+
+static void drain(tfm_batcher *b, bool flush, int64_t tokens, int64_t sequences)
+{
+  tfm_err err = {0};
+  for (;;) {
+    tfm_pack *pack = NULL;
+    assert_int_equal(tfm_batcher_next(b, flush, &pack, &err), TFM_OK);
+    if (!pack) {
+      return;
+    }
+    (void)check_pack(pack, tokens, sequences);
+    tfm_pack_close(pack);
+  }
+}
+
+/* Whatever the sizes, every row leaves exactly once and no pack breaks its limits. Random sizes with
+ * rows longer than the budget among them reach all edges of the cutting. */
+static void every_row_leaves_once(void **state)
+{
+  (void)state;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    int n = 1 + (int)(seed * 37 % 900);
+    int64_t tokens = 1 + seed * 13 % 300;
+    int64_t sequences = 1 + seed * 7 % 40;
+    make_rows(n, seed, 120);
+    tfm_batcher *b = open_batcher(tokens, sequences, 1 + seed % 50);
+    for (int i = 0; i < n; ++i) {
+      while (!tfm_batcher_room(b)) {
+        drain(b, false, tokens, sequences);
+      }
+      tfm_batcher_add(b, &f.items[i]);
+    }
+    drain(b, true, tokens, sequences);
+    assert_int_equal(tfm_batcher_held(b), 0);
+    for (int i = 0; i < n; ++i) {
+      assert_int_equal(f.seen[i], 1);
+    }
+    tfm_batcher_close(b);
+  }
+}
+
+/* Without flush nothing leaves but full packs: the next row would not have fitted. */
+static void packs_are_full_without_flush(void **state)
+{
+  (void)state;
+  make_rows(1000, 3, 20);
+  tfm_batcher *b = open_batcher(100, 1000, 64);
+  for (int i = 0; i < 1000; ++i) {
+    tfm_batcher_add(b, &f.items[i]);
+    tfm_pack *pack = NULL;
+    tfm_err err = {0};
+    while (tfm_batcher_next(b, false, &pack, &err) == TFM_OK && pack) {
+      assert_true(pack->T > 100 - 20);
+      tfm_pack_close(pack);
+    }
+    assert_true(tfm_batcher_room(b));
+  }
+  drain(b, true, 100, 1000);
+  tfm_batcher_close(b);
+}
+
+/* A window of one row keeps the input's order; a wider one sorts longest first. */
+static void window_decides_order(void **state)
+{
+  (void)state;
+  tfm_err err = {0};
+  for (int window = 1; window <= 50; window += 49) {
+    make_rows(50, 9, 100);
+    tfm_batcher *b = open_batcher(1 << 20, 1000, window);
+    tfm_pack *pack = NULL;
+    for (int i = 0; i < 50; ++i) {
+      tfm_batcher_add(b, &f.items[i]);
+      if (window == 1 && i < 49) {
+        assert_int_equal(tfm_batcher_next(b, false, &pack, &err), TFM_OK);
+        assert_null(pack);
+      }
+    }
+    assert_int_equal(tfm_batcher_next(b, true, &pack, &err), TFM_OK);
+    assert_int_equal(pack->B, 50);
+    for (int i = 1; i < 50; ++i) {
+      if (window == 1) {
+        assert_int_equal(pack->items[i]->row->number, i);
+      } else {
+        assert_true(pack->items[i - 1]->n >= pack->items[i]->n);
+      }
+    }
+    tfm_pack_close(pack);
+    tfm_batcher_close(b);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_row_leaves_once),
+      cmocka_unit_test(packs_are_full_without_flush),
+      cmocka_unit_test(window_decides_order),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
