@@ -1,0 +1,290 @@
+#include "coordinator/schedule/crew.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/kernels/isa.h"
+
+#include <string.h>
+
+/* Leaving ranks get this long to take LEAVE off a busy link. */
+static const double dismiss_limit_s = 10.0;
+
+tfm_status tfm_crew_init(tfm_crew *crew, tfm_world *world, tfm_err *err)
+{
+  *crew = (tfm_crew){.world = world, .nrank = tfm_world_size(world)};
+  crew->ranks = tfm_calloc((size_t)crew->nrank, sizeof *crew->ranks);
+  if (!crew->ranks) {
+    return tfm_fail(err, TFM_E_NOMEM, "state of %d ranks", crew->nrank);
+  }
+  return TFM_OK;
+}
+
+void tfm_crew_fini(tfm_crew *crew)
+{
+  tfm_free(crew->ranks);
+  *crew = (tfm_crew){0};
+}
+
+typedef struct {
+  tfm_frame_type type;
+  int missing;
+} collection;
+
+static tfm_status listen_for(tfm_crew *crew, collection *wanted, bool *news, tfm_err *err);
+
+/* One turn of waiting: move data, take what came, rest when nothing did. */
+static tfm_status turn(tfm_crew *crew, collection *wanted, tfm_err *err)
+{
+  bool news = false;
+  tfm_status st = tfm_world_poll(crew->world, err);
+  if (st == TFM_OK) {
+    st = listen_for(crew, wanted, &news, err);
+  }
+  if (st == TFM_OK) {
+    if (news) {
+      tfm_world_busy(crew->world);
+    } else {
+      tfm_world_idle(crew->world);
+    }
+  }
+  return st;
+}
+
+/* Send one control message to one rank, waiting for a free frame. */
+static tfm_status tell(tfm_crew *crew, int rank, tfm_frame_type type, const tfm_buf *payload,
+                       tfm_err *err)
+{
+  tfm_status st = payload->failed
+                      ? tfm_fail(err, TFM_E_NOMEM, "message %s", tfm_frame_type_name((int)type))
+                      : TFM_OK;
+  bool sent = false;
+  while (st == TFM_OK && !sent) {
+    st = tfm_msg_send(tfm_world_control_out(crew->world, rank), type, payload, &sent, err);
+    if (st == TFM_OK && !sent) {
+      st = turn(crew, NULL, err);
+    }
+  }
+  return st;
+}
+
+/* Fields that must be equal on all ranks before a weight is read. */
+typedef struct {
+  const char *name;
+  size_t offset;
+  const char *remedy;
+} agreement;
+
+static const agreement agreements[] = {
+    {"program version", offsetof(tfm_msg_hello, version), "start the same build on every node"},
+    {"model digest", offsetof(tfm_msg_hello, digest),
+     "put the same checkpoint on every node (--digest full compares every byte)"},
+    {"arithmetic", offsetof(tfm_msg_hello, arithmetic),
+     "use --backend native, which gives the same bits on every processor"},
+};
+
+static tfm_status compare_hellos(const tfm_crew *crew, tfm_err *err)
+{
+  for (size_t i = 0; i < sizeof agreements / sizeof agreements[0]; ++i) {
+    const agreement *a = &agreements[i];
+    const char *want = (const char *)&crew->ranks[0].hello + a->offset;
+    for (int rank = 1; rank < crew->nrank; ++rank) {
+      const char *got = (const char *)&crew->ranks[rank].hello + a->offset;
+      if (strcmp(want, got) != 0) {
+        return tfm_fail(
+            err, TFM_E_CONFIG,
+            "ranks disagree on the %s: rank 0 (%.64s) has %.80s, rank %d (%.64s) has "
+            "%.80s; %s",
+            a->name, crew->ranks[0].hello.host, want, rank, crew->ranks[rank].hello.host, got,
+            a->remedy);
+      }
+    }
+  }
+  return TFM_OK;
+}
+
+/* What one arrived frame means. */
+static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, tfm_err *err)
+{
+  tfm_crew_rank *r = &crew->ranks[rank];
+  const unsigned char *payload = frame->bytes + TFM_FRAME_HEADER;
+  size_t n = (size_t)frame->head.payload_bytes;
+  tfm_msg_failed failed = {0};
+  tfm_status st = TFM_OK;
+  r->heard_s = tfm_now_s();
+  switch (frame->head.type) {
+  case TFM_FRAME_HELLO:
+    return tfm_msg_hello_decode(&r->hello, payload, n, err);
+  case TFM_FRAME_READY:
+    return tfm_msg_ready_decode(&r->ready, payload, n, err);
+  case TFM_FRAME_HEARTBEAT:
+    return tfm_msg_heartbeat_decode(&r->beat, payload, n, err);
+  case TFM_FRAME_STATS:
+    r->have_stats = true;
+    return tfm_msg_stats_decode(&r->stats, payload, n, err);
+  case TFM_FRAME_FAILED:
+    st = tfm_msg_failed_decode(&failed, payload, n, err);
+    if (st == TFM_OK) {
+      *err = failed.err;
+      st = failed.err.status;
+    }
+    return st == TFM_OK ? tfm_fail(err, TFM_E_PEER, "rank %d failed without a reason", rank)
+                        : st;
+  default:
+    return tfm_fail(err, TFM_E_FORMAT, "rank %d sent %s on its control link", rank,
+                    tfm_frame_type_name(frame->head.type));
+  }
+}
+
+/* One pass over all control links; counts frames of one type. */
+static tfm_status listen_for(tfm_crew *crew, collection *wanted, bool *news, tfm_err *err)
+{
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    tfm_frame *frame = NULL;
+    tfm_status st = tfm_link_receive(tfm_world_control_in(crew->world, rank), &frame, err);
+    if (st != TFM_OK) {
+      return st;
+    }
+    if (!frame) {
+      continue;
+    }
+    *news = true;
+    st = take_frame(crew, rank, frame, err);
+    if (wanted && frame->head.type == (int)wanted->type) {
+      --wanted->missing;
+    }
+    tfm_link_release(frame);
+    if (st != TFM_OK) {
+      return st;
+    }
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_crew_listen(tfm_crew *crew, bool *news, tfm_err *err)
+{
+  bool ignored = false;
+  return listen_for(crew, NULL, news ? news : &ignored, err);
+}
+
+static tfm_status collect(tfm_crew *crew, collection wanted, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  while (st == TFM_OK && wanted.missing > 0) {
+    st = turn(crew, &wanted, err);
+  }
+  return st;
+}
+
+tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_msg_hello *own,
+                          tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf payload = {0};
+  crew->ranks[0].hello = *own;
+  (void)tfm_msg_start_encode(start, &payload);
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    TFM_TRY(tell(crew, rank, TFM_FRAME_START, &payload, err));
+  }
+  TFM_TRY(collect(crew, (collection){TFM_FRAME_HELLO, crew->nrank - 1}, err));
+  TFM_TRY(compare_hellos(crew, err));
+
+fail:
+  tfm_buf_fini(&payload);
+  return st;
+}
+
+tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf payload = {0};
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    tfm_buf_clear(&payload);
+    (void)tfm_msg_assign_encode(&crew->ranks[rank].assign, &payload);
+    TFM_TRY(tell(crew, rank, TFM_FRAME_ASSIGN, &payload, err));
+  }
+
+fail:
+  tfm_buf_fini(&payload);
+  return st;
+}
+
+tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err)
+{
+  return collect(crew, (collection){TFM_FRAME_READY, crew->nrank - 1}, err);
+}
+
+tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err)
+{
+  int missing = 0;
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    missing += crew->ranks[rank].assign.stage >= 0 && !crew->ranks[rank].have_stats;
+  }
+  return collect(crew, (collection){TFM_FRAME_STATS, missing}, err);
+}
+
+void tfm_crew_dismiss(tfm_crew *crew, int code)
+{
+  tfm_msg_leave leave = {.code = code};
+  tfm_buf payload = {0};
+  (void)tfm_msg_leave_encode(&leave, &payload);
+  double until = tfm_now_s() + dismiss_limit_s;
+  for (int rank = 1; rank < crew->nrank && !payload.failed; ++rank) {
+    bool sent = false;
+    while (!sent && tfm_now_s() < until) {
+      tfm_err ignored = {0}; /* what workers still say no longer changes the code */
+      tfm_link *out = tfm_world_control_out(crew->world, rank);
+      (void)!tfm_msg_send(out, TFM_FRAME_LEAVE, &payload, &sent, &ignored);
+      if (!sent) {
+        if (crew->ranks) {
+          (void)!tfm_crew_listen(crew, NULL, &ignored);
+        }
+        (void)!tfm_world_poll(crew->world, &ignored);
+        tfm_world_idle(crew->world);
+      }
+    }
+  }
+  tfm_buf_fini(&payload);
+}
+
+tfm_status tfm_crew_check_alive(const tfm_crew *crew, double limit_s, tfm_err *err)
+{
+  double now = tfm_now_s();
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    const tfm_crew_rank *r = &crew->ranks[rank];
+    if (r->assign.stage >= 0 && !r->have_stats && now - r->heard_s > limit_s) {
+      return tfm_fail(err, TFM_E_PEER,
+                      "rank %d on %.64s has been silent for %.0f s (last seen %s micro-batch "
+                      "%llu); look at that node, then run the same command again",
+                      rank, r->hello.host, now - r->heard_s,
+                      r->beat.computing ? "computing" : "waiting after",
+                      (unsigned long long)r->beat.batch);
+    }
+  }
+  return TFM_OK;
+}
+
+const char *tfm_crew_common_isa(const tfm_crew *crew)
+{
+  tfm_isa common = tfm_isa_best();
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    tfm_isa isa = TFM_ISA_PORTABLE;
+    if (!tfm_isa_parse(crew->ranks[rank].hello.isa, &isa) || isa < common) {
+      common = isa;
+    }
+  }
+  return tfm_isa_name(common);
+}
+
+void tfm_crew_share(const tfm_crew *crew, int rank, int *index, int *count)
+{
+  const tfm_msg_hello *mine = &crew->ranks[rank].hello;
+  *index = 0;
+  *count = 0;
+  for (int other = 1; other < crew->nrank; ++other) {
+    const tfm_msg_hello *theirs = &crew->ranks[other].hello;
+    if (strcmp(mine->host, theirs->host) == 0 && strcmp(mine->cpuset, theirs->cpuset) == 0) {
+      *index += other < rank;
+      ++*count;
+    }
+  }
+}

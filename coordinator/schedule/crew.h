@@ -1,0 +1,68 @@
+/** The ranks of a job as the coordinator sees them: what they said about themselves, what they
+ * were told to do, and the control conversation with all of them.
+ */
+#ifndef TFM_COORDINATOR_SCHEDULE_CREW_H
+#define TFM_COORDINATOR_SCHEDULE_CREW_H
+
+#include "proto/messages.h"
+#include "proto/world.h"
+
+/** One rank. Entry 0 is the coordinator's own: only hello and the placement part of ready are
+ * used. */
+typedef struct {
+  tfm_msg_hello hello;
+  tfm_msg_assign assign;
+  tfm_msg_ready ready;
+  tfm_msg_stats stats;
+  bool have_stats;
+  tfm_msg_heartbeat beat;
+  double heard_s; /* when the last message came, by tfm_now_s() */
+} tfm_crew_rank;
+
+typedef struct {
+  tfm_world *world; /* borrowed */
+  int nrank;
+  tfm_crew_rank *ranks; /* [nrank] */
+} tfm_crew;
+
+/** gives: what crew holds, release with tfm_crew_fini(). borrows: world. */
+tfm_status tfm_crew_init(tfm_crew *crew, tfm_world *world, tfm_err *err) TFM_MUST_USE;
+void tfm_crew_fini(tfm_crew *crew);
+
+/** Send START to all workers and collect their HELLO; `own` becomes entry 0. Then compare
+ * version, model digest and arithmetic of all ranks: a difference is TFM_E_CONFIG with a table
+ * of it. Collective with tfm_worker_main(). Errors: a worker's own failure; TFM_E_CONFIG; of
+ * link.h. */
+tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_msg_hello *own,
+                          tfm_err *err) TFM_MUST_USE;
+
+/** Send every worker its entry's `assign`. */
+tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
+
+/** Collect READY from all workers. */
+tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
+
+/** Take what has come on the control links: heartbeats and statistics are kept; FAILED is
+ * returned as the worker's own error. *news (when not NULL) says whether anything came. Does
+ * not wait. */
+tfm_status tfm_crew_listen(tfm_crew *crew, bool *news, tfm_err *err) TFM_MUST_USE;
+
+/** Collect STATS from all ranks that have a stage. */
+tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
+
+/** Tell all workers to leave with this exit code. Best effort: called on every way out. */
+void tfm_crew_dismiss(tfm_crew *crew, int code);
+
+/** TFM_E_PEER naming the rank, when a rank with a stage has not been heard of for limit_s. */
+tfm_status tfm_crew_check_alive(const tfm_crew *crew, double limit_s,
+                                tfm_err *err) TFM_MUST_USE;
+
+/** The instruction set all ranks have, as a name; borrowed from the table of
+ * core/kernels/isa.h. */
+const char *tfm_crew_common_isa(const tfm_crew *crew);
+
+/** Place of a rank among the ranks that share its cpuset on its host: index and count. The
+ * coordinator is not counted: it costs little and shares a core (DESIGN D6). */
+void tfm_crew_share(const tfm_crew *crew, int rank, int *index, int *count);
+
+#endif

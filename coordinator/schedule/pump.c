@@ -1,0 +1,452 @@
+#include "coordinator/schedule/pump.h"
+
+#include "coordinator/batch/batcher.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "proto/credit.h"
+
+#include <string.h>
+
+/* Rows between reading and delivery: enough for the window, the batches in flight and a window
+ * more waiting for an earlier row. */
+enum { ROWS_PER_WINDOW = 8, ROWS_LEAST = 8192 };
+
+static const int64_t held_bytes_limit = 256 << 20;
+static const double silence_limit_s = 300.0;
+static const double check_every_s = 1.0;
+
+/* One line of stages. */
+typedef struct {
+  tfm_link *out, *in;
+  tfm_credit credit;
+  tfm_pack *
+      *flight; /* [credit.limit] packs on their way, oldest first: a line keeps their order */
+  int first;   /* ring index of the oldest */
+  bool ended;  /* END came back */
+} line;
+
+struct tfm_pump {
+  tfm_pump_options options;
+  tfm_batcher *batcher;
+  line *lines;
+  int nline;
+  tfm_item **rows; /* ring [nrows]: rows delivered .. admitted, by order of admission */
+  int64_t nrows, admitted, delivered;
+  int64_t held_bytes;
+  tfm_pack *ready; /* cut, waiting for a line */
+  bool feed_ended, end_sent;
+  uint64_t batch;
+  int32_t *ids, *type_ids, *cu_len; /* one micro-batch before embedding */
+  int64_t in_flight;
+  double checked_s;
+  tfm_pump_counts counts;
+};
+
+static tfm_status open_line(tfm_pump *pump, line *l, int replica, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_pump_options *o = &pump->options;
+  int first = 1 + replica * o->plan->stages;
+  int last = first + o->plan->stages - 1;
+  tfm_frame_limits out = {
+      .max_B = o->max_sequences, .max_T = o->max_tokens, .width = o->hidden};
+  tfm_frame_limits in = {.max_B = o->max_sequences, .max_T = o->max_tokens, .width = o->width};
+  if (!tfm_frame_activation_bytes(out.max_B, out.max_T, out.width, &out.max_payload) ||
+      !tfm_frame_result_bytes(in.max_B, in.width, &in.max_payload)) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens; lower --max-batch-tokens",
+                     (long long)o->max_tokens));
+  }
+  l->credit = tfm_credit_for(o->plan->stages);
+  l->flight = tfm_calloc((size_t)l->credit.limit, sizeof(tfm_pack *));
+  if (!l->flight) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a line of %d stages", o->plan->stages));
+  }
+  TFM_TRY(tfm_world_open_out(o->crew->world, &l->out, first, &out, TFM_LINK_BUFFERS, err));
+  TFM_TRY(tfm_world_open_in(o->crew->world, &l->in, last, &in, TFM_LINK_BUFFERS, err));
+
+fail:
+  return st;
+}
+
+static tfm_status make_memory(tfm_pump *pump, tfm_err *err)
+{
+  const tfm_pump_options *o = &pump->options;
+  pump->nrows = ROWS_PER_WINDOW * o->window;
+  if (pump->nrows < ROWS_LEAST) {
+    pump->nrows = ROWS_LEAST;
+  }
+  pump->nline = o->plan->replicas;
+  pump->rows = tfm_calloc((size_t)pump->nrows, sizeof(tfm_item *));
+  pump->lines = tfm_calloc((size_t)pump->nline, sizeof *pump->lines);
+  pump->ids = tfm_calloc((size_t)o->max_tokens, sizeof *pump->ids);
+  pump->type_ids = tfm_calloc((size_t)o->max_tokens, sizeof *pump->type_ids);
+  pump->cu_len = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_len);
+  if (!pump->rows || !pump->lines || !pump->ids || !pump->type_ids || !pump->cu_len) {
+    return tfm_fail(err, TFM_E_NOMEM,
+                    "micro-batches of %lld tokens; lower --max-batch-tokens or --sort-window",
+                    (long long)o->max_tokens);
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_pump_open(tfm_pump **out, const tfm_pump_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_batcher_options batching = {.max_tokens = options->budget,
+                                  .max_sequences = options->max_sequences,
+                                  .window = options->window};
+  *out = NULL;
+  tfm_pump *pump = tfm_calloc(1, sizeof *pump);
+  if (!pump) {
+    return tfm_fail(err, TFM_E_NOMEM, "the scheduler");
+  }
+  pump->options = *options;
+  TFM_TRY(make_memory(pump, err));
+  TFM_TRY(tfm_batcher_open(&pump->batcher, &batching, err));
+  for (int r = 0; r < pump->nline; ++r) {
+    TFM_TRY(open_line(pump, &pump->lines[r], r, err));
+  }
+  *out = pump;
+  return TFM_OK;
+
+fail:
+  tfm_pump_close(pump);
+  return st;
+}
+
+/* ---- rows in
+ * ---------------------------------------------------------------------------------- */
+
+/* As many rows are under way as the bounds allow. */
+static bool is_bounded(const tfm_pump *pump)
+{
+  return pump->admitted - pump->delivered == pump->nrows ||
+         (pump->held_bytes >= held_bytes_limit && pump->admitted > pump->delivered);
+}
+
+static void admit(tfm_pump *pump, tfm_item *item)
+{
+  pump->rows[pump->admitted % pump->nrows] = item;
+  ++pump->admitted;
+  pump->held_bytes += tfm_item_bytes(item);
+  if (!item->done) {
+    tfm_batcher_add(pump->batcher, item);
+  }
+}
+
+/* Take rows while there is room; *flush says that what is here should go now. */
+static tfm_status take_rows(tfm_pump *pump, bool *news, bool *flush, tfm_err *err)
+{
+  tfm_feed_state state = TFM_FEED_MORE;
+  while (!is_bounded(pump) && tfm_batcher_room(pump->batcher)) {
+    tfm_item *item = tfm_feed_take(pump->options.feed, &state);
+    if (!item) {
+      break;
+    }
+    admit(pump, item);
+    *news = true;
+  }
+  if (state == TFM_FEED_FAILED) {
+    *err = *tfm_feed_error(pump->options.feed);
+    return err->status;
+  }
+  pump->feed_ended = pump->feed_ended || state == TFM_FEED_END;
+  /* A full house with nothing under way must move too: the rows outside wait for those inside.
+   */
+  *flush = pump->feed_ended || state == TFM_FEED_WAITING ||
+           (is_bounded(pump) && pump->in_flight == 0);
+  return TFM_OK;
+}
+
+/* ---- batches out
+ * ------------------------------------------------------------------------------ */
+
+/* The line with the most credit left that can take a frame now. */
+static line *freest_line(tfm_pump *pump, tfm_frame **frame)
+{
+  line *best = NULL;
+  for (int r = 0; r < pump->nline; ++r) {
+    line *l = &pump->lines[r];
+    if (l->credit.taken < l->credit.limit && (!best || l->credit.taken < best->credit.taken)) {
+      best = l;
+    }
+  }
+  *frame = best ? tfm_link_frame(best->out) : NULL;
+  return *frame ? best : NULL;
+}
+
+static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
+{
+  int32_t at = 0;
+  for (int64_t b = 0; b < pack->B; ++b) {
+    const tfm_item *item = pack->items[b];
+    size_t bytes = (size_t)item->n * sizeof *item->ids;
+    memcpy(pump->ids + at, item->ids, bytes);
+    memcpy(pump->type_ids + at, item->type_ids, bytes);
+    pump->cu_len[b] = at;
+    at += (int32_t)item->n;
+  }
+  pump->cu_len[pack->B] = at;
+  return (tfm_ids){.B = pack->B,
+                   .T = pack->T,
+                   .cu_len = pump->cu_len,
+                   .ids = pump->ids,
+                   .type_ids = pump->type_ids};
+}
+
+static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *err)
+{
+  tfm_pack *pack = pump->ready;
+  tfm_ids ids = gather_ids(pump, pack);
+  uint32_t *lengths = tfm_frame_lengths(frame->bytes);
+  for (int64_t b = 0; b < pack->B; ++b) {
+    lengths[b] = (uint32_t)pack->items[b]->n;
+  }
+  tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, pack->B), NULL);
+  size_t payload = 0;
+  if (!tfm_frame_activation_bytes(pack->B, pack->T, pump->options.hidden, &payload)) {
+    return tfm_fail(err, TFM_E_INTERNAL, "a micro-batch of %lld tokens", (long long)pack->T);
+  }
+  frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
+                                 .batch = ++pump->batch,
+                                 .B = pack->B,
+                                 .T = pack->T,
+                                 .width = pump->options.hidden,
+                                 .payload_bytes = payload};
+  l->flight[(l->first + l->credit.taken) % l->credit.limit] = pack;
+  (void)tfm_credit_take(&l->credit);
+  pump->ready = NULL;
+  ++pump->in_flight;
+  if (pump->in_flight > pump->counts.in_flight_peak) {
+    pump->counts.in_flight_peak = pump->in_flight;
+  }
+  ++pump->counts.batches;
+  pump->counts.tokens += pack->T;
+  return tfm_link_send(l->out, frame, err);
+}
+
+static tfm_status send_packs(tfm_pump *pump, bool flush, bool *news, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (;;) {
+    if (!pump->ready) {
+      TFM_TRY(tfm_batcher_next(pump->batcher, flush, &pump->ready, err));
+    }
+    tfm_frame *frame = NULL;
+    line *l = pump->ready ? freest_line(pump, &frame) : NULL;
+    if (!l) {
+      return TFM_OK;
+    }
+    TFM_TRY(send_pack(pump, l, frame, err));
+    *news = true;
+  }
+
+fail:
+  return st;
+}
+
+/* After the last row: END down every line that has a free frame for it. */
+static tfm_status send_ends(tfm_pump *pump, tfm_err *err)
+{
+  bool nothing_left = pump->feed_ended && !pump->ready && tfm_batcher_held(pump->batcher) == 0;
+  if (!nothing_left || pump->end_sent || pump->in_flight > 0) {
+    return TFM_OK;
+  }
+  for (int r = 0; r < pump->nline; ++r) {
+    tfm_frame *frame = tfm_link_frame(pump->lines[r].out);
+    TFM_ASSERT(frame); /* nothing is in flight, so every frame is home */
+    frame->head = (tfm_frame_head){.type = TFM_FRAME_END};
+    tfm_status st = tfm_link_send(pump->lines[r].out, frame, err);
+    if (st != TFM_OK) {
+      return st;
+    }
+  }
+  pump->end_sent = true;
+  return TFM_OK;
+}
+
+/* ---- results back
+ * ----------------------------------------------------------------------------- */
+
+static tfm_status keep_result(tfm_pump *pump, tfm_item *item, uint32_t status,
+                              const float *values, tfm_err *err)
+{
+  if (status != TFM_OK) {
+    tfm_err bad = {0};
+    (void)tfm_fail(&bad, TFM_E_INTERNAL,
+                   "the model's result for this row is not finite (NaN or Infinity)");
+    tfm_item_fail(item, &bad);
+    return TFM_OK;
+  }
+  size_t width = (size_t)pump->options.width;
+  item->values = tfm_calloc(width, sizeof *item->values);
+  if (!item->values) {
+    return tfm_fail(err, TFM_E_NOMEM, "the result of row %lld", (long long)item->row->number);
+  }
+  memcpy(item->values, values, width * sizeof *values);
+  item->width = pump->options.width;
+  item->done = true;
+  return TFM_OK;
+}
+
+static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, tfm_err *err)
+{
+  tfm_pack *pack = l->credit.taken > 0 ? l->flight[l->first] : NULL;
+  if (!pack || pack->B != frame->head.B) {
+    return tfm_fail(err, TFM_E_FORMAT, "rank %d: a result of %lld rows, want %lld",
+                    frame->head.source, (long long)frame->head.B,
+                    (long long)(pack ? pack->B : 0));
+  }
+  tfm_status st = TFM_OK;
+  const uint32_t *status = tfm_frame_lengths(frame->bytes);
+  const float *values = tfm_frame_values(frame->bytes, pack->B);
+  for (int64_t b = 0; b < pack->B && st == TFM_OK; ++b) {
+    st = keep_result(pump, pack->items[b], status[b], values + b * pump->options.width, err);
+  }
+  l->first = (l->first + 1) % l->credit.limit;
+  tfm_credit_give(&l->credit);
+  --pump->in_flight;
+  tfm_pack_close(pack);
+  return st;
+}
+
+static tfm_status take_results(tfm_pump *pump, bool *news, tfm_err *err)
+{
+  for (int r = 0; r < pump->nline; ++r) {
+    line *l = &pump->lines[r];
+    for (;;) {
+      tfm_frame *frame = NULL;
+      tfm_status st = tfm_link_receive(l->in, &frame, err);
+      if (st != TFM_OK) {
+        return st;
+      }
+      if (!frame) {
+        break;
+      }
+      *news = true;
+      if (frame->head.type == TFM_FRAME_END) {
+        l->ended = true;
+      } else if (frame->head.type == TFM_FRAME_RESULT) {
+        st = take_result(pump, l, frame, err);
+      } else {
+        st = tfm_fail(err, TFM_E_FORMAT, "rank %d: want result or end, got %s",
+                      frame->head.source, tfm_frame_type_name(frame->head.type));
+      }
+      tfm_link_release(frame);
+      if (st != TFM_OK) {
+        return st;
+      }
+    }
+  }
+  return TFM_OK;
+}
+
+static tfm_status deliver_rows(tfm_pump *pump, bool *news, tfm_err *err)
+{
+  while (pump->delivered < pump->admitted) {
+    tfm_item *item = pump->rows[pump->delivered % pump->nrows];
+    if (!item->done) {
+      break;
+    }
+    tfm_status st = pump->options.deliver(pump->options.arg, item, err);
+    if (st != TFM_OK) {
+      return st;
+    }
+    pump->held_bytes -= tfm_item_bytes(item);
+    ++pump->delivered;
+    ++pump->counts.rows;
+    tfm_item_close(item);
+    *news = true;
+  }
+  return TFM_OK;
+}
+
+/* ---- the loop
+ * --------------------------------------------------------------------------------- */
+
+static bool finished(const tfm_pump *pump)
+{
+  if (!pump->end_sent || pump->delivered < pump->admitted) {
+    return false;
+  }
+  for (int r = 0; r < pump->nline; ++r) {
+    if (!pump->lines[r].ended) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static tfm_status watch(tfm_pump *pump, tfm_err *err)
+{
+  double now = tfm_now_s();
+  if (now - pump->checked_s < check_every_s) {
+    return TFM_OK;
+  }
+  pump->checked_s = now;
+  return tfm_crew_check_alive(pump->options.crew, silence_limit_s, err);
+}
+
+tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_world *world = pump->options.crew->world;
+  while (!finished(pump)) {
+    bool news = false;
+    bool flush = false;
+    TFM_TRY(tfm_world_poll(world, err));
+    TFM_TRY(tfm_crew_listen(pump->options.crew, NULL, err));
+    TFM_TRY(take_results(pump, &news, err));
+    TFM_TRY(take_rows(pump, &news, &flush, err));
+    TFM_TRY(send_packs(pump, flush, &news, err));
+    TFM_TRY(deliver_rows(pump, &news, err));
+    TFM_TRY(send_ends(pump, err));
+    TFM_TRY(watch(pump, err));
+    TFM_TRY(pump->options.rest(pump->options.arg, !news, err));
+    if (news) {
+      tfm_world_busy(world);
+    } else {
+      tfm_world_idle(world);
+    }
+  }
+
+fail:
+  return st;
+}
+
+tfm_pump_counts tfm_pump_counted(const tfm_pump *pump)
+{
+  return pump->counts;
+}
+
+static void close_line(line *l)
+{
+  while (l->flight && l->credit.taken > 0) {
+    tfm_pack_close(l->flight[l->first]);
+    l->first = (l->first + 1) % l->credit.limit;
+    tfm_credit_give(&l->credit);
+  }
+  tfm_free(l->flight);
+}
+
+void tfm_pump_close(tfm_pump *pump)
+{
+  if (!pump) {
+    return;
+  }
+  for (int r = 0; pump->lines && r < pump->nline; ++r) {
+    close_line(&pump->lines[r]);
+  }
+  while (pump->delivered < pump->admitted) {
+    tfm_item_close(pump->rows[pump->delivered % pump->nrows]);
+    ++pump->delivered;
+  }
+  tfm_pack_close(pump->ready);
+  tfm_batcher_close(pump->batcher);
+  tfm_free(pump->lines);
+  tfm_free(pump->rows);
+  tfm_free(pump->ids);
+  tfm_free(pump->type_ids);
+  tfm_free(pump->cu_len);
+  tfm_free(pump);
+}

@@ -1,0 +1,56 @@
+/** The heart of the coordinator: rows out of the feed, micro-batches down the lines, results
+ * back, delivered in input order.
+ *
+ *  Nothing grows with the input: the feed, the window, the credits of each line and the rows
+ * between reading and delivery are all bounded. With nothing to do it waits politely.
+ */
+#ifndef TFM_COORDINATOR_SCHEDULE_PUMP_H
+#define TFM_COORDINATOR_SCHEDULE_PUMP_H
+
+#include "coordinator/encode/feed.h"
+#include "coordinator/schedule/crew.h"
+#include "core/model/embed.h"
+
+/** What the pump works with; everything is borrowed. */
+typedef struct {
+  tfm_crew *crew;
+  const tfm_plan *plan;
+  const tfm_embed *embed;
+  tfm_feed *feed;
+  int64_t hidden;     /* floats a token on the wire */
+  int64_t width;      /* floats a result has */
+  int64_t budget;     /* tokens a micro-batch is filled to */
+  int64_t max_tokens; /* what frames are made for: >= budget, >= the longest row */
+  int64_t max_sequences;
+  int64_t window; /* rows looked at together */
+  /* Called for each row in input order, as soon as all rows before it are done. takes: nothing;
+   * the item is released afterwards. */
+  tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err);
+  /* Called now and then, and when there is nothing to do: progress, flushing. */
+  tfm_status (*rest)(void *arg, bool idle, tfm_err *err);
+  void *arg;
+} tfm_pump_options;
+
+typedef struct tfm_pump tfm_pump;
+
+/** Open the data links and all memory. Call after ASSIGN was sent: workers open their ends
+ * then. gives: *out, release with tfm_pump_close(). */
+tfm_status tfm_pump_open(tfm_pump **out, const tfm_pump_options *options,
+                         tfm_err *err) TFM_MUST_USE;
+
+/** Run until the feed has ended, all rows are delivered and END has come back on every line. */
+tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err) TFM_MUST_USE;
+
+typedef struct {
+  int64_t rows;           /* delivered */
+  int64_t batches;        /* sent */
+  int64_t tokens;         /* sent, specials included */
+  int64_t in_flight_peak; /* micro-batches at one time, over all lines */
+} tfm_pump_counts;
+
+tfm_pump_counts tfm_pump_counted(const tfm_pump *pump);
+
+/** NULL is allowed. */
+void tfm_pump_close(tfm_pump *pump);
+
+#endif
