@@ -1,0 +1,190 @@
+#include "coordinator/task/tokenize.h"
+
+#include "coordinator/identity.h"
+#include "coordinator/job.h"
+#include "coordinator/output/outlet.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+
+#include <string.h>
+
+enum { IDS, TOKENS, OFFSETS, TYPE_IDS, NFIELD };
+
+static const char *const field_names[NFIELD] = {"ids", "tokens", "offsets", "type_ids"};
+
+/* Where each code point of a text starts, counted in bytes or UTF-16 units. */
+typedef struct {
+  int32_t *at; /* [n + 1] */
+  size_t cap;
+} place_map;
+
+typedef struct {
+  const tfm_options *options;
+  tfm_tokenizer *tokenizer;
+  tfm_reader *reader;
+  tfm_outlet outlet;
+  tfm_answer answer;
+  tfm_encoding encoding;
+  place_map places[2]; /* of text and text_pair */
+} tokenizing;
+
+static tfm_status open_tokenizer(tokenizing *t, tfm_buf *identity, tfm_err *err)
+{
+  const char *path = t->options->tokenizer ? t->options->tokenizer : t->options->model;
+  char *shipped = path ? NULL : tfm_job_shipped("models/tfm-sentiment");
+  tfm_status st = TFM_OK;
+  path = path ? path : shipped;
+  if (!path) {
+    st = tfm_fail(err, TFM_E_MISSING, "name a tokenizer with --tokenizer FILE or --model DIR");
+  } else if (tfm_path_look(path) == TFM_PATH_FOLDER) {
+    st = tfm_tokenizer_open_folder(&t->tokenizer, path, err);
+  } else if (!t->options->tokenizer && tfm_path_look(path) == TFM_PATH_FILE) {
+    st = tfm_fail(err, TFM_E_FORMAT, "--model %.512s is not a folder; --tokenizer takes a file",
+                  path);
+  } else {
+    st = tfm_tokenizer_open_file(&t->tokenizer, path, err);
+  }
+  if (st == TFM_OK) {
+    tfm_identity_path("tokenize with", path, identity);
+  }
+  tfm_free(shipped);
+  return st;
+}
+
+static tfm_status map_places(place_map *map, tfm_span text, tfm_offsets unit, tfm_err *err)
+{
+  if (text.n + 1 > map->cap) {
+    int32_t *at = tfm_realloc(map->at, text.n + 1, sizeof *at);
+    if (!at) {
+      return tfm_fail(err, TFM_E_NOMEM, "offsets of %zu bytes", text.n);
+    }
+    map->at = at;
+    map->cap = text.n + 1;
+  }
+  int32_t place = 0;
+  size_t point = 0;
+  for (size_t i = 0; i < text.n; ++point) {
+    size_t len = 0;
+    uint32_t c = tfm_utf8_decode(text.p + i, &len);
+    map->at[point] = place;
+    place += unit == TFM_OFFSETS_BYTE ? (int32_t)len : c >= 0x10000 ? 2 : 1;
+    i += len;
+  }
+  map->at[point] = place;
+  return TFM_OK;
+}
+
+static int32_t place_of(const tokenizing *t, size_t i, int32_t point)
+{
+  bool plain = t->options->offsets == TFM_OFFSETS_CHAR || t->encoding.special[i];
+  return plain ? point : t->places[t->encoding.sequence[i]].at[point];
+}
+
+static void put_answer(tokenizing *t)
+{
+  const tfm_encoding *e = &t->encoding;
+  tfm_buf *out = t->answer.value;
+  for (int f = 0; f < NFIELD; ++f) {
+    (void)tfm_buf_char(&out[f], '[');
+  }
+  for (size_t i = 0; i < e->n; ++i) {
+    const char *comma = i ? "," : "";
+    (void)tfm_buf_printf(&out[IDS], "%s%d", comma, e->ids[i]);
+    (void)tfm_buf_str(&out[TOKENS], comma);
+    (void)tfm_buf_json_string(&out[TOKENS], tfm_tokenizer_token(t->tokenizer, e->ids[i]));
+    (void)tfm_buf_printf(&out[OFFSETS], "%s[%d,%d]", comma, place_of(t, i, e->begin[i]),
+                         place_of(t, i, e->end[i]));
+    (void)tfm_buf_printf(&out[TYPE_IDS], "%s%d", comma, e->type_ids[i]);
+  }
+  for (int f = 0; f < NFIELD; ++f) {
+    (void)tfm_buf_char(&out[f], ']');
+  }
+}
+
+/* A row that cannot be encoded is an error row; only memory ends the job. */
+static tfm_status encode_row(tokenizing *t, const tfm_row *row, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_err bad = {0};
+  tfm_encode_options options = {.add_special_tokens = true,
+                                .max_length = (size_t)t->options->max_length};
+  if (row->status != TFM_OK) {
+    (void)tfm_fail(&bad, row->status, "%.*s", (int)row->error.n, row->error.p);
+  } else {
+    st = tfm_tokenizer_encode(t->tokenizer, row->text, row->pair, &options, &t->encoding, &bad);
+  }
+  if (st == TFM_E_NOMEM) {
+    *err = bad;
+    return st;
+  }
+  if (bad.status != TFM_OK) {
+    tfm_answer_fail(&t->answer, bad.status, bad.text);
+    return TFM_OK;
+  }
+  if (t->options->offsets != TFM_OFFSETS_CHAR) {
+    TFM_TRY(map_places(&t->places[0], row->text, t->options->offsets, err));
+    TFM_TRY(map_places(&t->places[1], row->pair, t->options->offsets, err));
+  }
+  put_answer(t);
+  return TFM_OK;
+
+fail:
+  return st;
+}
+
+static tfm_status run_rows(tokenizing *t, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_row *row = NULL;
+  for (;;) {
+    TFM_TRY(tfm_reader_next(t->reader, &row, err));
+    if (!row) {
+      break;
+    }
+    tfm_answer_clear(&t->answer);
+    TFM_TRY(encode_row(t, row, err));
+    TFM_TRY(tfm_outlet_count(&t->outlet, row, &t->answer, err));
+    TFM_TRY(tfm_outlet_write(&t->outlet, row, &t->answer, err));
+    tfm_row_free(row);
+    row = NULL;
+  }
+  TFM_TRY(tfm_outlet_finish(&t->outlet, err));
+
+fail:
+  tfm_row_free(row);
+  return st;
+}
+
+tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tokenizing t = {.options = options};
+  tfm_row_wants wants = {.pair = true};
+  tfm_buf identity = {0};
+  bool done = false;
+  memcpy(t.outlet.fields, field_names, sizeof field_names);
+  TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
+  TFM_TRY(open_tokenizer(&t, &identity, err));
+  tfm_identity_options(options, &identity);
+  TFM_TRY(tfm_reader_open(&t.reader, options, &wants, err));
+  TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, NFIELD, tfm_buf_cstr(&identity), &done,
+                          err));
+  if (!done) {
+    TFM_TRY(run_rows(&t, err));
+    tfm_log(TFM_LOG_INFO, "%lld rows tokenized, %lld errors", (long long)t.outlet.rows,
+            (long long)t.outlet.row_errors);
+  }
+
+fail:
+  tfm_outlet_fini(&t.outlet);
+  tfm_reader_close(t.reader);
+  tfm_tokenizer_close(t.tokenizer);
+  tfm_answer_fini(&t.answer);
+  tfm_encoding_fini(&t.encoding);
+  tfm_free(t.places[0].at);
+  tfm_free(t.places[1].at);
+  tfm_buf_fini(&identity);
+  return st;
+}

@@ -1,0 +1,26 @@
+/** `verify`: every result of the cluster against the one-process oracle (DESIGN D2), bit for
+ * bit, and against expected results when they are given, within 1e-4.
+ */
+#ifndef TFM_COORDINATOR_TASK_VERIFY_H
+#define TFM_COORDINATOR_TASK_VERIFY_H
+
+#include "coordinator/job.h"
+
+typedef struct tfm_verifier tfm_verifier;
+
+/** Load the whole model beside the cluster's slices, and --expected. borrows: job. gives: *out.
+ *  Errors: of whole.h; TFM_E_MISSING, TFM_E_FORMAT for the expected file. */
+tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
+/** Compare one row. Only TFM_E_NOMEM is returned; differences are counted. */
+tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
+                            tfm_err *err) TFM_MUST_USE;
+
+/** Append the report, which ends with a line PASSED or FAILED. Returns whether it passed: at
+ * least one row was compared and none differed. */
+bool tfm_verifier_report(const tfm_verifier *verifier, tfm_buf *out);
+
+/** NULL is allowed. */
+void tfm_verifier_close(tfm_verifier *verifier);
+
+#endif
