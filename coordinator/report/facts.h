@@ -1,0 +1,25 @@
+/** Verbs that print facts on standard output and touch no weights: inspect, plan, topo, env. */
+#ifndef TFM_COORDINATOR_REPORT_FACTS_H
+#define TFM_COORDINATOR_REPORT_FACTS_H
+
+#include "coordinator/job.h"
+
+/** What a checkpoint is and what in it is not supported. Append to out. A model that cannot be opened
+ *  is the error; one whose task is not offered is described, and says so. */
+tfm_status tfm_facts_inspect(const tfm_options *options, tfm_buf *out,
+                             tfm_err *err) TFM_MUST_USE;
+
+/** The plan for --ranks N on this machine, or for the ranks of world when N is not given. */
+tfm_status tfm_facts_plan(tfm_world *world, const tfm_options *options, tfm_buf *out,
+                          tfm_err *err) TFM_MUST_USE;
+
+/** The hardware tree and what this process may use. */
+tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+/** Versions, processor, libraries and the environment variables that matter. */
+tfm_status tfm_facts_env(tfm_world *world, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+/** The plan of a running job, with what the ranks said: for stderr at the start. */
+tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+#endif

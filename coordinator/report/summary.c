@@ -1,0 +1,208 @@
+#include "coordinator/report/summary.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/model/arch/registry.h"
+
+#include <sys/resource.h>
+
+tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s)
+{
+  double sum = 0;
+  double largest = 0;
+  int n = 0;
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    const tfm_crew_rank *r = &crew->ranks[rank];
+    if (r->have_stats) {
+      sum += r->stats.busy_s;
+      largest = r->stats.busy_s > largest ? r->stats.busy_s : largest;
+      ++n;
+    }
+  }
+  tfm_pop pop = {0};
+  if (largest > 0 && run_s > 0) {
+    pop.load_balance = sum / n / largest;
+    pop.communication = largest / run_s;
+    pop.parallel = pop.load_balance * pop.communication;
+  }
+  return pop;
+}
+
+static double rate(double amount, double seconds)
+{
+  return seconds > 0 ? amount / seconds : 0;
+}
+
+/* How busy each stage of the first line was: what a person looks at to find the slow one. */
+static void log_stages(const tfm_job *job, double run_s)
+{
+  tfm_buf text = {0};
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    const tfm_crew_rank *r = &job->crew.ranks[rank];
+    if (r->have_stats) {
+      (void)tfm_buf_printf(&text, " %d:%.0f%%", rank, 100 * rate(r->stats.busy_s, run_s));
+    }
+  }
+  tfm_log(TFM_LOG_INFO, "busy by rank:%s", tfm_buf_cstr(&text));
+  tfm_buf_fini(&text);
+}
+
+void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet)
+{
+  double run_s = job->times.end - job->times.run;
+  tfm_reader_counts read = tfm_reader_counted(job->reader);
+  tfm_pump_counts sent = tfm_pump_counted(job->pump);
+  tfm_pop pop = tfm_pop_of(&job->crew, run_s);
+  tfm_log(TFM_LOG_INFO,
+          "%lld rows in, %lld out, %lld errors, %lld truncated, %lld blank lines skipped",
+          (long long)read.rows, (long long)outlet->rows, (long long)outlet->row_errors,
+          (long long)job->rows_truncated, (long long)read.blank_lines);
+  tfm_log(TFM_LOG_INFO,
+          "%lld tokens in %.2f s: %.1f rows/s, %.0f tokens/s (start %.2f s, load %.2f s)",
+          (long long)sent.tokens, run_s, rate((double)sent.rows, run_s),
+          rate((double)sent.tokens, run_s), job->times.load - job->times.begin,
+          job->times.run - job->times.load);
+  log_stages(job, run_s);
+  tfm_log(TFM_LOG_INFO,
+          "parallel efficiency %.2f = load balance %.2f x communication efficiency %.2f",
+          pop.parallel, pop.load_balance, pop.communication);
+}
+
+/* ---- JSON
+ * ------------------------------------------------------------------------------------- */
+
+static void put_string(tfm_buf *out, const char *before, const char *value)
+{
+  (void)tfm_buf_str(out, before);
+  (void)tfm_buf_json_string(out, tfm_span_of(value));
+}
+
+static void put_number(tfm_buf *out, const char *before, double value)
+{
+  (void)tfm_buf_str(out, before);
+  (void)tfm_buf_printf(out, "%.6g", value);
+}
+
+static void put_int(tfm_buf *out, const char *before, int64_t value)
+{
+  (void)tfm_buf_printf(out, "%s%lld", before, (long long)value);
+}
+
+static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
+{
+  tfm_reader_counts read = tfm_reader_counted(job->reader);
+  tfm_pump_counts sent = tfm_pump_counted(job->pump);
+  double run_s = job->times.end - job->times.run;
+  put_int(out, "\"rows_in\":", read.rows);
+  put_int(out, ",\"rows_out\":", outlet->rows);
+  put_int(out, ",\"row_errors\":", outlet->row_errors);
+  put_int(out, ",\"rows_truncated\":", job->rows_truncated);
+  put_int(out, ",\"blank_lines\":", read.blank_lines);
+  put_int(out, ",\"tokens\":", sent.tokens);
+  put_number(out, ",\"seconds\":{\"start\":", job->times.load - job->times.begin);
+  put_number(out, ",\"load\":", job->times.run - job->times.load);
+  put_number(out, ",\"run\":", run_s);
+  put_number(out, ",\"total\":", tfm_now_s() - job->times.begin);
+  put_number(out, "},\"rows_per_s\":", rate((double)sent.rows, run_s));
+  put_number(out, ",\"tokens_per_s\":", rate((double)sent.tokens, run_s));
+}
+
+static void put_slice(tfm_buf *out, const char *before, tfm_range units)
+{
+  tfm_buf text = {0};
+  (void)tfm_range_print(units, &text);
+  put_string(out, before, tfm_buf_cstr(&text));
+  tfm_buf_fini(&text);
+}
+
+static void put_layout(const tfm_job *job, tfm_buf *out)
+{
+  const tfm_config *config = &job->model.config;
+  put_string(out, ",\"model\":{\"family\":", config->arch->model_type);
+  put_string(out, ",\"task\":", tfm_task_name(job->task->task));
+  put_int(out, ",\"layers\":", config->L);
+  put_int(out, ",\"parameters\":", tfm_config_parameters(config));
+  put_string(out, ",\"dtype\":", "float32");
+  put_string(out, ",\"digest\":", job->digest);
+  put_int(out, "},\"layout\":{\"ranks\":", job->crew.nrank);
+  put_int(out, ",\"stages\":", job->plan.stages);
+  put_int(out, ",\"replicas\":", job->plan.replicas);
+  put_int(out, ",\"threads\":", job->crew.nrank > 1 ? job->crew.ranks[1].assign.threads : 1);
+  (void)tfm_buf_str(out, ",\"slices\":[");
+  for (int s = 0; s < job->plan.stages; ++s) {
+    put_slice(out, s ? "," : "", job->plan.cuts[s]);
+  }
+  put_int(out, "],\"max_batch_tokens\":", job->budget);
+  put_int(out, ",\"sort_window\":", job->window);
+  put_string(out, "},\"backend\":", tfm_backend_name(job->backend));
+  put_string(out, ",\"isa\":", job->isa);
+  put_string(out, ",\"numeric_id\":", job->numeric_id);
+}
+
+/* The coordinator's own line: what it cost, so that "it shares a core" can be checked. */
+static void put_coordinator(const tfm_job *job, tfm_buf *out)
+{
+  struct rusage use = {0};
+  (void)getrusage(RUSAGE_SELF, &use);
+  put_string(out, "{\"rank\":0,\"host\":", job->crew.ranks[0].hello.host);
+  put_string(out, ",\"cpuset\":", job->crew.ranks[0].hello.cpuset);
+  (void)tfm_buf_str(out, ",\"numa\":null,\"slice\":null,\"busy_s\":null,\"wait_s\":null,"
+                         "\"send_s\":null");
+  put_number(out, ",\"cpu_s\":", tfm_cpu_s());
+  put_int(out, ",\"peak_rss_bytes\":", (int64_t)use.ru_maxrss * 1024);
+  (void)tfm_buf_str(out, ",\"local_pages_share\":null}");
+}
+
+static void put_rank(const tfm_job *job, int rank, tfm_buf *out)
+{
+  const tfm_crew_rank *r = &job->crew.ranks[rank];
+  put_int(out, ",{\"rank\":", rank);
+  put_string(out, ",\"host\":", r->hello.host);
+  put_string(out, ",\"cpuset\":", r->ready.cpuset);
+  if (r->ready.node >= 0) {
+    put_int(out, ",\"numa\":", r->ready.node);
+  } else {
+    (void)tfm_buf_str(out, ",\"numa\":null");
+  }
+  if (r->assign.stage >= 0) {
+    put_slice(out, ",\"slice\":", r->assign.units);
+  } else {
+    (void)tfm_buf_str(out, ",\"slice\":null");
+  }
+  put_number(out, ",\"busy_s\":", r->stats.busy_s);
+  put_number(out, ",\"wait_s\":", r->stats.wait_s);
+  put_number(out, ",\"send_s\":", r->stats.send_s);
+  put_number(out, ",\"cpu_s\":", r->stats.cpu_s);
+  put_int(out, ",\"peak_rss_bytes\":", r->stats.peak_rss_bytes);
+  if (r->stats.locality_known && r->stats.pages > 0) {
+    put_number(
+        out, ",\"local_pages_share\":", (double)r->stats.local_pages / (double)r->stats.pages);
+  } else {
+    (void)tfm_buf_str(out, ",\"local_pages_share\":null");
+  }
+  (void)tfm_buf_char(out, '}');
+}
+
+tfm_status tfm_summary_json(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
+{
+  tfm_pop pop = tfm_pop_of(&job->crew, job->times.end - job->times.run);
+  (void)tfm_buf_char(out, '{');
+  put_rows(job, outlet, out);
+  put_layout(job, out);
+  (void)tfm_buf_str(out, ",\"ranks\":[");
+  put_coordinator(job, out);
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    put_rank(job, rank, out);
+  }
+  put_number(out, "],\"pop\":{\"parallel_efficiency\":", pop.parallel);
+  put_number(out, ",\"load_balance\":", pop.load_balance);
+  put_number(out, ",\"communication_efficiency\":", pop.communication);
+  (void)tfm_buf_str(out, "},\"output_sha256\":");
+  if (outlet->sha256[0]) {
+    (void)tfm_buf_json_string(out, tfm_span_of(outlet->sha256));
+  } else {
+    (void)tfm_buf_str(out, "null");
+  }
+  (void)tfm_buf_str(out, "}\n");
+  return out->failed ? TFM_E_NOMEM : TFM_OK;
+}

@@ -1,0 +1,23 @@
+/** What a finished job did: a few lines for people, one JSON object for programs. */
+#ifndef TFM_COORDINATOR_REPORT_SUMMARY_H
+#define TFM_COORDINATOR_REPORT_SUMMARY_H
+
+#include "coordinator/job.h"
+#include "coordinator/output/outlet.h"
+
+/** POP's efficiencies over the ranks that have a stage (https://pop-coe.eu, "POP standard
+ * metrics"): load_balance = mean busy / largest busy, communication = largest busy / run time,
+ * and their product parallel. 0 when nothing ran. */
+typedef struct {
+  double parallel, load_balance, communication;
+} tfm_pop;
+
+tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s);
+
+/** Log the summary at level info. */
+void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet);
+
+/** Append the object of INTERFACE section 4, with the members named there. Errors: TFM_E_NOMEM. */
+tfm_status tfm_summary_json(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out);
+
+#endif
