@@ -25,6 +25,10 @@ typedef struct {
 } tfm_answer;
 
 void tfm_answer_clear(tfm_answer *answer);
+
+/** Make it an error row's answer. The text is cut to TFM_ERR_TEXT. */
+void tfm_answer_fail(tfm_answer *answer, tfm_status status, const char *text);
+
 void tfm_answer_fini(tfm_answer *answer);
 
 /** What all rows of an output share. Plain data, borrowed. */
