@@ -1,1 +1,237 @@
 #include "coordinator/coordinator.h"
+
+#include "coordinator/bare.h"
+#include "coordinator/deliver.h"
+#include "coordinator/report/facts.h"
+#include "coordinator/report/summary.h"
+#include "coordinator/task/tokenize.h"
+#include "coordinator/task/verify.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LOCAL_WORKERS_MOST = 512 };
+
+int tfm_coordinator_local_workers(const tfm_options *options)
+{
+  int64_t stages = options->stages > 0 ? options->stages : 1;
+  for (const char *p = options->layers; p && *p; ++p) {
+    stages += *p == ','; /* each cut is one stage more */
+  }
+  int64_t replicas = options->replicas > 0 ? options->replicas : 1;
+  if (stages > LOCAL_WORKERS_MOST || replicas > LOCAL_WORKERS_MOST / stages) {
+    return LOCAL_WORKERS_MOST; /* the plan says no to what is too much */
+  }
+  return (int)(stages * replicas);
+}
+
+/* ---- results that are text -------------------------------------------------------------------- */
+
+static tfm_status print_text(tfm_buf *text, tfm_err *err)
+{
+  if (text->failed) {
+    return tfm_fail(err, TFM_E_NOMEM, "the text to print");
+  }
+  if (fwrite(text->data, 1, text->n, stdout) != text->n || fflush(stdout) != 0) {
+    return tfm_fail(err, TFM_E_IO, "standard output cannot be written: %s", strerror(errno));
+  }
+  return TFM_OK;
+}
+
+static void log_lines(tfm_log_level level, tfm_buf *text)
+{
+  char *save = NULL;
+  (void)tfm_buf_cstr(text);
+  for (char *line = text->data ? strtok_r(text->data, "\n", &save) : NULL; line;
+       line = strtok_r(NULL, "\n", &save)) {
+    tfm_log(level, "%s", line);
+  }
+}
+
+/* ---- scoring ---------------------------------------------------------------------------------- */
+
+static tfm_status check_summary_path(const tfm_options *options, tfm_err *err)
+{
+  if (!options->summary_json) {
+    return TFM_OK;
+  }
+  tfm_status st = tfm_sink_check(options->summary_json, options->inputs, options->ninput, err);
+  return st == TFM_OK ? st : tfm_err_prefix(err, "--summary-json");
+}
+
+static tfm_status write_summary(const tfm_job *job, const tfm_outlet *outlet, tfm_err *err)
+{
+  const char *path = job->options->summary_json;
+  if (!path) {
+    return TFM_OK;
+  }
+  tfm_buf text = {0};
+  tfm_status st = tfm_summary_json(job, outlet, &text);
+  FILE *file = st == TFM_OK ? fopen(path, "we") : NULL;
+  bool written = file && fwrite(text.data, 1, text.n, file) == text.n;
+  if (file && fclose(file) != 0) {
+    written = false;
+  }
+  tfm_buf_fini(&text);
+  if (st != TFM_OK) {
+    return tfm_fail(err, st, "the summary");
+  }
+  return written ? TFM_OK
+                 : tfm_fail(err, TFM_E_IO, "--summary-json %.512s cannot be written: %s", path,
+                            strerror(errno));
+}
+
+static tfm_status say_plan(const tfm_job *job, tfm_err *err)
+{
+  if (!tfm_log_enabled(TFM_LOG_INFO)) {
+    return TFM_OK;
+  }
+  tfm_buf text = {0};
+  tfm_status st = tfm_facts_job_plan(job, &text, err);
+  log_lines(TFM_LOG_INFO, &text);
+  tfm_buf_fini(&text);
+  return st;
+}
+
+static tfm_status conclude(tfm_job *job, tfm_delivery *d, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf text = {0};
+  TFM_TRY(tfm_delivery_finish(d, err));
+  TFM_TRY(write_summary(job, &d->outlet, err));
+  tfm_summary_log(job, &d->outlet);
+  if (d->verifier) {
+    bool passed = tfm_verifier_report(d->verifier, &text);
+    TFM_TRY(print_text(&text, err));
+    if (!passed) {
+      TFM_TRY(tfm_fail(err, TFM_E_VERIFY, "verification failed; see the report"));
+    }
+  }
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
+static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *options,
+                        tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_delivery d = {0};
+  bool done = false;
+  bool demo = options->bare && tfm_bare_input(tfm_world_is_mpi(world));
+  TFM_TRY(check_summary_path(options, err));
+  TFM_TRY(tfm_job_open(job, world, options, demo, err));
+  TFM_TRY(tfm_job_plan(job, err));
+  TFM_TRY(tfm_delivery_open(&d, job, &done, err));
+  if (done) {
+    tfm_log(TFM_LOG_INFO, "%s is complete already and was made by the same job: nothing to do",
+            options->output);
+    goto fail;
+  }
+  if (options->dry_run) {
+    TFM_TRY(say_plan(job, err));
+    goto fail;
+  }
+  TFM_TRY(tfm_job_load(job, tfm_delivery_row, tfm_delivery_rest, &d, err));
+  TFM_TRY(say_plan(job, err));
+  TFM_TRY(tfm_job_run(job, err));
+  TFM_TRY(conclude(job, &d, err));
+
+fail:
+  tfm_delivery_fini(&d);
+  return st;
+}
+
+/* ---- verbs ------------------------------------------------------------------------------------ */
+
+static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *options,
+                          tfm_buf *text, tfm_err *err)
+{
+  switch (options->verb) {
+  case TFM_VERB_RUN:
+  case TFM_VERB_CLASSIFY:
+  case TFM_VERB_VERIFY:
+    return score(job, world, options, err);
+  case TFM_VERB_TOKENIZE:
+    return tfm_tokenize_run(options, err);
+  case TFM_VERB_INSPECT:
+    return tfm_facts_inspect(options, text, err);
+  case TFM_VERB_PLAN:
+    return tfm_facts_plan(world, options, text, err);
+  case TFM_VERB_TOPO:
+    return tfm_facts_topo(text, err);
+  case TFM_VERB_ENV:
+    return tfm_facts_env(world, text, err);
+  case TFM_VERB_HELP:
+  case TFM_VERB_COUNT:
+    break;
+  }
+  return tfm_options_help(options->verb, true, text);
+}
+
+static void set_up_log(const tfm_options *o)
+{
+  static const char *const names[] = {"error", "warn", "info", "debug"};
+  tfm_log_level level = TFM_LOG_INFO;
+  for (int i = 0; i < (int)(sizeof names / sizeof names[0]); ++i) {
+    if (strcmp(o->log_level, names[i]) == 0) {
+      level = (tfm_log_level)i;
+    }
+  }
+  level = o->verbose ? TFM_LOG_DEBUG : o->quiet ? TFM_LOG_WARN : level;
+  tfm_log_setup(level, strcmp(o->log_format, "json") == 0);
+}
+
+/* Help and version are text like the fact verbs; --help wins over everything else. */
+static tfm_status do_options(tfm_job *job, tfm_world *world, const tfm_options *options,
+                             tfm_buf *text, tfm_err *err)
+{
+  if (options->help || options->verb == TFM_VERB_HELP) {
+    bool all = options->verb == TFM_VERB_HELP || !options->verb_given;
+    return tfm_options_help(options->verb, all, text);
+  }
+  if (options->version) {
+    return tfm_buf_printf(text, "tfm-cluster %s\n", TFM_VERSION);
+  }
+  return do_verb(job, world, options, text, err);
+}
+
+int tfm_coordinator_main(tfm_world *world, const tfm_options *options)
+{
+  tfm_err err = {0};
+  tfm_buf text = {0};
+  tfm_job job = {0};
+  set_up_log(options);
+  tfm_status st = do_options(&job, world, options, &text, &err);
+  if (st == TFM_OK && text.n) {
+    st = print_text(&text, &err);
+  }
+  if (st == TFM_OK && fflush(stdout) != 0) {
+    st = tfm_fail(&err, TFM_E_IO, "standard output cannot be written: %s", strerror(errno));
+  }
+  if (st != TFM_OK) {
+    tfm_log(TFM_LOG_ERROR, "%s", err.status == TFM_OK ? tfm_status_text(st) : err.text);
+  }
+  int code = tfm_status_exit(st);
+  tfm_crew everyone = {.world = world, .nrank = tfm_world_size(world)};
+  tfm_crew_dismiss(job.crew.ranks ? &job.crew : &everyone, code);
+  tfm_job_fini(&job);
+  tfm_buf_fini(&text);
+  return code;
+}
+
+int tfm_coordinator_refuse(tfm_world *world, const tfm_err *err)
+{
+  int code = tfm_status_exit(err->status);
+  tfm_log(TFM_LOG_ERROR, "%s", err->text);
+  if (world) {
+    tfm_crew everyone = {.world = world, .nrank = tfm_world_size(world)};
+    tfm_crew_dismiss(&everyone, code);
+  }
+  return code;
+}

@@ -1,0 +1,84 @@
+#include "coordinator/deliver.h"
+
+#include "coordinator/report/table.h"
+#include "coordinator/task/verify.h"
+
+tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf identity = {0};
+  const tfm_options *o = job->options;
+  bool rows = !job->demo && o->verb != TFM_VERB_VERIFY;
+  *d = (tfm_delivery){.job = job};
+  int nfield = job->task->fields(&job->context, d->outlet.fields);
+  TFM_TRY(tfm_job_identity(job, &identity, err));
+  TFM_TRY(tfm_outlet_open(&d->outlet, o, job->reader, nfield,
+                          rows ? tfm_buf_cstr(&identity) : NULL, done, err));
+  if (*done) {
+    goto fail;
+  }
+  if (o->verb == TFM_VERB_VERIFY) {
+    TFM_TRY(tfm_verifier_open(&d->verifier, job, err));
+  } else if (job->demo) {
+    TFM_TRY(tfm_table_begin(job, err));
+  }
+  tfm_progress_init(&d->progress, o);
+
+fail:
+  tfm_buf_fini(&identity);
+  return st;
+}
+
+tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_delivery *d = arg;
+  tfm_job *job = d->job;
+  tfm_answer_clear(&d->answer);
+  if (item->status == TFM_OK) {
+    TFM_TRY(job->task->answer(&job->context, item, &d->answer, err));
+  } else {
+    tfm_answer_fail(&d->answer, item->status,
+                    item->err ? item->err->text : tfm_status_text(item->status));
+  }
+  job->rows_truncated += item->truncated;
+  TFM_TRY(tfm_outlet_count(&d->outlet, item->row, &d->answer, err));
+  if (d->verifier) {
+    return tfm_verifier_row(d->verifier, item, err);
+  }
+  if (job->demo) {
+    return tfm_table_row(job, item, err);
+  }
+  TFM_TRY(tfm_outlet_write(&d->outlet, item->row, &d->answer, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
+{
+  tfm_delivery *d = arg;
+  tfm_job *job = d->job;
+  double share = -1;
+  int64_t total = tfm_reader_total_bytes(job->reader);
+  if (total > 0) {
+    share = (double)tfm_reader_counted(job->reader).bytes / (double)total;
+  }
+  tfm_progress_show(&d->progress, d->outlet.rows, tfm_pump_counted(job->pump).tokens, share);
+  /* With nothing to do, what is there should be seen: somebody may be waiting for it. */
+  return idle && d->outlet.sink ? tfm_sink_flush(d->outlet.sink, err) : TFM_OK;
+}
+
+tfm_status tfm_delivery_finish(tfm_delivery *d, tfm_err *err)
+{
+  tfm_progress_clear(&d->progress);
+  return tfm_outlet_finish(&d->outlet, err);
+}
+
+void tfm_delivery_fini(tfm_delivery *d)
+{
+  tfm_progress_clear(&d->progress);
+  tfm_outlet_fini(&d->outlet);
+  tfm_verifier_close(d->verifier);
+  tfm_answer_fini(&d->answer);
+}

@@ -1,0 +1,489 @@
+#include "coordinator/job.h"
+
+#include "coordinator/identity.h"
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/mem.h"
+#include "core/kernels/isa.h"
+#include "core/model/cost.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+  CONTRACT = 1,            /* version of the numeric contract (DESIGN D3) */
+  TYPICAL_LENGTH = 128,    /* tokens of the row costs are compared at */
+  BUDGET_LEAST = 512,      /* tokens; a kernel is at full speed from here on */
+  BUDGET_FLOATS = 1 << 18, /* floats of x a micro-batch holds: a megabyte on the wire */
+  WINDOW = 1024,           /* rows */
+  SEQUENCES_MOST = 4096,   /* rows of one micro-batch */
+  TOKENS_MOST =
+      1 << 22 /* a micro-batch of more could not be addressed by the frame's lengths */
+};
+
+/* ---- what is shipped
+ * -------------------------------------------------------------------------- */
+
+char *tfm_job_shipped(const char *name)
+{
+  static const char *const places[] = {"../share/tfm-cluster", "../../deploy", "../deploy"};
+  char exe[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  if (n <= 0) {
+    return NULL;
+  }
+  exe[n] = '\0';
+  char *slash = strrchr(exe, '/');
+  if (!slash) {
+    return NULL;
+  }
+  *slash = '\0';
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; ++i) {
+    char *place = tfm_path_join(exe, places[i]);
+    char *path = place ? tfm_path_join(place, name) : NULL;
+    tfm_free(place);
+    if (path && tfm_path_look(path) != TFM_PATH_NOTHING) {
+      return path;
+    }
+    tfm_free(path);
+  }
+  return NULL;
+}
+
+/* ---- opening
+ * ---------------------------------------------------------------------------------- */
+
+static tfm_status find_folder(tfm_job *job, tfm_err *err)
+{
+  const char *named = job->options->model;
+  if (!named) {
+    job->folder = tfm_job_shipped("models/tfm-sentiment");
+    return job->folder ? TFM_OK
+                       : tfm_fail(err, TFM_E_MISSING,
+                                  "the embedded model is not beside this program; name a "
+                                  "checkpoint with --model DIR");
+  }
+  switch (tfm_path_look(named)) {
+  case TFM_PATH_FOLDER:
+    break;
+  case TFM_PATH_NOTHING:
+    return tfm_fail(err, TFM_E_MISSING, "--model %.512s: there is no such folder", named);
+  case TFM_PATH_FILE:
+  case TFM_PATH_OTHER:
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "--model %.512s is not a folder; name the folder that holds config.json",
+                    named);
+  }
+  job->folder = realpath(named, NULL); /* other ranks may start elsewhere */
+  if (!job->folder) {
+    return tfm_fail(err, TFM_E_IO, "--model %.512s cannot be reached", named);
+  }
+  return TFM_OK;
+}
+
+static tfm_status open_tokenizer(tfm_job *job, tfm_err *err)
+{
+  const char *named = job->options->tokenizer;
+  if (!named) {
+    return tfm_tokenizer_open_folder(&job->tokenizer, job->folder, err);
+  }
+  if (tfm_path_look(named) == TFM_PATH_FOLDER) {
+    return tfm_tokenizer_open_folder(&job->tokenizer, named, err);
+  }
+  return tfm_tokenizer_open_file(&job->tokenizer, named, err);
+}
+
+/* The task that was asked for must be one the model's head can do, and one that is offered. */
+static tfm_status find_task(tfm_job *job, tfm_err *err)
+{
+  const tfm_config *config = &job->model.config;
+  tfm_task task = config->task;
+  const char *asked = job->options->task;
+  if (asked && (!tfm_task_parse(asked, &task) || task != config->task)) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "--task %.64s: this checkpoint has a head for %s (architectures: %.64s)",
+                    asked, tfm_task_name(config->task), config->architecture);
+  }
+  job->task = tfm_task_find(task);
+  if (!job->task) {
+    tfm_buf names = {0};
+    tfm_task_list(&names);
+    (void)tfm_fail(err, TFM_E_UNSUPPORTED,
+                   "config.json: architectures %.64s: the task %s is not supported; supported "
+                   "are: %.400s",
+                   config->architecture, tfm_task_name(task), tfm_buf_cstr(&names));
+    tfm_buf_fini(&names);
+    return TFM_E_UNSUPPORTED;
+  }
+  return TFM_OK;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
+/* Ids outside the embedding are the checkpoint's fault, not some row's: found before any row.
+ */
+static tfm_status check_vocabulary(const tfm_job *job, tfm_err *err)
+{
+  tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
+  if (facts.highest_id >= job->model.config.V) {
+    return tfm_fail(
+        err, TFM_E_FORMAT,
+        "tokenizer: its highest id is %d, but config.json says vocab_size %lld; the "
+        "tokenizer belongs to another checkpoint",
+        facts.highest_id, (long long)job->model.config.V);
+  }
+  return TFM_OK;
+}
+
+static tfm_status set_limits(tfm_job *job, tfm_err *err)
+{
+  const tfm_options *o = job->options;
+  const tfm_config *config = &job->model.config;
+  tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
+  int64_t own = config->max_length;
+  if (facts.model_max_length > 0 && facts.model_max_length < (size_t)own) {
+    own = (int64_t)facts.model_max_length;
+  }
+  if (o->max_length > config->max_length) {
+    return tfm_fail(err, TFM_E_USAGE, "--max-length %lld: this model takes at most %lld tokens",
+                    (long long)o->max_length, (long long)config->max_length);
+  }
+  job->max_length = o->max_length ? o->max_length : own;
+  int64_t specials = (int64_t)most((int64_t)facts.added_single, (int64_t)facts.added_pair);
+  if (job->max_length < specials) {
+    return tfm_fail(err, TFM_E_USAGE, "--max-length %lld: the %lld special tokens need room",
+                    (long long)job->max_length, (long long)specials);
+  }
+  int64_t rule = most(BUDGET_LEAST, BUDGET_FLOATS / config->H);
+  job->budget = o->max_batch_tokens ? o->max_batch_tokens : most(rule, job->max_length);
+  if (job->budget > TOKENS_MOST) {
+    return tfm_fail(err, TFM_E_USAGE, "--max-batch-tokens %lld: want at most %d",
+                    (long long)job->budget, TOKENS_MOST);
+  }
+  job->max_tokens = most(job->budget, job->max_length);
+  job->max_sequences = least(job->max_tokens, SEQUENCES_MOST);
+  job->window = o->sort_window ? o->sort_window : WINDOW;
+  return TFM_OK;
+}
+
+static tfm_status open_sample(tfm_job *job, tfm_err *err)
+{
+  char *path = tfm_job_shipped("models/sample.txt");
+  tfm_status st =
+      path ? tfm_file_read_all(path, 1 << 20, &job->sample, err)
+           : tfm_fail(err, TFM_E_MISSING,
+                      "the bundled sample is not beside this program; name an input");
+  tfm_free(path);
+  return st == TFM_OK
+             ? tfm_reader_open_text(&job->reader, job->options, tfm_buf_view(&job->sample), err)
+             : st;
+}
+
+tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *options, bool demo,
+                        tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *job = (tfm_job){.options = options, .world = world, .demo = demo};
+  job->times.begin = tfm_now_s();
+  TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
+  TFM_TRY(find_folder(job, err));
+  TFM_TRY(tfm_model_open(&job->model, job->folder, err));
+  TFM_TRY(find_task(job, err));
+  TFM_TRY(open_tokenizer(job, err));
+  TFM_TRY(check_vocabulary(job, err));
+  TFM_TRY(set_limits(job, err));
+  job->context = (tfm_task_context){.options = options, .config = &job->model.config};
+  tfm_row_wants wants = {.pair = job->task->pair};
+  if (demo) {
+    TFM_TRY(open_sample(job, err));
+  } else if (options->verb != TFM_VERB_PLAN) {
+    TFM_TRY(tfm_reader_open(&job->reader, options, &wants, err));
+  }
+  TFM_TRY(tfm_machine_open(&job->machine, err));
+
+fail:
+  return st;
+}
+
+/* ---- planning
+ * --------------------------------------------------------------------------------- */
+
+static tfm_status choose_backend(tfm_job *job, tfm_err *err)
+{
+  /* By rule, never by timing: native is as fast as openblas or faster on every instruction set
+   * measured (core/kernels/DECISIONS.md), and gives the same bits everywhere. */
+  const char *name = job->options->backend;
+  job->backend = TFM_BACKEND_NATIVE;
+  if (strcmp(name, "auto") != 0 && !tfm_backend_parse(name, &job->backend)) {
+    return tfm_fail(err, TFM_E_USAGE, "--backend %.32s is not part of this build", name);
+  }
+  (void)snprintf(job->numeric_id, sizeof job->numeric_id, "c%d-%s-float32-k%d", CONTRACT,
+                 tfm_backend_arithmetic(job->backend), TFM_LINEAR_K_BLOCK);
+  return TFM_OK;
+}
+
+static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf text = {0};
+  TFM_TRY(tfm_model_digest(&job->model, strcmp(job->options->digest, "full") == 0, job->digest,
+                           err));
+  TFM_TRY(tfm_cpuset_print(&job->machine.allowed, &text));
+  (void)snprintf(hello->version, sizeof hello->version, "%s", TFM_VERSION);
+  (void)snprintf(hello->digest, sizeof hello->digest, "%s", job->digest);
+  (void)snprintf(hello->host, sizeof hello->host, "%s", job->machine.host);
+  (void)snprintf(hello->cpuset, sizeof hello->cpuset, "%s", tfm_buf_cstr(&text));
+  (void)snprintf(hello->cpu, sizeof hello->cpu, "%s", job->machine.cpu_model);
+  (void)snprintf(hello->isa, sizeof hello->isa, "%s", tfm_isa_name(tfm_isa_best()));
+  (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
+                 tfm_backend_arithmetic(job->backend));
+  hello->ncore = job->machine.ncore;
+  hello->ncore_machine = job->machine.ncore_machine;
+  hello->nnode = job->machine.nnode;
+  hello->pid = getpid();
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
+static bool typed(const tfm_options *options, const char *name)
+{
+  return tfm_option_source_of(options, name) == TFM_FROM_FLAG;
+}
+
+tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_options *o = job->options;
+  const tfm_config *config = &job->model.config;
+  int64_t nunit = 2 * config->L;
+  double *cost = tfm_calloc((size_t)nunit, sizeof *cost);
+  int64_t *bytes = tfm_calloc((size_t)nunit, sizeof *bytes);
+  if (!cost || !bytes) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a plan of %lld units", (long long)nunit));
+  }
+  int64_t length = least(TYPICAL_LENGTH, job->max_length);
+  for (int64_t u = 0; u < nunit; ++u) {
+    cost[u] = tfm_cost_unit(config, u, length);
+    bytes[u] = tfm_cost_unit_bytes(config, u);
+  }
+  cost[nunit - 1] += tfm_cost_head(config, length);
+  tfm_plan_request request = {
+      .nunit = nunit,
+      .cost = cost,
+      .bytes = bytes,
+      .head_bytes = tfm_cost_head_bytes(config),
+      .nworker = nworker,
+      .stages = (int)least(o->stages, INT_MAX),
+      .replicas = (int)least(o->replicas, INT_MAX),
+      .layers = o->layers,
+      .typed = typed(o, "stages") || typed(o, "replicas") || typed(o, "layers"),
+  };
+  TFM_TRY(tfm_plan_make(&job->plan, &request, err));
+
+fail:
+  tfm_free(cost);
+  tfm_free(bytes);
+  return st;
+}
+
+static tfm_status choose_isa(tfm_job *job, tfm_err *err)
+{
+  tfm_isa isa = TFM_ISA_PORTABLE;
+  tfm_isa common = TFM_ISA_PORTABLE;
+  const char *asked = job->options->isa;
+  (void)tfm_isa_parse(tfm_crew_common_isa(&job->crew), &common);
+  isa = common;
+  if (strcmp(asked, "auto") != 0 && (!tfm_isa_parse(asked, &isa) || isa > common)) {
+    return tfm_fail(err, TFM_E_CONFIG,
+                    "--isa %.16s: not every rank has it; the best they have in common is %s",
+                    asked, tfm_isa_name(common));
+  }
+  job->isa = tfm_isa_name(isa);
+  return tfm_isa_use(isa, err);
+}
+
+/* Threads of one rank: what was asked for, else its share of the cores it may use. */
+static int threads_of(const tfm_job *job, int rank, int count)
+{
+  if (job->options->threads > 0) {
+    return (int)least(job->options->threads, INT_MAX);
+  }
+  int cores = job->crew.ranks[rank].hello.ncore;
+  return (int)most(1, cores / (int)most(1, count));
+}
+
+static void assign_rank(tfm_job *job, int rank)
+{
+  const tfm_plan_rank *planned = &job->plan.ranks[rank];
+  tfm_msg_assign *a = &job->crew.ranks[rank].assign;
+  int index = 0;
+  int count = 0;
+  tfm_crew_share(&job->crew, rank, &index, &count);
+  *a = (tfm_msg_assign){.replica = planned->replica,
+                        .stage = planned->stage,
+                        .stages = job->plan.stages,
+                        .units = planned->units,
+                        .head = planned->stage == job->plan.stages - 1,
+                        .hidden = job->model.config.H,
+                        .result_width = job->model.config.nlabel,
+                        .max_tokens = job->max_tokens,
+                        .max_sequences = job->max_sequences,
+                        .threads = threads_of(job, rank, count),
+                        .probe = job->options->openblas_probe};
+  a->previous = planned->stage > 0 ? rank - 1 : 0;
+  a->next = a->head ? 0 : rank + 1;
+  switch (job->options->bind) {
+  case TFM_BIND_AUTO:
+    a->share_index = index;
+    a->share_count = count;
+    break;
+  case TFM_BIND_INHERIT:
+    a->share_count = 1;
+    break;
+  case TFM_BIND_NONE:
+    break;
+  }
+  (void)snprintf(a->numeric_id, sizeof a->numeric_id, "%s", job->numeric_id);
+  (void)snprintf(a->isa, sizeof a->isa, "%s", job->isa);
+  (void)snprintf(a->backend, sizeof a->backend, "%s", tfm_backend_name(job->backend));
+}
+
+tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_msg_start start = {.digest_full = strcmp(job->options->digest, "full") == 0};
+  tfm_msg_hello hello = {0};
+  if (strlen(job->folder) >= sizeof start.model) {
+    TFM_TRY(tfm_fail(err, TFM_E_USAGE, "--model: a path of %zu bytes is too long",
+                     strlen(job->folder)));
+  }
+  memcpy(start.model, job->folder, strlen(job->folder) + 1);
+  TFM_TRY(choose_backend(job, err));
+  (void)snprintf(start.backend, sizeof start.backend, "%s", tfm_backend_name(job->backend));
+  TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
+  TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
+  TFM_TRY(own_hello(job, &hello, err));
+  TFM_TRY(tfm_crew_start(&job->crew, &start, &hello, err));
+  TFM_TRY(choose_isa(job, err));
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    assign_rank(job, rank);
+  }
+
+fail:
+  return st;
+}
+
+/* ---- loading and running
+ * ---------------------------------------------------------------------- */
+
+/* openblas is trusted only where it proved itself (DESIGN D4). */
+static tfm_status check_probes(const tfm_job *job, tfm_err *err)
+{
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    const char *layer = job->crew.ranks[rank].ready.probe_failed;
+    if (layer[0]) {
+      return tfm_fail(err, TFM_E_CONFIG,
+                      "--backend openblas: rank %d: %.128s gives a row other bits at another "
+                      "place of the batch (%s kernels); use --backend native",
+                      rank, layer, tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
+    }
+  }
+  return TFM_OK;
+}
+
+static void wake_world(void *arg)
+{
+  tfm_world_wake(arg);
+}
+
+tfm_status tfm_job_load(tfm_job *job,
+                        tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err),
+                        tfm_status (*rest)(void *arg, bool idle, tfm_err *err), void *arg,
+                        tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  job->times.load = tfm_now_s();
+  TFM_TRY(tfm_crew_assign(&job->crew, err));
+  TFM_TRY(tfm_embed_open(&job->embed, &job->model, err));
+  job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
+                               .embed = job->embed,
+                               .max_length = job->max_length,
+                               .overflow = job->options->on_overflow};
+  tfm_pump_options options = {.crew = &job->crew,
+                              .plan = &job->plan,
+                              .embed = job->embed,
+                              .hidden = job->model.config.H,
+                              .width = job->model.config.nlabel,
+                              .budget = job->budget,
+                              .max_tokens = job->max_tokens,
+                              .max_sequences = job->max_sequences,
+                              .window = job->window,
+                              .deliver = deliver,
+                              .rest = rest,
+                              .arg = arg};
+  TFM_TRY(tfm_feed_open(&job->feed, job->reader, &job->encoder, wake_world, job->world, err));
+  options.feed = job->feed;
+  TFM_TRY(tfm_pump_open(&job->pump, &options, err));
+  TFM_TRY(tfm_crew_await_ready(&job->crew, err));
+  TFM_TRY(check_probes(job, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm_job_run(tfm_job *job, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  job->times.run = tfm_now_s();
+  TFM_TRY(tfm_pump_run(job->pump, err));
+  job->times.end = tfm_now_s();
+  TFM_TRY(tfm_crew_await_stats(&job->crew, err));
+
+fail:
+  return st;
+}
+
+/* ---- identity
+ * --------------------------------------------------------------------------------- */
+
+tfm_status tfm_job_identity(const tfm_job *job, tfm_buf *out, tfm_err *err)
+{
+  const tfm_options *o = job->options;
+  (void)tfm_buf_printf(out, "model %s\nnumeric %s\ntask %s\nmax_length %lld overflow %d\n",
+                       job->digest, job->numeric_id, tfm_task_name(job->task->task),
+                       (long long)job->max_length, (int)o->on_overflow);
+  tfm_identity_path("tokenizer of", o->tokenizer ? o->tokenizer : job->folder, out);
+  tfm_identity_options(o, out);
+  return out->failed ? tfm_fail(err, TFM_E_NOMEM, "the job's identity") : TFM_OK;
+}
+
+void tfm_job_fini(tfm_job *job)
+{
+  /* A reading thread that could not be joined still uses the reader, encoder and tokenizer; the
+   * process is about to end and takes them along. */
+  if (tfm_feed_close(job->feed)) {
+    tfm_reader_close(job->reader);
+    tfm_tokenizer_close(job->tokenizer);
+    tfm_embed_close(job->embed);
+    tfm_buf_fini(&job->sample);
+  }
+  tfm_pump_close(job->pump);
+  tfm_crew_fini(&job->crew);
+  tfm_plan_fini(&job->plan);
+  tfm_machine_fini(&job->machine);
+  tfm_model_fini(&job->model);
+  tfm_free(job->folder);
+}

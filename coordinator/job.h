@@ -1,0 +1,77 @@
+/** A scoring job and everything it holds, in the order it is made. Each step below needs the
+ * ones before it; tfm_job_fini() releases whatever is there. */
+#ifndef TFM_COORDINATOR_JOB_H
+#define TFM_COORDINATOR_JOB_H
+
+#include "coordinator/encode/feed.h"
+#include "coordinator/output/sink.h"
+#include "coordinator/schedule/pump.h"
+#include "coordinator/task/task.h"
+#include "core/kernels/linear.h"
+#include "core/text/tokenizer.h"
+#include "core/topo/machine.h"
+
+/** When the phases of a job began, by tfm_now_s(). */
+typedef struct {
+  double begin, load, run, end;
+} tfm_job_times;
+
+typedef struct {
+  const tfm_options *options; /* borrowed */
+  tfm_world *world;           /* borrowed */
+  bool demo;                  /* the bundled sample, printed as a table */
+  char *folder;               /* the model's, absolute */
+  tfm_model model;
+  tfm_tokenizer *tokenizer;
+  const tfm_task_ops *task;
+  tfm_task_context context;
+  char digest[TFM_SHA256_HEX];
+  tfm_machine machine;
+  tfm_crew crew;
+  tfm_plan plan;
+  tfm_backend backend;
+  const char *isa;
+  char numeric_id[128];
+  int64_t max_length; /* tokens of a row */
+  int64_t budget, max_tokens, max_sequences, window;
+  tfm_embed *embed;
+  tfm_encoder encoder;
+  tfm_buf sample; /* the demo's text */
+  tfm_reader *reader;
+  tfm_feed *feed;
+  tfm_pump *pump;
+  tfm_job_times times;
+  int64_t rows_truncated;
+} tfm_job;
+
+/** Find the model (named, or the embedded default), read what it is and its tokenizer, find the
+ * task, open the inputs: everything that can be refused without asking the other ranks. */
+tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *options, bool demo,
+                        tfm_err *err) TFM_MUST_USE;
+
+/** The path of a file or folder that ships with the program ("models/tfm-sentiment"): beside an
+ *  installed program, else in the source tree it was built in. gives: a string, or NULL. */
+char *tfm_job_shipped(const char *name);
+
+/** Say hello to all ranks, compare them, make the plan and fix what decides the bits. */
+tfm_status tfm_job_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
+/** The plan alone, for nworker ranks that need not be there. */
+tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err) TFM_MUST_USE;
+
+/** Give every rank its part; load the embeddings while they load their weights; open the lines.
+ */
+tfm_status tfm_job_load(tfm_job *job,
+                        tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err),
+                        tfm_status (*rest)(void *arg, bool idle, tfm_err *err), void *arg,
+                        tfm_err *err) TFM_MUST_USE;
+
+/** Score every row; collects the ranks' statistics at the end. */
+tfm_status tfm_job_run(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
+/** Text that names everything the output's bytes depend on, for the sink. */
+tfm_status tfm_job_identity(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+void tfm_job_fini(tfm_job *job);
+
+#endif
