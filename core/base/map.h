@@ -17,11 +17,12 @@ typedef struct {
   tfm_map_slot *slots;
   size_t nslot; /* a power of two, or 0 */
   size_t count;
+  uint64_t seed; /* of the hash; random, so that no file can choose its collisions */
   tfm_arena keys;
 } tfm_map;
 
-/** Insert or look up: *old (when not NULL) gets the value the key already had and *found says
- *  whether it had one; an existing value is left alone. Errors: TFM_E_NOMEM. */
+/** Insert or look up: *found (never NULL) says whether the key was there, and then *old (when not
+ * NULL) gets its value, which is left alone. Errors: TFM_E_NOMEM. */
 tfm_status tfm_map_add(tfm_map *map, tfm_span key, int64_t value, bool *found, int64_t *old);
 
 /** Insert or overwrite. Errors: TFM_E_NOMEM. */

@@ -22,11 +22,11 @@ void *tfm_realloc(void *old, size_t n, size_t bytes)
 void *tfm_alloc_aligned(size_t n, size_t bytes)
 {
   size_t total = 0;
-  if (!tfm_mul_size(n, bytes, &total) || !tfm_add_size(total, TFM_ALIGN, &total)) {
+  if (!tfm_mul_size(n, bytes, &total) || !tfm_add_size(total, TFM_ALIGN - 1, &total)) {
     return NULL;
   }
-  total -= total % TFM_ALIGN; /* aligned_alloc wants a multiple; the addition above left room */
-  return aligned_alloc(TFM_ALIGN, total);
+  total -= total % TFM_ALIGN; /* aligned_alloc wants a multiple of the alignment */
+  return aligned_alloc(TFM_ALIGN, total ? total : TFM_ALIGN);
 }
 
 char *tfm_strndup(const char *s, size_t n)
@@ -37,7 +37,9 @@ char *tfm_strndup(const char *s, size_t n)
   }
   char *copy = malloc(total);
   if (copy) {
-    memcpy(copy, s, n);
+    if (n) {
+      memcpy(copy, s, n);
+    }
     copy[n] = '\0';
   }
   return copy;
