@@ -108,6 +108,12 @@ size_t tfm_linear_bytes(const tfm_linear *lin)
   return (lin->weight_count + (size_t)lin->panels * TFM__LANES) * sizeof(float);
 }
 
+void *tfm_linear_memory(const tfm_linear *lin, size_t *bytes)
+{
+  *bytes = lin->weight_count * sizeof *lin->weight;
+  return lin->weight;
+}
+
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par)
 {

@@ -53,6 +53,10 @@ void tfm_linear_close(tfm_linear *lin);
 /** Bytes of the packed weights and bias. */
 size_t tfm_linear_bytes(const tfm_linear *lin);
 
+/** Where the packed weights lie and how many bytes they are, for asking the system which memory
+ * node holds them. Borrowed until closed. */
+void *tfm_linear_memory(const tfm_linear *lin, size_t *bytes);
+
 /** What happens to a sum before it is stored. */
 typedef struct {
   tfm_activation act;    /* TFM_ACT_NONE for none */
