@@ -46,6 +46,10 @@ void tfm_checkpoint_close(tfm_checkpoint *ck);
 /** By exact name; NULL when it is not there. */
 const tfm_tensor_info *tfm_checkpoint_find(const tfm_checkpoint *ck, const char *name);
 
+/** The name of a file, for messages: "model.safetensors" or a shard's; -1 for the whole (the
+ * single file, or the index). */
+const char *tfm_checkpoint_file(const tfm_checkpoint *ck, int shard);
+
 /** All of them, in file order. */
 int64_t tfm_checkpoint_count(const tfm_checkpoint *ck);
 const tfm_tensor_info *tfm_checkpoint_at(const tfm_checkpoint *ck, int64_t i);
