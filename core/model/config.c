@@ -1,1 +1,378 @@
 #include "core/model/config.h"
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/model/arch/registry.h"
+#include "core/model/shown.h"
+#include "core/tensor/dims.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Limits refuse what no machine could hold before any size is computed from it; they keep every
+ * product of two dimensions and four bytes far below 2^63. */
+enum {
+  CONFIG_MAX_BYTES = 32 << 20,
+  MAX_HIDDEN = 1 << 16,
+  MAX_HEADS = 1 << 12,
+  MAX_FFN = 1 << 20,
+  MAX_ROWS = 1 << 24, /* of the word and position tables */
+  MAX_TYPES = 1 << 16,
+  MAX_LABELS = 1 << 20
+};
+
+#define TASK_NAME(name, text) [TFM_TASK_##name] = text,
+static const char *const task_names[TFM_TASK_COUNT] = {TFM_TASK_MAP(TASK_NAME)};
+
+const char *tfm_task_name(tfm_task task)
+{
+  return task < TFM_TASK_COUNT ? task_names[task] : "unknown";
+}
+
+bool tfm_task_parse(const char *name, tfm_task *out)
+{
+  for (int i = 0; i < TFM_TASK_COUNT; ++i) {
+    if (strcmp(name, task_names[i]) == 0) {
+      *out = (tfm_task)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* By the end of architectures[0]; the first that fits. */
+static const struct {
+  const char *suffix;
+  tfm_task task;
+} suffixes[] = {
+    {"ForSequenceClassification", TFM_TASK_TEXT_CLASSIFICATION},
+    {"ForTokenClassification", TFM_TASK_TOKEN_CLASSIFICATION},
+    {"ForQuestionAnswering", TFM_TASK_QUESTION_ANSWERING},
+    {"ForMaskedLM", TFM_TASK_FILL_MASK},
+    {"ForPreTraining", TFM_TASK_FILL_MASK},
+    {"LMHeadModel", TFM_TASK_NONE},
+    {"Model", TFM_TASK_FEATURE_EXTRACTION},
+};
+
+static tfm_task task_of(const char *architecture)
+{
+  const size_t n = strlen(architecture);
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; ++i) {
+    const size_t tail = strlen(suffixes[i].suffix);
+    if (n >= tail && strcmp(architecture + n - tail, suffixes[i].suffix) == 0) {
+      return suffixes[i].task;
+    }
+  }
+  return TFM_TASK_NONE;
+}
+
+/* The strict getters take null for missing; for keys with a default, null is a mistake worth
+ * naming: the reference fails on it later and elsewhere. */
+static tfm_status refuse_null(const tfm_json *json, const char *key, tfm_err *err)
+{
+  for (const tfm_json_node *n = tfm_json_first(tfm_json_root(json)); n; n = tfm_json_next(n)) {
+    if (strcmp(tfm_json_key(n), key) == 0 && tfm_json_kind_of(n) == TFM_JSON_NULL) {
+      return tfm_fail(err, TFM_E_FORMAT, "config.json: %s: want a value, got null", key);
+    }
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm__config_only_false(const tfm_json *json, const char *key, tfm_err *err)
+{
+  bool on = false;
+  const tfm_status st = tfm_json_opt_bool(json, tfm_json_root(json), key, &on, err);
+  if (st != TFM_OK || !on) {
+    return st;
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED, "config.json: %s: true is not supported", key);
+}
+
+tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const char *text,
+                                 tfm_err *err)
+{
+  const char *got = text;
+  const tfm_status st = tfm_json_opt_string(json, tfm_json_root(json), key, &got, err);
+  if (st != TFM_OK || strcmp(got, text) == 0) {
+    return st;
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED,
+                  "config.json: %s: \"%s\" is not supported, only \"%s\" is", key,
+                  tfm__shown_of(got).text, text);
+}
+
+static tfm_status unknown_family(const char *model_type, tfm_err *err)
+{
+  char known[256] = "";
+  size_t at = 0;
+  for (int i = 0; tfm__arch_at(i) && at < sizeof known; ++i) {
+    const int n = snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
+                           tfm__arch_at(i)->model_type);
+    at += n > 0 ? (size_t)n : 0;
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED,
+                  "config.json: model_type: \"%s\" is not supported; supported are: %s",
+                  tfm__shown_of(model_type).text, known);
+}
+
+static tfm_status read_family(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_json_node *root = tfm_json_root(json);
+  const char *model_type = "";
+  if (tfm_json_kind_of(root) != TFM_JSON_OBJECT) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "config.json: want an object at the top"));
+  }
+  TFM_TRY(tfm_json_want_string(json, root, "model_type", &model_type, err));
+  config->arch = tfm__arch_find(model_type);
+  if (!config->arch) {
+    TFM_TRY(unknown_family(model_type, err));
+  }
+  if (tfm_json_get(root, "quantization_config")) {
+    TFM_TRY(
+        tfm_fail(err, TFM_E_UNSUPPORTED,
+                 "config.json: quantization_config: quantized checkpoints are not supported: "
+                 "use the original one"));
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status read_architecture(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  const tfm_json_node *list = tfm_json_get(tfm_json_root(json), "architectures");
+  config->architecture = "";
+  if (!list) {
+    return TFM_OK;
+  }
+  const tfm_json_node *first = tfm_json_first(list);
+  const char *name = tfm_json_text(first);
+  if (tfm_json_kind_of(list) != TFM_JSON_ARRAY || (first && !name)) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "config.json: architectures: want an array of strings, got another kind");
+  }
+  if (name) {
+    config->architecture = tfm_arena_strndup(&config->arena, name, strlen(name));
+    if (!config->architecture) {
+      return tfm_fail(err, TFM_E_NOMEM, "config.json");
+    }
+    config->task = task_of(name);
+  }
+  return TFM_OK;
+}
+
+static tfm_status read_dims(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_json_node *root = tfm_json_root(json);
+  const tfm__config_keys *keys = &config->arch->keys;
+  TFM_TRY(tfm_json_want_int(json, root, keys->hidden, 1, MAX_HIDDEN, &config->H, err));
+  TFM_TRY(tfm_json_want_int(json, root, keys->layers, 1, TFM_MAX_LAYERS, &config->L, err));
+  TFM_TRY(tfm_json_want_int(json, root, keys->heads, 1, MAX_HEADS, &config->N, err));
+  TFM_TRY(tfm_json_want_int(json, root, keys->ffn, 1, MAX_FFN, &config->F, err));
+  TFM_TRY(tfm_json_want_int(json, root, keys->vocab, 1, MAX_ROWS, &config->V, err));
+  TFM_TRY(tfm_json_want_int(json, root, keys->positions, 1, MAX_ROWS, &config->positions, err));
+  if (keys->types) {
+    TFM_TRY(tfm_json_want_int(json, root, keys->types, 1, MAX_TYPES, &config->types, err));
+  }
+  if (config->H % config->N != 0) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT,
+                     "config.json: %s: want a multiple of %s (%lld), got %lld", keys->hidden,
+                     keys->heads, (long long)config->N, (long long)config->H));
+  }
+  config->D = config->H / config->N;
+
+fail:
+  return st;
+}
+
+static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_json_node *root = tfm_json_root(json);
+  const tfm_arch *arch = config->arch;
+  double eps = arch->norm_eps;
+  const char *act = tfm_activation_name(arch->act);
+  TFM_TRY(refuse_null(json, arch->keys.norm_eps, err));
+  TFM_TRY(tfm_json_opt_double(json, root, arch->keys.norm_eps, 0.0, 1.0, &eps, err));
+  config->norm_eps = (float)eps;
+  TFM_TRY(refuse_null(json, arch->keys.act, err));
+  TFM_TRY(tfm_json_opt_string(json, root, arch->keys.act, &act, err));
+  if (!tfm_activation_parse(act, &config->act)) {
+    TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
+                     "config.json: %s: activation \"%s\" is not supported", arch->keys.act,
+                     tfm__shown_of(act).text));
+  }
+  TFM_TRY(tfm_json_opt_int(json, root, "pad_token_id", 0, config->V - 1, &config->pad_id, err));
+
+fail:
+  return st;
+}
+
+/* The decimal digits of a label's number, without sign or leading zeros; -1 for anything else.
+ */
+static int64_t label_number(const char *key, int64_t n)
+{
+  int64_t number = 0;
+  if (key[0] == '\0' || (key[0] == '0' && key[1] != '\0')) {
+    return -1;
+  }
+  for (const char *p = key; *p; ++p) {
+    if (*p < '0' || *p > '9' || number >= n) {
+      return -1;
+    }
+    number = 10 * number + (*p - '0');
+  }
+  return number < n ? number : -1;
+}
+
+/* id2label's keys are the numbers 0..n-1 in any order; the JSON reader has refused duplicates,
+ * so n keys in range are all of them. */
+static tfm_status read_label_map(tfm_config *config, const tfm_json_node *map, tfm_err *err)
+{
+  const int64_t n = tfm_json_count(map);
+  if (tfm_json_kind_of(map) != TFM_JSON_OBJECT || n < 1 || n > MAX_LABELS) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "config.json: id2label: want an object of 1 to %d labels, got %s",
+                    MAX_LABELS,
+                    tfm_json_kind_of(map) != TFM_JSON_OBJECT ? "another kind of value"
+                                                             : (n < 1 ? "none" : "more"));
+  }
+  config->labels = tfm_arena_alloc(&config->arena, (size_t)n * sizeof *config->labels);
+  if (!config->labels) {
+    return tfm_fail(err, TFM_E_NOMEM, "config.json: %lld labels", (long long)n);
+  }
+  for (const tfm_json_node *node = tfm_json_first(map); node; node = tfm_json_next(node)) {
+    const int64_t id = label_number(tfm_json_key(node), n);
+    const char *label = tfm_json_text(node);
+    if (id < 0 || !label) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "config.json: id2label: \"%s\": want keys \"0\" to \"%lld\", each once, "
+                      "with a string",
+                      tfm__shown_of(tfm_json_key(node)).text, (long long)n - 1);
+    }
+    config->labels[id] = tfm_arena_strndup(&config->arena, label, strlen(label));
+    if (!config->labels[id]) {
+      return tfm_fail(err, TFM_E_NOMEM, "config.json: %lld labels", (long long)n);
+    }
+  }
+  config->nlabel = n;
+  return TFM_OK;
+}
+
+/* No names: num_labels of them (two when that is missing, as in the reference), LABEL_i. */
+static tfm_status make_labels(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  int64_t n = 2;
+  TFM_TRY(tfm_json_opt_int(json, tfm_json_root(json), "num_labels", 1, MAX_LABELS, &n, err));
+  config->labels = tfm_arena_alloc(&config->arena, (size_t)n * sizeof *config->labels);
+  for (int64_t i = 0; config->labels && i < n; ++i) {
+    char label[32];
+    const int length = snprintf(label, sizeof label, "LABEL_%lld", (long long)i);
+    config->labels[i] = tfm_arena_strndup(&config->arena, label, (size_t)length);
+    if (!config->labels[i]) {
+      config->labels = NULL;
+    }
+  }
+  if (!config->labels) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "config.json: %lld labels", (long long)n));
+  }
+  config->nlabel = n;
+
+fail:
+  return st;
+}
+
+static tfm_status read_score_rule(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  const char *problem = "";
+  const tfm_status st =
+      tfm_json_opt_string(json, tfm_json_root(json), "problem_type", &problem, err);
+  if (st != TFM_OK) {
+    return st;
+  }
+  if (strcmp(problem, "regression") == 0) {
+    config->score = TFM_SCORE_NONE;
+  } else if (strcmp(problem, "multi_label_classification") == 0) {
+    config->score = TFM_SCORE_SIGMOID;
+  } else if (problem[0] == '\0' || strcmp(problem, "single_label_classification") == 0) {
+    config->score = config->nlabel == 1 ? TFM_SCORE_SIGMOID : TFM_SCORE_SOFTMAX;
+  } else {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "config.json: problem_type: \"%s\" is not supported",
+                    tfm__shown_of(problem).text);
+  }
+  return TFM_OK;
+}
+
+static tfm_status read_labels(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_json_node *map = tfm_json_get(tfm_json_root(json), "id2label");
+  if (config->task != TFM_TASK_TEXT_CLASSIFICATION &&
+      config->task != TFM_TASK_TOKEN_CLASSIFICATION) {
+    return TFM_OK;
+  }
+  TFM_TRY(map ? read_label_map(config, map, err) : make_labels(config, json, err));
+  TFM_TRY(read_score_rule(config, json, err));
+
+fail:
+  return st;
+}
+
+static tfm_status read_config(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(read_family(config, json, err));
+  TFM_TRY(read_architecture(config, json, err));
+  TFM_TRY(read_dims(config, json, err));
+  TFM_TRY(read_numerics(config, json, err));
+  TFM_TRY(config->arch->read(config, json, err));
+  config->max_length = config->positions - config->position_offset;
+  if (config->max_length < 1) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "config.json: %s: want at least %lld, got %lld",
+                     config->arch->keys.positions, (long long)config->position_offset + 1,
+                     (long long)config->positions));
+  }
+  TFM_TRY(read_labels(config, json, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm_config_read(tfm_config *config, const char *folder, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_json *json = NULL;
+  *config = (tfm_config){.arch = NULL};
+  char *path = tfm_path_join(folder, "config.json");
+  if (!path) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a path"));
+  }
+  TFM_TRY(tfm_json_open(&json, path, CONFIG_MAX_BYTES, err));
+  TFM_TRY(read_config(config, json, err));
+
+fail:
+  tfm_json_close(json);
+  tfm_free(path);
+  if (st != TFM_OK) {
+    tfm_config_fini(config);
+  }
+  return st;
+}
+
+void tfm_config_fini(tfm_config *config)
+{
+  tfm_arena_fini(&config->arena);
+  *config = (tfm_config){.arch = NULL};
+}
+
+int64_t tfm_config_parameters(const tfm_config *config)
+{
+  return tfm__part_floats(config, TFM__PART_EMBED) + tfm__part_floats(config, TFM__PART_HEAD) +
+         config->L * (tfm__part_floats(config, TFM__PART_ATTENTION) +
+                      tfm__part_floats(config, TFM__PART_FFN));
+}

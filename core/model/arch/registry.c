@@ -1,0 +1,101 @@
+#include "core/model/arch/registry.h"
+
+#include <string.h>
+
+static const tfm_arch *const families[] = {&tfm__arch_bert, NULL};
+
+const tfm_arch *tfm__arch_at(int i)
+{
+  return families[i];
+}
+
+const tfm_arch *tfm__arch_find(const char *model_type)
+{
+  for (int i = 0; families[i]; ++i) {
+    if (strcmp(families[i]->model_type, model_type) == 0) {
+      return families[i];
+    }
+  }
+  return NULL;
+}
+
+const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
+{
+  for (const tfm__head_row *row = arch->heads; row->task != TFM_TASK_NONE; ++row) {
+    if (row->task == task) {
+      return row;
+    }
+  }
+  return NULL;
+}
+
+typedef enum { AXIS_ONE, AXIS_H, AXIS_F, AXIS_V, AXIS_P, AXIS_Y, AXIS_C } axis;
+
+typedef struct {
+  tfm__part part;
+  tfm__kind kind;
+  axis rows, width;
+} module_row;
+
+#define MODULE_ROW(name, part, kind, rows, width)                                              \
+  [TFM__MODULE_##name] = {TFM__PART_##part, TFM__##kind, AXIS_##rows, AXIS_##width},
+static const module_row modules[TFM__MODULE_COUNT] = {TFM__MODULE_MAP(MODULE_ROW)};
+
+static int64_t axis_length(const tfm_config *config, axis a)
+{
+  switch (a) {
+  case AXIS_H:
+    return config->H;
+  case AXIS_F:
+    return config->F;
+  case AXIS_V:
+    return config->V;
+  case AXIS_P:
+    return config->positions;
+  case AXIS_Y:
+    return config->types;
+  case AXIS_C:
+    return config->nlabel;
+  case AXIS_ONE:
+    break;
+  }
+  return 1;
+}
+
+const char *tfm__module_name(const tfm_config *config, tfm__module module)
+{
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  if (module == TFM__MODULE_HEAD_DENSE) {
+    return head ? head->dense : NULL;
+  }
+  if (module == TFM__MODULE_HEAD_OUT) {
+    return head ? head->out : NULL;
+  }
+  return config->arch->module[module];
+}
+
+tfm__part tfm__module_part(tfm__module module)
+{
+  return modules[module].part;
+}
+
+tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module module)
+{
+  const module_row *row = &modules[module];
+  return (tfm__module_shape){.kind = row->kind,
+                             .rows = axis_length(config, row->rows),
+                             .width = axis_length(config, row->width)};
+}
+
+int64_t tfm__part_floats(const tfm_config *config, tfm__part part)
+{
+  int64_t floats = 0;
+  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
+    if (modules[m].part != part || !tfm__module_name(config, (tfm__module)m)) {
+      continue;
+    }
+    const tfm__module_shape shape = tfm__module_shape_of(config, (tfm__module)m);
+    floats += shape.rows * shape.width + (shape.kind == TFM__TABLE ? 0 : shape.rows);
+  }
+  return floats;
+}

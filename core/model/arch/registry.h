@@ -1,0 +1,115 @@
+/** Families of models as data. Room-private.
+ *
+ *  A model is made of modules; a family says which ones it has and what its checkpoints call
+ * them. Everything that walks a model (checking shapes, loading, counting parameters and flops)
+ * walks the one table below, so a new family is one file with one row, and a new kind of module
+ * one line here.
+ */
+#ifndef TFM_CORE_MODEL_ARCH_REGISTRY_H
+#define TFM_CORE_MODEL_ARCH_REGISTRY_H
+
+#include "core/base/json.h"
+#include "core/base/status.h"
+#include "core/model/block.h"
+#include "core/model/config.h"
+
+#include <stdint.h>
+
+typedef enum { TFM__PART_EMBED, TFM__PART_ATTENTION, TFM__PART_FFN, TFM__PART_HEAD } tfm__part;
+
+typedef enum {
+  TFM__TABLE,  /* "<name>.weight" [rows,width] */
+  TFM__LINEAR, /* "<name>.weight" [rows,width], "<name>.bias" [rows] */
+  TFM__NORM    /* "<name>.weight" [rows], "<name>.bias" [rows]; old files: .gamma, .beta */
+} tfm__kind;
+
+/* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
+ * position table, Y types, C labels. */
+#define TFM__MODULE_MAP(X)                                                                     \
+  X(WORD, EMBED, TABLE, V, H)                                                                  \
+  X(POSITION, EMBED, TABLE, P, H)                                                              \
+  X(TYPE, EMBED, TABLE, Y, H)                                                                  \
+  X(EMBED_NORM, EMBED, NORM, H, ONE)                                                           \
+  X(QUERY, ATTENTION, LINEAR, H, H)                                                            \
+  X(KEY, ATTENTION, LINEAR, H, H)                                                              \
+  X(VALUE, ATTENTION, LINEAR, H, H)                                                            \
+  X(CONTEXT, ATTENTION, LINEAR, H, H)                                                          \
+  X(ATTENTION_NORM, ATTENTION, NORM, H, ONE)                                                   \
+  X(UP, FFN, LINEAR, F, H)                                                                     \
+  X(DOWN, FFN, LINEAR, H, F)                                                                   \
+  X(FFN_NORM, FFN, NORM, H, ONE)                                                               \
+  X(HEAD_DENSE, HEAD, LINEAR, H, H)                                                            \
+  X(HEAD_OUT, HEAD, LINEAR, C, H)
+
+#define TFM__MODULE_ENUM(name, part, kind, rows, width) TFM__MODULE_##name,
+typedef enum { TFM__MODULE_MAP(TFM__MODULE_ENUM) TFM__MODULE_COUNT } tfm__module;
+#undef TFM__MODULE_ENUM
+
+/** What a module is in one model. */
+typedef struct {
+  tfm__kind kind;
+  int64_t rows, width; /* width is 1 for a norm */
+} tfm__module_shape;
+
+/** config.json's names of the dimensions all families have. */
+typedef struct {
+  const char *hidden, *layers, *heads, *ffn, *vocab, *positions;
+  const char *types; /* NULL: no type table */
+  const char *norm_eps, *act;
+} tfm__config_keys;
+
+/** A head: dense layer with an activation on the first token of each sequence, then the output
+ * layer. In module names a leading "@" stands for the checkpoint's prefix, "#" for the layer.
+ */
+typedef struct {
+  tfm_task task; /* TFM_TASK_NONE ends the list */
+  const char *dense;
+  tfm_activation act;
+  const char *out;
+} tfm__head_row;
+
+/** A family. */
+struct tfm_arch {
+  const char *model_type; /* config.json's */
+  const char *prefix;     /* what a model with a head puts before its body's names: "bert." */
+  tfm__config_keys keys;
+  double norm_eps;    /* when config.json has none, as old files do */
+  tfm_activation act; /* likewise */
+  /* Reads what only this family has and refuses, by name, the switches that are not supported.
+   * The dimensions are in *config already. */
+  tfm_status (*read)(tfm_config *config, const tfm_json *json, tfm_err *err);
+  const char *module[TFM__MODULE_COUNT]; /* names; NULL: the family has none of these */
+  tfm__module sum[4]; /* tables in the order the reference adds them; TFM__MODULE_COUNT ends */
+  const tfm__block *block;
+  const tfm__head_row *heads;
+};
+
+/** The row of a model_type; NULL for an unknown one. */
+const tfm_arch *tfm__arch_find(const char *model_type);
+
+/** The i-th row; NULL after the last. */
+const tfm_arch *tfm__arch_at(int i);
+
+/** The head of a task; NULL when the family has none for it. */
+const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task);
+
+/** A module's name with "@" and "#" still in it; NULL when this model has no such module. */
+const char *tfm__module_name(const tfm_config *config, tfm__module module);
+
+tfm__part tfm__module_part(tfm__module module);
+tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module module);
+
+/** Weights and biases of one part (of one layer, for the parts of a block). */
+int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
+
+/** For a family's read(): TFM_E_UNSUPPORTED unless the key is missing, null or false. */
+tfm_status tfm__config_only_false(const tfm_json *json, const char *key, tfm_err *err);
+
+/** The same for a key that may only hold one text. */
+tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const char *text,
+                                 tfm_err *err);
+
+/* The rows, one a file. */
+extern const tfm_arch tfm__arch_bert;
+
+#endif

@@ -1,0 +1,136 @@
+#include "core/model/block.h"
+
+#include "core/base/checked.h"
+#include "core/base/mem.h"
+#include "core/kernels/layernorm.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+  TILE = 384,         /* rows whose [TILE,F] fits a cache level between ffn's two products */
+  ROWS_A_THREAD = 128 /* enough rows in attention's products for every thread */
+};
+
+static int64_t least(int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
+static void normalize(const tfm__unit *unit, const tfm__bench *bench, float *x, int64_t rows,
+                      tfm_par *par)
+{
+  const tfm_norm norm = {unit->norm, unit->norm + bench->H, bench->norm_eps};
+  tfm_layernorm(x, bench->H, rows, bench->H, &norm, x, bench->H, par);
+}
+
+/* Attention over sequences [b, e) of a batch: rows [r, r + n) of x. */
+static void attend(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                   int64_t b, int64_t e, tfm_par *par)
+{
+  const int64_t H = bench->H;
+  const int32_t r = batch->cu_len[b];
+  const int64_t n = batch->cu_len[e] - r;
+  float *x = batch->x + r * H;
+  for (int64_t i = b; i <= e; ++i) {
+    bench->cu_len[i - b] = batch->cu_len[i] - r;
+  }
+  const tfm_epilogue plain = {.act = TFM_ACT_NONE};
+  tfm_linear_run(unit->in, x, H, n, bench->wide, 3 * H, &plain, par);
+  tfm_attention(&bench->heads, bench->wide, 3 * H, bench->cu_len, e - b, bench->context, H,
+                bench->attention, par);
+  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
+  tfm_linear_run(unit->out, bench->context, H, n, x, H, &add, par);
+  normalize(unit, bench, x, n, par);
+}
+
+/* Runs of whole sequences, so that q, k and v of a run stay in cache and scratch memory does
+ * not grow with the batch. Runs never mix rows, so where they end changes no bit. */
+static void post_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
+                                const tfm_batch *batch, tfm_par *par)
+{
+  for (int64_t b = 0, e = 0; b < batch->B; b = e) {
+    const int32_t r = batch->cu_len[b];
+    e = b + 1;
+    TFM_ASSERT(batch->cu_len[e] - r <= bench->rows);
+    while (e < batch->B && batch->cu_len[e + 1] - r <= bench->rows) {
+      e += 1;
+    }
+    attend(unit, bench, batch, b, e, par);
+  }
+}
+
+static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
+                          const tfm_batch *batch, tfm_par *par)
+{
+  const int64_t H = bench->H;
+  for (int64_t r = 0; r < batch->T; r += bench->tile) {
+    const int64_t n = least(bench->tile, batch->T - r);
+    float *x = batch->x + r * H;
+    const tfm_epilogue activate = {.act = bench->act};
+    tfm_linear_run(unit->in, x, H, n, bench->wide, bench->F, &activate, par);
+    const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
+    tfm_linear_run(unit->out, bench->wide, bench->F, n, x, H, &add, par);
+    normalize(unit, bench, x, n, par);
+  }
+}
+
+const tfm__block tfm__block_post_norm = {.attention = post_norm_attention,
+                                         .ffn = post_norm_ffn};
+
+/* Zeroed, which also touches every page from this thread. */
+static void *touched(size_t n, size_t bytes)
+{
+  void *p = tfm_alloc_aligned(n, bytes);
+  if (p) {
+    memset(p, 0, n * bytes);
+  }
+  return p;
+}
+
+tfm_status tfm__bench_open(tfm__bench *bench, const tfm_config *config,
+                           const tfm__bench_size *size, tfm_err *err)
+{
+  const int64_t H = config->H;
+  const int64_t longest = least(size->max_tokens, config->max_length);
+  const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
+  *bench =
+      (tfm__bench){.H = H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
+  bench->heads = (tfm_heads){
+      .N = config->N, .D = config->D, .scale = (float)(1.0 / sqrt((double)config->D))};
+  bench->rows = least(size->max_tokens, most(longest, wished));
+  bench->tile = least(size->max_tokens, TILE);
+  /* Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token counts. */
+  const int64_t wide = most(bench->rows * 3 * H, bench->tile * config->F);
+  const size_t sequences = (size_t)size->max_sequences + 1;
+  bench->attention_bytes = tfm_attention_scratch_bytes(&bench->heads, longest);
+  size_t bytes = ((size_t)wide + (size_t)(bench->rows * H)) * sizeof(float);
+  bytes += sequences * sizeof(int32_t) + (size_t)size->nthread * bench->attention_bytes;
+  bench->bytes = bytes;
+  bench->wide = touched((size_t)wide, sizeof(float));
+  bench->context = touched((size_t)(bench->rows * H), sizeof(float));
+  bench->cu_len = touched(sequences, sizeof(int32_t));
+  bench->attention = touched((size_t)size->nthread, bench->attention_bytes);
+  if (!bench->wide || !bench->context || !bench->cu_len || !bench->attention) {
+    tfm__bench_fini(bench);
+    return tfm_fail(
+        err, TFM_E_NOMEM,
+        "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", bytes,
+        (long long)size->max_tokens);
+  }
+  return TFM_OK;
+}
+
+void tfm__bench_fini(tfm__bench *bench)
+{
+  tfm_free(bench->wide);
+  tfm_free(bench->context);
+  tfm_free(bench->cu_len);
+  tfm_free(bench->attention);
+  *bench = (tfm__bench){.H = 0};
+}

@@ -1,0 +1,68 @@
+/** A layer's two units, attention and ffn, as parts every family shares. Room-private.
+ *
+ *  A unit changes the residual stream x [T,H] in place. It sees x and cu_len only, and what it
+ * does to a row depends on that row's sequence alone: this is why a cut may fall after any
+ * unit, and why batches may be composed freely (DESIGN D3, D5).
+ */
+#ifndef TFM_CORE_MODEL_BLOCK_H
+#define TFM_CORE_MODEL_BLOCK_H
+
+#include "core/base/par.h"
+#include "core/base/status.h"
+#include "core/kernels/attention.h"
+#include "core/kernels/linear.h"
+#include "core/model/batch.h"
+#include "core/model/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Packed weights of one unit; zero-initialised is empty. */
+typedef struct {
+  tfm_linear *in;  /* attention: query, key and value as one layer [3H,H]; ffn: up [F,H] */
+  tfm_linear *out; /* attention: [H,H]; ffn: down [H,F] */
+  float *norm;     /* [2,H] gain, then bias */
+} tfm__unit;
+
+/** What the units of one model share: its shape, and scratch memory for one batch at a time. */
+typedef struct {
+  int64_t H, F;
+  tfm_heads heads;
+  float norm_eps;
+  tfm_activation act;
+
+  int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
+  int64_t tile;    /* ffn runs over this many rows at a time */
+  float *wide;     /* attention [rows,3H], ffn [tile,F] */
+  float *context;  /* [rows,H] */
+  int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
+  void *attention; /* one piece a thread */
+  size_t attention_bytes;
+  size_t bytes; /* of all scratch */
+} tfm__bench;
+
+/** How a family orders a unit's steps. Both: batch->T within what tfm__bench_open() was told,
+ * each sequence within config->max_length. */
+typedef struct {
+  void (*attention)(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                    tfm_par *par);
+  void (*ffn)(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+              tfm_par *par);
+} tfm__block;
+
+/** x = norm(x + sublayer(x)), as in Vaswani et al. 2017, section 3.1 (arXiv 1706.03762). */
+extern const tfm__block tfm__block_post_norm;
+
+typedef struct {
+  int64_t max_tokens;    /* largest T */
+  int64_t max_sequences; /* largest B */
+  int nthread;
+} tfm__bench_size;
+
+/** Make the scratch, first touched by this thread. gives: *bench, release with
+ * tfm__bench_fini(). Errors: TFM_E_NOMEM with the bytes wanted. */
+tfm_status tfm__bench_open(tfm__bench *bench, const tfm_config *config,
+                           const tfm__bench_size *size, tfm_err *err) TFM_MUST_USE;
+void tfm__bench_fini(tfm__bench *bench);
+
+#endif

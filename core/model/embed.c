@@ -1,0 +1,170 @@
+#include "core/model/embed.h"
+
+#include "core/base/mem.h"
+#include "core/kernels/gather.h"
+#include "core/kernels/layernorm.h"
+#include "core/model/weights.h"
+
+enum { RUN = 128, MAX_TABLES = 4 };
+
+struct tfm_embed {
+  int64_t H, V, types, max_length;
+  tfm__module sum[MAX_TABLES]; /* the order of the additions */
+  int ntable;
+  float *table[MAX_TABLES];
+  float *norm; /* [2,H] gain, bias */
+  float norm_eps;
+  int32_t *place; /* [max_length] row of the position table of a sequence's i-th token */
+  size_t bytes;
+};
+
+static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_arch *arch = model->config.arch;
+  for (int i = 0; i < MAX_TABLES && arch->sum[i] != TFM__MODULE_COUNT; ++i) {
+    embed->sum[i] = arch->sum[i];
+    TFM_TRY(tfm__table_load(&embed->table[i], model, arch->sum[i], err));
+    embed->ntable += 1;
+  }
+  TFM_TRY(tfm__norm_load(&embed->norm, model, TFM__MODULE_EMBED_NORM, 0, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_config *config = &model->config;
+  *out = NULL;
+  tfm_embed *embed = tfm_calloc(1, sizeof *embed);
+  if (!embed) {
+    return tfm_fail(err, TFM_E_NOMEM, "the embeddings");
+  }
+  embed->H = config->H;
+  embed->V = config->V;
+  embed->types = config->types;
+  embed->max_length = config->max_length;
+  embed->norm_eps = config->norm_eps;
+  embed->bytes = (size_t)tfm__part_floats(config, TFM__PART_EMBED) * sizeof(float) +
+                 (size_t)config->max_length * sizeof *embed->place;
+  embed->place = tfm_alloc_aligned((size_t)config->max_length, sizeof *embed->place);
+  if (!embed->place) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the embeddings: %zu bytes", embed->bytes));
+  }
+  for (int64_t i = 0; i < config->max_length; ++i) {
+    embed->place[i] = (int32_t)(config->position_offset + i); /* at most 2^24 rows: config.c */
+  }
+  TFM_TRY(load_tables(embed, model, err));
+  *out = embed;
+  return TFM_OK;
+
+fail:
+  tfm_embed_close(embed);
+  return st;
+}
+
+void tfm_embed_close(tfm_embed *embed)
+{
+  if (!embed) {
+    return;
+  }
+  for (int i = 0; i < MAX_TABLES; ++i) {
+    tfm_free(embed->table[i]);
+  }
+  tfm_free(embed->norm);
+  tfm_free(embed->place);
+  tfm_free(embed);
+}
+
+size_t tfm_embed_bytes(const tfm_embed *embed)
+{
+  return embed->bytes;
+}
+
+typedef struct {
+  const tfm_embed *embed;
+  const tfm_ids *ids;
+  float *x;
+} embed_job;
+
+/* The sequence row t belongs to: the last b with cu_len[b] <= t. */
+static int64_t sequence_of(const tfm_ids *ids, int64_t t)
+{
+  int64_t low = 0;
+  int64_t high = ids->B;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    if (ids->cu_len[middle] <= t) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+/* Rows [t, e) of one sequence, whose first row is `start`. */
+static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start)
+{
+  const tfm_embed *embed = job->embed;
+  for (int i = 0; i < embed->ntable; ++i) {
+    const int32_t *rows = job->ids->ids + t;
+    if (embed->sum[i] == TFM__MODULE_TYPE) {
+      rows = job->ids->type_ids + t;
+    } else if (embed->sum[i] == TFM__MODULE_POSITION) {
+      rows = embed->place + (t - start);
+    }
+    tfm_gather(embed->table[i], rows, e - t, embed->H, i > 0, job->x + t * embed->H, embed->H);
+  }
+}
+
+static void embed_rows(void *arg, int task, int thread)
+{
+  (void)thread;
+  const embed_job *job = arg;
+  const tfm_embed *embed = job->embed;
+  const int64_t first = (int64_t)task * RUN;
+  const int64_t last = first + RUN < job->ids->T ? first + RUN : job->ids->T;
+  int64_t b = sequence_of(job->ids, first);
+  for (int64_t t = first; t < last; ++b) {
+    const int64_t end = job->ids->cu_len[b + 1] < last ? job->ids->cu_len[b + 1] : last;
+    add_tables(job, t, end, job->ids->cu_len[b]);
+    t = end;
+  }
+  const tfm_norm norm = {embed->norm, embed->norm + embed->H, embed->norm_eps};
+  float *x = job->x + first * embed->H;
+  tfm_layernorm(x, embed->H, last - first, embed->H, &norm, x, embed->H, NULL);
+}
+
+void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par)
+{
+  embed_job job = {embed, ids, x};
+  const int64_t ntask = (ids->T + RUN - 1) / RUN;
+  tfm_par_for(par, (int)ntask, embed_rows, &job);
+}
+
+tfm_status tfm_embed_check(const tfm_embed *embed, const int32_t *ids, const int32_t *type_ids,
+                           int64_t n, tfm_err *err)
+{
+  if (n < 1 || n > embed->max_length) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "want 1 to %lld tokens (the model's positions), got %lld",
+                    (long long)embed->max_length, (long long)n);
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    if (ids[i] < 0 || ids[i] >= embed->V) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "token %lld: id %d is outside the model's table of %lld: does the "
+                      "tokenizer belong to this model?",
+                      (long long)i, ids[i], (long long)embed->V);
+    }
+    if (embed->types > 0 && (type_ids[i] < 0 || type_ids[i] >= embed->types)) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "token %lld: type id %d is outside the model's table of %lld",
+                      (long long)i, type_ids[i], (long long)embed->types);
+    }
+  }
+  return TFM_OK;
+}

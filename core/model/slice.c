@@ -1,0 +1,189 @@
+#include "core/model/slice.h"
+
+#include "core/base/mem.h"
+#include "core/model/head.h"
+#include "core/model/slice_private.h"
+#include "core/model/weights.h"
+
+struct tfm_slice {
+  int64_t first, last;
+  const tfm__block *block;
+  tfm__unit *units; /* [last - first] */
+  tfm__bench bench;
+  bool has_head;
+  tfm__head head;
+  size_t weight_bytes;
+  int64_t max_tokens, max_sequences;
+  const char *names[TFM__MODULE_COUNT]; /* the family's static names, for the probe's verdict */
+};
+
+static const tfm__unit *unit_of(const tfm_slice *slice, int64_t u)
+{
+  return &slice->units[u - slice->first];
+}
+
+static size_t norm_bytes(const tfm_slice *slice)
+{
+  return 2 * (size_t)slice->bench.H * sizeof(float);
+}
+
+static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_backend backend,
+                             tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  slice->units = tfm_calloc((size_t)(slice->last - slice->first), sizeof *slice->units);
+  if (!slice->units) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "units %lld to %lld", (long long)slice->first,
+                     (long long)slice->last));
+  }
+  for (int64_t u = slice->first; u < slice->last; ++u) {
+    tfm__unit *unit = &slice->units[u - slice->first];
+    TFM_TRY(tfm__unit_load(unit, model, backend, u, err));
+    slice->weight_bytes +=
+        tfm_linear_bytes(unit->in) + tfm_linear_bytes(unit->out) + norm_bytes(slice);
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
+                          const tfm_slice_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm__bench_size size = {options->max_tokens, options->max_sequences, options->nthread};
+  const int64_t units = 2 * model->config.L;
+  TFM_ASSERT(0 <= options->first && options->first <= options->last && options->last <= units);
+  TFM_ASSERT(!options->head || options->last == units);
+  TFM_ASSERT(options->max_tokens >= 1 && options->max_tokens <= INT32_MAX);
+  TFM_ASSERT(options->max_sequences >= 1 && options->max_sequences <= INT32_MAX);
+  TFM_ASSERT(options->nthread >= 1);
+  *out = NULL;
+  tfm_slice *slice = tfm_calloc(1, sizeof *slice);
+  if (!slice) {
+    return tfm_fail(err, TFM_E_NOMEM, "a slice");
+  }
+  slice->first = options->first;
+  slice->last = options->last;
+  slice->block = model->config.arch->block;
+  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
+    slice->names[m] = tfm__module_name(&model->config, (tfm__module)m);
+  }
+  slice->max_tokens = options->max_tokens;
+  slice->max_sequences = options->max_sequences;
+  TFM_TRY(tfm__bench_open(&slice->bench, &model->config, &size, err));
+  TFM_TRY(open_units(slice, model, options->backend, err));
+  if (options->head) {
+    slice->has_head = true;
+    TFM_TRY(tfm__head_open(&slice->head, model, options->backend, options->max_sequences, err));
+    slice->weight_bytes +=
+        tfm_linear_bytes(slice->head.dense) + tfm_linear_bytes(slice->head.out);
+  }
+  *out = slice;
+  return TFM_OK;
+
+fail:
+  tfm_slice_close(slice);
+  return st;
+}
+
+void tfm_slice_close(tfm_slice *slice)
+{
+  if (!slice) {
+    return;
+  }
+  for (int64_t u = slice->first; slice->units && u < slice->last; ++u) {
+    tfm__unit_fini(&slice->units[u - slice->first]);
+  }
+  tfm_free(slice->units);
+  tfm__head_fini(&slice->head);
+  tfm__bench_fini(&slice->bench);
+  tfm_free(slice);
+}
+
+size_t tfm_slice_weight_bytes(const tfm_slice *slice)
+{
+  return slice->weight_bytes;
+}
+
+size_t tfm_slice_scratch_bytes(const tfm_slice *slice)
+{
+  return slice->bench.bytes + slice->head.scratch_bytes;
+}
+
+void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm_par *par)
+{
+  const tfm__unit *unit = unit_of(slice, u);
+  if (u % 2 == 0) {
+    slice->block->attention(unit, &slice->bench, batch, par);
+  } else {
+    slice->block->ffn(unit, &slice->bench, batch, par);
+  }
+}
+
+void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par)
+{
+  TFM_ASSERT(batch->T <= slice->max_tokens && batch->B <= slice->max_sequences);
+  for (int64_t u = slice->first; u < slice->last; ++u) {
+    tfm__slice_run_unit(slice, u, batch, par);
+  }
+}
+
+int64_t tfm_slice_result_width(const tfm_slice *slice)
+{
+  TFM_ASSERT(slice->has_head);
+  return slice->head.width;
+}
+
+void tfm_slice_head(tfm_slice *slice, const tfm_batch *batch, float *result, tfm_par *par)
+{
+  TFM_ASSERT(slice->has_head && batch->B <= slice->max_sequences);
+  tfm__head_run(&slice->head, batch, result, par);
+}
+
+static void each_linear(const tfm_linear *lin,
+                        void (*fn)(void *arg, const void *p, size_t bytes), void *arg)
+{
+  size_t bytes = 0;
+  const void *p = tfm_linear_memory(lin, &bytes);
+  fn(arg, p, bytes);
+}
+
+void tfm_slice_each_block(const tfm_slice *slice,
+                          void (*fn)(void *arg, const void *p, size_t bytes), void *arg)
+{
+  for (int64_t u = slice->first; u < slice->last; ++u) {
+    const tfm__unit *unit = unit_of(slice, u);
+    each_linear(unit->in, fn, arg);
+    each_linear(unit->out, fn, arg);
+    fn(arg, unit->norm, norm_bytes(slice));
+  }
+  if (slice->has_head) {
+    each_linear(slice->head.dense, fn, arg);
+    each_linear(slice->head.out, fn, arg);
+  }
+}
+
+bool tfm_slice_probe_failed(const tfm_slice *slice, const char **name)
+{
+  const char *failed = NULL;
+  for (int64_t u = slice->first; !failed && u < slice->last; ++u) {
+    const tfm__unit *unit = unit_of(slice, u);
+    const bool ffn = u % 2 == 1;
+    if (!tfm_linear_probe(unit->in)) {
+      failed = slice->names[ffn ? TFM__MODULE_UP : TFM__MODULE_QUERY];
+    } else if (!tfm_linear_probe(unit->out)) {
+      failed = slice->names[ffn ? TFM__MODULE_DOWN : TFM__MODULE_CONTEXT];
+    }
+  }
+  if (!failed && slice->has_head && !tfm_linear_probe(slice->head.dense)) {
+    failed = slice->names[TFM__MODULE_HEAD_DENSE];
+  }
+  if (!failed && slice->has_head && !tfm_linear_probe(slice->head.out)) {
+    failed = slice->names[TFM__MODULE_HEAD_OUT];
+  }
+  if (name) {
+    *name = failed;
+  }
+  return failed != NULL;
+}

@@ -1,0 +1,239 @@
+#include "core/model/weights.h"
+
+#include "core/base/checked.h"
+#include "core/base/mem.h"
+#include "core/model/shown.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 256 };
+
+typedef struct {
+  char text[NAME_MAX_BYTES];
+} tensor_name;
+
+/* "@" is the prefix of this file, "#" the layer's number. */
+static tensor_name expand(const char *prefix, const char *module, int64_t layer,
+                          const char *suffix)
+{
+  tensor_name name = {.text = ""};
+  char *to = name.text;
+  char *end = name.text + sizeof name.text;
+  for (const char *p = module; *p; ++p) {
+    const size_t room = (size_t)(end - to);
+    int n = 1;
+    if (*p == '@') {
+      n = snprintf(to, room, "%s", prefix);
+    } else if (*p == '#') {
+      n = snprintf(to, room, "%lld", (long long)layer);
+    } else {
+      *to = *p;
+    }
+    TFM_ASSERT(n >= 0 && (size_t)n < room);
+    to += n;
+  }
+  const int n = snprintf(to, (size_t)(end - to), "%s", suffix);
+  TFM_ASSERT(n >= 0 && n < end - to);
+  return name;
+}
+
+/* "[2,48]" */
+static tensor_name shape_text(const int64_t *dim, int ndim)
+{
+  tensor_name s = {.text = "["};
+  size_t at = 1;
+  for (int i = 0; i < ndim; ++i) {
+    const int n =
+        snprintf(s.text + at, sizeof s.text - at, "%s%lld", i ? "," : "", (long long)dim[i]);
+    TFM_ASSERT(n >= 0 && (size_t)n < sizeof s.text - at);
+    at += (size_t)n;
+  }
+  (void)snprintf(s.text + at, sizeof s.text - at, "]");
+  return s;
+}
+
+static tfm_status check_tensor(const tfm_checkpoint *ck, const tfm_tensor_info *info,
+                               const int64_t *dim, int ndim, tfm_err *err)
+{
+  const char *file = tfm_checkpoint_file(ck, info->shard);
+  bool same = info->ndim == ndim;
+  for (int i = 0; same && i < ndim; ++i) {
+    same = info->dim[i] == dim[i];
+  }
+  if (!same) {
+    return tfm_fail(err, TFM_E_FORMAT, "%s: %s: want shape %s as config.json says, got %s",
+                    file, tfm__shown_of(info->name).text, shape_text(dim, ndim).text,
+                    shape_text(info->dim, info->ndim).text);
+  }
+  if (!tfm_dtype_is_weight(info->dtype)) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "%s: %s: dtype %s cannot be computed with: want F32, F16 or BF16", file,
+                    tfm__shown_of(info->name).text, tfm_dtype_name(info->dtype));
+  }
+  return TFM_OK;
+}
+
+/* One tensor of a module under its own suffix or the older one (NULL for none). */
+static tfm_status find_tensor(const tfm_model *model, tfm__module module, int64_t layer,
+                              const char *suffix, const char *older,
+                              const tfm_tensor_info **out, tfm_err *err)
+{
+  const char *template = tfm__module_name(&model->config, module);
+  const tensor_name name = expand(model->prefix, template, layer, suffix);
+  *out = tfm_checkpoint_find(model->checkpoint, name.text);
+  if (!*out && older) {
+    *out = tfm_checkpoint_find(model->checkpoint,
+                               expand(model->prefix, template, layer, older).text);
+  }
+  if (!*out) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "%s: tensor %s is not there, but config.json asks for it",
+                    tfm_checkpoint_file(model->checkpoint, -1), name.text);
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t layer,
+                             tfm__tensors *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm__module_shape shape = tfm__module_shape_of(&model->config, module);
+  const bool norm = shape.kind == TFM__NORM;
+  const int64_t dim[2] = {shape.rows, shape.width};
+  *out = (tfm__tensors){.weight = NULL};
+  TFM_TRY(
+      find_tensor(model, module, layer, ".weight", norm ? ".gamma" : NULL, &out->weight, err));
+  TFM_TRY(check_tensor(model->checkpoint, out->weight, dim, norm ? 1 : 2, err));
+  if (shape.kind != TFM__TABLE) {
+    TFM_TRY(find_tensor(model, module, layer, ".bias", norm ? ".beta" : NULL, &out->bias, err));
+    TFM_TRY(check_tensor(model->checkpoint, out->bias, dim, 1, err));
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err)
+{
+  const tfm_arch *arch = model->config.arch;
+  const char *word = arch->module[TFM__MODULE_WORD];
+  const char *tries[] = {arch->prefix, ""};
+  for (int i = 0; i < 2; ++i) {
+    if (tfm_checkpoint_find(model->checkpoint, expand(tries[i], word, 0, ".weight").text)) {
+      (void)snprintf(model->prefix, sizeof model->prefix, "%s", tries[i]);
+      return TFM_OK;
+    }
+  }
+  return tfm_fail(
+      err, TFM_E_FORMAT, "%s: tensor %s is not there (nor %s), but every %s model has it",
+      tfm_checkpoint_file(model->checkpoint, -1), expand(arch->prefix, word, 0, ".weight").text,
+      expand("", word, 0, ".weight").text, arch->model_type);
+}
+
+static tfm_status no_memory(tfm_err *err, const char *what, int64_t floats)
+{
+  return tfm_fail(err, TFM_E_NOMEM, "%s: %lld bytes", what, (long long)floats * 4);
+}
+
+tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backend backend,
+                            const tfm__module *modules, int nmodule, int64_t layer,
+                            tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const int64_t width = tfm__module_shape_of(&model->config, modules[0]).width;
+  int64_t rows = 0;
+  *out = NULL;
+  for (int i = 0; i < nmodule; ++i) {
+    rows += tfm__module_shape_of(&model->config, modules[i]).rows;
+  }
+  float *weight = tfm_alloc_aligned((size_t)(rows * width), sizeof *weight);
+  float *bias = tfm_alloc_aligned((size_t)rows, sizeof *bias);
+  if (!weight || !bias) {
+    TFM_TRY(no_memory(err, "reading a linear layer", rows * width));
+  }
+  for (int64_t i = 0, row = 0; i < nmodule; ++i) {
+    tfm__tensors found;
+    TFM_TRY(tfm__tensors_find(model, modules[i], layer, &found, err));
+    TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, weight + row * width, err));
+    TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, bias + row, err));
+    row += found.bias->count;
+  }
+  TFM_TRY(tfm_linear_open(out, backend, weight, bias, rows, width, err));
+
+fail:
+  tfm_free(weight);
+  tfm_free(bias);
+  return st;
+}
+
+tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
+                          int64_t layer, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__tensors found;
+  const int64_t rows = tfm__module_shape_of(&model->config, module).rows;
+  *out = NULL;
+  float *norm = tfm_alloc_aligned((size_t)(2 * rows), sizeof *norm);
+  if (!norm) {
+    return no_memory(err, "reading a norm", 2 * rows);
+  }
+  TFM_TRY(tfm__tensors_find(model, module, layer, &found, err));
+  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, norm, err));
+  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, norm + rows, err));
+  *out = norm;
+  return TFM_OK;
+
+fail:
+  tfm_free(norm);
+  return st;
+}
+
+tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
+                           tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__tensors found;
+  *out = NULL;
+  float *table = NULL;
+  TFM_TRY(tfm__tensors_find(model, module, 0, &found, err));
+  table = tfm_alloc_aligned((size_t)found.weight->count, sizeof *table);
+  if (!table) {
+    TFM_TRY(no_memory(err, "reading an embedding table", found.weight->count));
+  }
+  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, table, err));
+  *out = table;
+  return TFM_OK;
+
+fail:
+  tfm_free(table);
+  return st;
+}
+
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend backend,
+                          int64_t u, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  static const tfm__module qkv[] = {TFM__MODULE_QUERY, TFM__MODULE_KEY, TFM__MODULE_VALUE};
+  static const tfm__module context[] = {TFM__MODULE_CONTEXT};
+  static const tfm__module up[] = {TFM__MODULE_UP};
+  static const tfm__module down[] = {TFM__MODULE_DOWN};
+  const bool ffn = u % 2 == 1;
+  const int64_t layer = u / 2;
+  *unit = (tfm__unit){.in = NULL};
+  TFM_TRY(tfm__linear_load(&unit->in, model, backend, ffn ? up : qkv, ffn ? 1 : 3, layer, err));
+  TFM_TRY(tfm__linear_load(&unit->out, model, backend, ffn ? down : context, 1, layer, err));
+  TFM_TRY(tfm__norm_load(&unit->norm, model,
+                         ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));
+
+fail:
+  return st;
+}
+
+void tfm__unit_fini(tfm__unit *unit)
+{
+  tfm_linear_close(unit->in);
+  tfm_linear_close(unit->out);
+  tfm_free(unit->norm);
+  *unit = (tfm__unit){.in = NULL};
+}

@@ -1,0 +1,49 @@
+/** A model's modules found in its checkpoint, checked and loaded. Room-private. */
+#ifndef TFM_CORE_MODEL_WEIGHTS_H
+#define TFM_CORE_MODEL_WEIGHTS_H
+
+#include "core/kernels/linear.h"
+#include "core/model/arch/registry.h"
+#include "core/model/block.h"
+#include "core/model/model.h"
+
+#include <stdint.h>
+
+/** The tensors of one module; bias is NULL for a table. */
+typedef struct {
+  const tfm_tensor_info *weight;
+  const tfm_tensor_info *bias;
+} tfm__tensors;
+
+/** Find a module of `layer` (any number for modules outside the layers) and check its shapes
+ * and dtypes. The family must have it. Errors: TFM_E_FORMAT (not there, wrong shape: named,
+ * want and got), TFM_E_UNSUPPORTED (a dtype weights cannot have). */
+tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t layer,
+                             tfm__tensors *out, tfm_err *err) TFM_MUST_USE;
+
+/** Find out what stands before the names of the body in this file and keep it in
+ * model->prefix. */
+tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
+
+/** Read a linear layer and pack it. Several modules of the same width become one layer, their
+ * outputs side by side. Reads one tensor after the other: the peak is their sum plus the packed
+ * form. gives: *out. */
+tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backend backend,
+                            const tfm__module *modules, int nmodule, int64_t layer,
+                            tfm_err *err) TFM_MUST_USE;
+
+/** Read a norm as [2,rows]: gain, then bias. gives: *out, release with tfm_free(). */
+tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
+                          int64_t layer, tfm_err *err) TFM_MUST_USE;
+
+/** Read a table [rows,width]. gives: *out, release with tfm_free(). */
+tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
+                           tfm_err *err) TFM_MUST_USE;
+
+/** Read and pack unit u (2l attention of layer l, 2l+1 its ffn). On failure *unit holds what
+ * was loaded; release with tfm__unit_fini() either way. */
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend backend,
+                          int64_t u, tfm_err *err) TFM_MUST_USE;
+void tfm__unit_fini(tfm__unit *unit);
+
+#endif
