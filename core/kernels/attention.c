@@ -118,7 +118,11 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
   }
   for (int64_t row = 0; row < w->len; row += step) {
     const int64_t rows = w->len - row < step ? w->len - row : step;
-    const tfm__operands from = {w->keys + row * D, step, w->queries, D * TFM__LANES};
+    const tfm__operands from = {.a = w->keys + row * D,
+                                .a_step = step,
+                                .b = w->queries,
+                                .b_next = D * TFM__LANES,
+                                .ahead = w->keys + row * D};
     w->kernels->tile[vecs - 1][rows - 1](&from, D, w->scores + row * wide, wide, 0);
   }
   w->kernels->softmax_columns(w->scores, w->len, vecs, w->job->heads->scale);
@@ -131,8 +135,12 @@ static void weigh_values(const head_work *w, int64_t at, int64_t rows, int64_t w
 {
   for (int64_t key = 0; key < w->len; key += TFM_LINEAR_K_BLOCK) {
     const int64_t k = w->len - key < TFM_LINEAR_K_BLOCK ? w->len - key : TFM_LINEAR_K_BLOCK;
-    const tfm__operands from = {w->scores + key * wide + at, wide,
-                                w->values + d * w->len + key * TFM__LANES, w->len * TFM__LANES};
+    const float *values = w->values + d * w->len + key * TFM__LANES;
+    const tfm__operands from = {.a = w->scores + key * wide + at,
+                                .a_step = wide,
+                                .b = values,
+                                .b_next = w->len * TFM__LANES,
+                                .ahead = values};
     w->kernels->tile[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > 0);
   }
 }

@@ -91,10 +91,13 @@ static void run_group(const native_task *t, int64_t group, int64_t k0, int64_t k
   const int64_t vecs = lin->panels - panel < wide ? lin->panels - panel : wide;
   const int64_t ldc = vecs * TFM__LANES;
   float *sums = mine->sums + (group - t->group) * wide * TFM__LANES * t->rows;
-  tfm__operands from = {.a = NULL,
-                        .a_step = 0,
-                        .b = lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES,
-                        .b_next = k * TFM__LANES};
+  const float *weight = lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES;
+  tfm__operands from = {.b = weight, .b_next = k * TFM__LANES, .ahead = weight};
+  /* The next group follows in memory: its lines come in while this one is computed. */
+  if (group + 1 < t->group + t->groups && t->strips > 1) {
+    from.ahead = weight + ldc * k;
+    from.ahead_step = (ldc + t->strips - 1) / t->strips;
+  }
   for (int64_t s = 0; s < t->strips; ++s) {
     const int64_t first = tfm__share(t->rows, t->strips, s);
     const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
@@ -102,6 +105,7 @@ static void run_group(const native_task *t, int64_t group, int64_t k0, int64_t k
     from.a = mine->strips + first * k;
     from.a_step = rows;
     kernels->tile[vecs - 1][rows - 1](&from, k, c, ldc, k0 > 0);
+    from.ahead += from.ahead_step * k;
     if (k0 + k == lin->K) {
       finish_tile(t, c, ldc, first, rows, panel * TFM__LANES);
     }

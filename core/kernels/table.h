@@ -25,6 +25,8 @@ typedef struct {
   int64_t a_step;
   const float *b; /* panels; k steps are 16 apart, panels are b_next apart */
   int64_t b_next;
+  const float *ahead; /* fetched into the cache on the way, one line a step: what comes next */
+  int64_t ahead_step;
 } tfm__operands;
 
 /** c = sum over k of a[k] * b[k], one chain of fused multiply-adds from zero per element; add
