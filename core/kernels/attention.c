@@ -64,6 +64,7 @@ typedef struct {
   const tfm__kernels *kernels;
   int64_t first; /* row of the sequence */
   int64_t len;
+  int64_t strips; /* its keys are shared out over */
   int64_t head;
   float *keys;
   float *values;
@@ -82,24 +83,44 @@ static const float *part_of(const head_work *w, int64_t row, int64_t part)
 static void pack_keys(const head_work *w)
 {
   const int64_t D = w->job->heads->D;
-  const int64_t step = w->kernels->tile_rows;
-  for (int64_t row = 0; row < w->len; row += step) {
-    const int64_t rows = w->len - row < step ? w->len - row : step;
-    w->kernels->pack(part_of(w, row, 1), w->job->ldqkv, rows, D, step, w->keys + row * D);
+  for (int64_t s = 0; s < w->strips; ++s) {
+    const int64_t row = tfm__share(w->len, w->strips, s);
+    const int64_t rows = tfm__share(w->len, w->strips, s + 1) - row;
+    w->kernels->pack(part_of(w, row, 1), w->job->ldqkv, rows, D, rows, w->keys + row * D);
   }
 }
 
 static void pack_values(const head_work *w)
 {
   const int64_t D = w->job->heads->D;
-  for (int64_t d = 0; d < D; d += TFM__LANES) {
-    const int64_t cols = D - d < TFM__LANES ? D - d : TFM__LANES;
-    float *panel = w->values + d * w->len;
-    if (cols < TFM__LANES) {
-      memset(panel, 0, (size_t)(w->len * TFM__LANES) * sizeof *panel);
+  const int64_t whole = D / TFM__LANES * TFM__LANES;
+  for (int64_t row = 0; row < w->len; ++row) {
+    const float *from = part_of(w, row, 2);
+    float *to = w->values + row * TFM__LANES;
+    for (int64_t d = 0; d < whole; d += TFM__LANES) {
+      memcpy(to + d * w->len, from + d, TFM__LANES * sizeof *to);
     }
-    for (int64_t row = 0; row < w->len; ++row) {
-      memcpy(panel + row * TFM__LANES, part_of(w, row, 2) + d, (size_t)cols * sizeof *panel);
+    if (whole < D) {
+      memset(to + whole * w->len, 0, TFM__LANES * sizeof *to);
+      memcpy(to + whole * w->len, from + whole, (size_t)(D - whole) * sizeof *to);
+    }
+  }
+}
+
+/* A head's rows are short pieces far apart, which no hardware prefetcher follows: while queries
+ * [first, last) are worked on, fetch the same rows of the next head. */
+static void fetch_next_head(const head_work *w, int64_t first, int64_t last)
+{
+  const int64_t D = w->job->heads->D;
+  if (w->head + 1 == w->job->heads->N) {
+    return;
+  }
+  for (int64_t row = first; row < last; ++row) {
+    for (int64_t part = 0; part < 3; ++part) {
+      const float *next = part_of(w, row, part) + D;
+      for (int64_t d = 0; d < D; d += TFM__LANES) {
+        __builtin_prefetch(next + d, 0, 2);
+      }
     }
   }
 }
@@ -108,7 +129,6 @@ static void pack_values(const head_work *w)
 static void score_group(const head_work *w, int64_t first, int64_t count, int64_t vecs)
 {
   const int64_t D = w->job->heads->D;
-  const int64_t step = w->kernels->tile_rows;
   const int64_t wide = vecs * TFM__LANES;
   for (int64_t j = 0; j < vecs; ++j) {
     const int64_t left = count - j * TFM__LANES;
@@ -116,10 +136,11 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
                      left < TFM__LANES ? left : TFM__LANES, D, TFM__LANES,
                      w->queries + j * D * TFM__LANES);
   }
-  for (int64_t row = 0; row < w->len; row += step) {
-    const int64_t rows = w->len - row < step ? w->len - row : step;
+  for (int64_t s = 0; s < w->strips; ++s) {
+    const int64_t row = tfm__share(w->len, w->strips, s);
+    const int64_t rows = tfm__share(w->len, w->strips, s + 1) - row;
     const tfm__operands from = {.a = w->keys + row * D,
-                                .a_step = step,
+                                .a_step = rows,
                                 .b = w->queries,
                                 .b_next = D * TFM__LANES,
                                 .ahead = w->keys + row * D};
@@ -170,27 +191,29 @@ static void attend_unit(const attention_job *job, int64_t unit, int64_t run, int
 {
   const int64_t b = unit / job->heads->N;
   float *mine = job->scratch + thread * job->at.floats;
-  const head_work w = {.job = job,
-                       .kernels = tfm__kernels_used(),
-                       .first = job->cu_len[b],
-                       .len = job->cu_len[b + 1] - job->cu_len[b],
-                       .head = unit % job->heads->N,
-                       .keys = mine + job->at.keys,
-                       .values = mine + job->at.values,
-                       .queries = mine + job->at.queries,
-                       .scores = mine + job->at.scores,
-                       .tile = mine + job->at.tile};
+  head_work w = {.job = job,
+                 .kernels = tfm__kernels_used(),
+                 .first = job->cu_len[b],
+                 .len = job->cu_len[b + 1] - job->cu_len[b],
+                 .head = unit % job->heads->N,
+                 .keys = mine + job->at.keys,
+                 .values = mine + job->at.values,
+                 .queries = mine + job->at.queries,
+                 .scores = mine + job->at.scores,
+                 .tile = mine + job->at.tile};
   const int64_t first = run * job->run_len;
   const int64_t last = first + job->run_len < w.len ? first + job->run_len : w.len;
   if (first >= last) {
     return;
   }
+  w.strips = (w.len + w.kernels->tile_rows - 1) / w.kernels->tile_rows;
   pack_keys(&w);
   pack_values(&w);
   const int64_t most = (int64_t)w.kernels->tile_vecs * TFM__LANES;
   for (int64_t q = first; q < last; q += most) {
     const int64_t count = last - q < most ? last - q : most;
     const int64_t vecs = (count + TFM__LANES - 1) / TFM__LANES;
+    fetch_next_head(&w, q, q + count);
     score_group(&w, q, count, vecs);
     weigh_group(&w, q, count, vecs * TFM__LANES);
   }
