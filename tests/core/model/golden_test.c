@@ -1,0 +1,55 @@
+/* The reference library's numbers for the same files: what makes the rest of the program's
+ * bits worth having. Every state after every layer is compared, so an error cannot hide behind
+ * a later one that undoes it. */
+#include "tests/core/model/model_test.h"
+
+static void classifier_has_the_reference_states_and_logits(void **state)
+{
+  (void)state;
+  check_golden("tiny", "tiny");
+}
+
+static void half_precision_files_have_the_reference_logits(void **state)
+{
+  (void)state;
+  check_golden("f16", "f16");
+}
+
+static void shards_have_the_reference_logits(void **state)
+{
+  (void)state;
+  check_golden("bf16-sharded", "bf16-sharded");
+}
+
+static void old_norm_names_are_read(void **state)
+{
+  (void)state;
+  check_golden("gamma-beta", "gamma-beta");
+}
+
+static void every_kind_of_head_has_the_reference_logits(void **state)
+{
+  (void)state;
+  check_golden("one-label", "one-label");
+  check_golden("multi-label", "multi-label");
+  check_golden("regression", "regression");
+}
+
+static void names_without_prefix_are_read(void **state)
+{
+  (void)state;
+  check_golden("encoder", "encoder");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(classifier_has_the_reference_states_and_logits),
+      cmocka_unit_test(half_precision_files_have_the_reference_logits),
+      cmocka_unit_test(shards_have_the_reference_logits),
+      cmocka_unit_test(old_norm_names_are_read),
+      cmocka_unit_test(every_kind_of_head_has_the_reference_logits),
+      cmocka_unit_test(names_without_prefix_are_read),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,82 @@
+/** What the tests of this room share: fixtures, goldens, folders of broken files, executors. */
+#ifndef TFM_TESTS_CORE_MODEL_MODEL_TEST_H
+#define TFM_TESTS_CORE_MODEL_MODEL_TEST_H
+
+#include "core/base/buf.h"
+#include "core/base/par.h"
+#include "core/model/whole.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define MODEL_FIXTURES TFM_FIXTURES "/model/"
+
+/** Fails the running test with the error's text. */
+void want_ok(tfm_status st, const tfm_err *err);
+
+/** A model of tests/fixtures/model, or of another folder (absolute path). */
+tfm_model open_model(const char *name);
+
+/** tests/reference/make_model_goldens.py's golden.bin. */
+typedef struct {
+  int64_t B, T, states, H, C, step;
+  int32_t *ids, *type_ids, *cu_len;
+  float *hidden; /* [states][T][ceil(H/step)] */
+  float *logits; /* [B][C] */
+} golden;
+
+golden open_golden(const char *name);
+void close_golden(golden *g);
+tfm_ids golden_ids(const golden *g);
+
+/** Sequences b of a golden in the order given, as a batch of their own. release with
+ * close_golden(). */
+golden pick_sequences(const golden *g, const int *order, int n);
+
+/** Fails when a value is further than tol from want; prints the worst element, its index and
+ * both values either way. */
+void check_near(const char *what, const float *got, const float *want, int64_t n, double tol);
+
+/** Fails unless all n floats have the same bits. */
+void check_bits(const char *what, const float *got, const float *want, int64_t n);
+
+/** Runs the model of a folder on a golden's sequences: every state the golden holds, and the
+ * logits, must be within TOL_MODEL of the reference's. */
+void check_golden(const char *name, const char *where);
+
+/** n floats, all NaN: what nobody writes is seen. */
+float *want_floats(int64_t n);
+
+/** A fresh folder, removed with everything in it by close_folder(). */
+typedef struct {
+  char path[64];
+} folder;
+
+folder open_folder(void);
+void close_folder(folder *f);
+void put_file(const folder *f, const char *name, const void *bytes, size_t n);
+void put_text(const folder *f, const char *name, const char *text);
+
+/** The whole of a file, release with tfm_buf_fini(). */
+tfm_buf get_file(const char *path);
+
+/** Appends a safetensors file: the length, the header's text, data_bytes zeros. */
+void add_safetensors(tfm_buf *out, const char *header, size_t data_bytes);
+
+/** An executor with real threads that take tasks from a common counter. */
+typedef struct {
+  tfm_par par;
+} threads_par;
+threads_par make_threads(int nthread);
+
+/** An executor that runs tasks last to first, each as if by another thread. */
+typedef struct {
+  tfm_par par;
+} backwards_par;
+backwards_par make_backwards(int nthread);
+
+#endif

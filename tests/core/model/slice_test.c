@@ -1,0 +1,304 @@
+/* The promises the pipeline stands on (DESIGN D2, D3): cuts, neighbours, order, threads and
+ * backends change no bit. All comparisons are of bits, against the whole model run in one call;
+ * golden_test.c proves that the whole model is the right one. */
+#include "tests/core/model/model_test.h"
+
+#include "core/base/mem.h"
+#include "core/kernels/isa.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One model, one golden's sequences, and what the whole model makes of them. */
+typedef struct {
+  tfm_model model;
+  golden g;
+  float *logits; /* [B,C] */
+  float *states; /* [T,H] after the last unit */
+} oracle;
+
+static void keep_last(void *arg, int64_t unit, const float *x, int64_t T, int64_t H)
+{
+  (void)unit;
+  memcpy(arg, x, (size_t)(T * H) * sizeof *x);
+}
+
+static void run_whole(const tfm_model *model, tfm_backend backend, const golden *g,
+                      float *logits, float *states)
+{
+  tfm_err err = {.status = TFM_OK};
+  tfm_whole *whole = NULL;
+  const tfm_ids ids = golden_ids(g);
+  want_ok(tfm_whole_open(&whole, model, backend, g->T, g->B, &err), &err);
+  tfm_whole_run(whole, &ids, logits, states ? keep_last : NULL, states);
+  tfm_whole_close(whole);
+}
+
+static oracle open_oracle(const char *name)
+{
+  oracle o = {.model = open_model(name), .g = open_golden(name)};
+  o.logits = want_floats(o.g.B * o.g.C);
+  o.states = want_floats(o.g.T * o.g.H);
+  run_whole(&o.model, TFM_BACKEND_NATIVE, &o.g, o.logits, o.states);
+  return o;
+}
+
+static void close_oracle(oracle *o)
+{
+  tfm_free(o->logits);
+  tfm_free(o->states);
+  close_golden(&o->g);
+  tfm_model_fini(&o->model);
+}
+
+/* Embeds, runs slices cut at cuts[0] = 0 < ... < cuts[n] = 2L, and the head in the last one. */
+static void run_slices(const tfm_model *model, tfm_backend backend, const golden *g,
+                       const int64_t *cuts, int n, tfm_par *par, float *logits, float *states)
+{
+  tfm_err err = {.status = TFM_OK};
+  tfm_embed *embed = NULL;
+  const tfm_ids ids = golden_ids(g);
+  const tfm_batch batch = {g->B, g->T, g->cu_len, states};
+  want_ok(tfm_embed_open(&embed, model, &err), &err);
+  tfm_embed_run(embed, &ids, states, par);
+  tfm_embed_close(embed);
+  for (int i = 0; i < n; ++i) {
+    const tfm_slice_options options = {.first = cuts[i],
+                                       .last = cuts[i + 1],
+                                       .head = i == n - 1 && g->C > 0,
+                                       .backend = backend,
+                                       .max_tokens = g->T,
+                                       .max_sequences = g->B,
+                                       .nthread = tfm_par_threads(par)};
+    tfm_slice *slice = NULL;
+    want_ok(tfm_slice_open(&slice, model, &options, &err), &err);
+    tfm_slice_run(slice, &batch, par);
+    if (options.head) {
+      tfm_slice_head(slice, &batch, logits, par);
+    }
+    tfm_slice_close(slice);
+  }
+}
+
+static void check_slices(const oracle *o, tfm_backend backend, const int64_t *cuts, int n,
+                         tfm_par *par, const char *what)
+{
+  float *logits = want_floats(o->g.B * o->g.C);
+  float *states = want_floats(o->g.T * o->g.H);
+  run_slices(&o->model, backend, &o->g, cuts, n, par, logits, states);
+  check_bits(what, states, o->states, o->g.T * o->g.H);
+  check_bits(what, logits, o->logits, o->g.B * o->g.C);
+  tfm_free(logits);
+  tfm_free(states);
+}
+
+/* Every way to cut the units into `parts` contiguous slices, by counting up the inner cuts. */
+static int check_all_cuts(const oracle *o, int parts)
+{
+  const int64_t units = 2 * o->model.config.L;
+  int64_t cuts[8] = {0};
+  int tried = 0;
+  char what[64];
+  for (int i = 0; i <= parts; ++i) {
+    cuts[i] = i < parts ? i : units;
+  }
+  for (;;) {
+    (void)snprintf(what, sizeof what, "%d parts, cut number %d", parts, tried);
+    check_slices(o, TFM_BACKEND_NATIVE, cuts, parts, NULL, what);
+    tried += 1;
+    int i = parts - 1;
+    while (i > 0 && cuts[i] == units - (parts - i)) {
+      i -= 1;
+    }
+    if (i == 0) {
+      return tried;
+    }
+    cuts[i] += 1;
+    for (int j = i + 1; j < parts; ++j) {
+      cuts[j] = cuts[j - 1] + 1;
+    }
+  }
+}
+
+static void no_cut_changes_a_bit(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  /* Six units: 5, 10, 10 and 5 ways, half of the cuts inside a layer. */
+  assert_int_equal(check_all_cuts(&o, 2), 5);
+  assert_int_equal(check_all_cuts(&o, 3), 10);
+  assert_int_equal(check_all_cuts(&o, 4), 10);
+  assert_int_equal(check_all_cuts(&o, 5), 5);
+  close_oracle(&o);
+}
+
+static void a_slice_without_units_leaves_x_alone(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  const int64_t cuts[] = {0, 0, 6, 6};
+  check_slices(&o, TFM_BACKEND_NATIVE, cuts, 3, NULL, "empty slices");
+  close_oracle(&o);
+}
+
+/* A row's result may not depend on its neighbours: every sequence alone, all of them backwards,
+ * and one of them many times. */
+static void neighbours_and_order_change_no_bit(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  static const int orders[][6] = {
+      {4, 3, 2, 1, 0, -1}, {3, 3, 3, 1, 2, 3}, {2, -1}, {0, -1}, {1, -1}, {3, -1}, {4, -1},
+      {1, 0, 1, 0, 1, 4}};
+  for (size_t k = 0; k < sizeof orders / sizeof *orders; ++k) {
+    int n = 0;
+    while (n < 6 && orders[k][n] >= 0) {
+      n += 1;
+    }
+    golden g = pick_sequences(&o.g, orders[k], n);
+    float *logits = want_floats(g.B * g.C);
+    float *states = want_floats(g.T * g.H);
+    run_whole(&o.model, TFM_BACKEND_NATIVE, &g, logits, states);
+    for (int i = 0; i < n; ++i) {
+      const int64_t len = g.cu_len[i + 1] - g.cu_len[i];
+      check_bits("logits", logits + i * g.C, o.logits + orders[k][i] * g.C, g.C);
+      check_bits("states", states + g.cu_len[i] * g.H,
+                 o.states + o.g.cu_len[orders[k][i]] * g.H, len * g.H);
+    }
+    tfm_free(logits);
+    tfm_free(states);
+    close_golden(&g);
+  }
+  close_oracle(&o);
+}
+
+static void threads_and_task_order_change_no_bit(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  const int64_t cuts[] = {0, 3, 6};
+  for (int nthread = 1; nthread <= 5; ++nthread) {
+    threads_par threads = make_threads(nthread);
+    backwards_par backwards = make_backwards(nthread);
+    check_slices(&o, TFM_BACKEND_NATIVE, cuts, 2, &threads.par, "threads");
+    check_slices(&o, TFM_BACKEND_NATIVE, cuts, 2, &backwards.par, "backwards");
+  }
+  close_oracle(&o);
+}
+
+static void backends_and_instruction_sets_give_the_same_bits(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  const int64_t cuts[] = {0, 6};
+  check_slices(&o, TFM_BACKEND_REF, cuts, 1, NULL, "ref");
+  for (int isa = 0; isa < TFM_ISA_COUNT; ++isa) {
+    if (!tfm_isa_available((tfm_isa)isa)) {
+      continue;
+    }
+    assert_int_equal(tfm_isa_use((tfm_isa)isa, NULL), TFM_OK);
+    check_slices(&o, TFM_BACKEND_NATIVE, cuts, 1, NULL, tfm_isa_name((tfm_isa)isa));
+  }
+  assert_int_equal(tfm_isa_use(tfm_isa_best(), NULL), TFM_OK);
+  close_oracle(&o);
+}
+
+/* Batches larger than every internal tile: sequences repeated until attention runs several
+ * times and ffn walks several tiles, each copy with the bits of the first. */
+static void large_batches_change_no_bit(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  int order[120];
+  for (int i = 0; i < 120; ++i) {
+    order[i] = (i * 7) % 5;
+  }
+  for (int n = 1; n <= 120; n += n < 8 ? 1 : 16) {
+    golden g = pick_sequences(&o.g, order, n);
+    const int64_t cuts[] = {0, 1, 6};
+    float *logits = want_floats(g.B * g.C);
+    float *states = want_floats(g.T * g.H);
+    run_slices(&o.model, TFM_BACKEND_NATIVE, &g, cuts, 2, NULL, logits, states);
+    for (int i = 0; i < n; ++i) {
+      check_bits("logits", logits + i * g.C, o.logits + order[i] * g.C, g.C);
+    }
+    tfm_free(logits);
+    tfm_free(states);
+    close_golden(&g);
+  }
+  close_oracle(&o);
+}
+
+static void sum_block(void *arg, const void *p, size_t bytes)
+{
+  assert_non_null(p);
+  *(size_t *)arg += bytes;
+}
+
+static void a_slice_tells_where_its_weights_are(void **state)
+{
+  (void)state;
+  tfm_err err = {.status = TFM_OK};
+  tfm_model model = open_model("tiny");
+  size_t halves = 0;
+  for (int part = 0; part < 2; ++part) {
+    const tfm_slice_options options = {.first = 3 * part,
+                                       .last = 3 * part + 3,
+                                       .head = part == 1,
+                                       .backend = TFM_BACKEND_REF,
+                                       .max_tokens = 64,
+                                       .max_sequences = 8,
+                                       .nthread = 1};
+    tfm_slice *slice = NULL;
+    size_t found = 0;
+    want_ok(tfm_slice_open(&slice, &model, &options, &err), &err);
+    tfm_slice_each_block(slice, sum_block, &found);
+    const size_t said = tfm_slice_weight_bytes(slice);
+    assert_true(found <= said && found > said * 9 / 10); /* biases lie apart */
+    assert_true(tfm_slice_scratch_bytes(slice) > 0);
+    assert_false(tfm_slice_probe_failed(slice, NULL));
+    halves += said;
+    tfm_slice_close(slice);
+  }
+  /* ref keeps weights unpadded: together the halves are the model without its embeddings, and
+   * little more. */
+  const size_t floats = (size_t)tfm_config_parameters(&model.config) -
+                        (size_t)(57 + 48 + 2 + 2) * (size_t)model.config.H;
+  assert_true(halves >= 4 * floats && halves < 4 * floats + 4096);
+  tfm_model_fini(&model);
+}
+
+static void a_head_that_is_not_there_is_refused_by_task(void **state)
+{
+  (void)state;
+  tfm_err err = {.status = TFM_OK};
+  tfm_model model = open_model("encoder");
+  const tfm_slice_options options = {.first = 0,
+                                     .last = 2,
+                                     .head = true,
+                                     .backend = TFM_BACKEND_REF,
+                                     .max_tokens = 64,
+                                     .max_sequences = 8,
+                                     .nthread = 1};
+  tfm_slice *slice = NULL;
+  assert_int_equal(tfm_slice_open(&slice, &model, &options, &err), TFM_E_UNSUPPORTED);
+  assert_null(slice);
+  assert_non_null(strstr(err.text, "feature-extraction"));
+  assert_non_null(strstr(err.text, "BertModel"));
+  tfm_model_fini(&model);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_cut_changes_a_bit),
+      cmocka_unit_test(a_slice_without_units_leaves_x_alone),
+      cmocka_unit_test(neighbours_and_order_change_no_bit),
+      cmocka_unit_test(threads_and_task_order_change_no_bit),
+      cmocka_unit_test(backends_and_instruction_sets_give_the_same_bits),
+      cmocka_unit_test(large_batches_change_no_bit),
+      cmocka_unit_test(a_slice_tells_where_its_weights_are),
+      cmocka_unit_test(a_head_that_is_not_there_is_refused_by_task),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
