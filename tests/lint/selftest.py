@@ -191,6 +191,45 @@ class Docs(Lint):
         self.finds("docs.py", "deploy/README.md", "line\n" * 41, "deploy/README.md:1: 41 lines")
 
 
+class Options(unittest.TestCase):
+    """With a stand-in for the program: one verb, one option."""
+
+    HELP = "Verbs:\n  run        score\n\nOptions: ...\n\nGeneral:\n  -q, --quiet\n          --no\n"
+    GUIDE = "## 1. A\n| `run` (default) | x |\n## 2. B\n| y | `-q/--quiet` |\n## 3. C\n"
+
+    def options(self, guide, readme=""):
+        with tempfile.TemporaryDirectory() as top:
+            for path, text in {"deploy/docs/INTERFACE.md": guide, "README.md": readme}.items():
+                file = pathlib.Path(top, path)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+            program = pathlib.Path(top, "program")
+            program.write_text(f"#!/bin/sh\ncat <<'END'\n{self.HELP}END\n", encoding="utf-8")
+            program.chmod(0o755)
+            done = subprocess.run([sys.executable, str(HERE / "options.py"), str(program), top],
+                                  capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_guide_that_tells_all(self):
+        code, out = self.options(self.GUIDE, "`mpirun -np 8 --bind-to none tfm-cluster -q --quiet`\n")
+        self.assertEqual(code, 0, out)
+
+    def test_option_the_guide_does_not_tell(self):
+        code, out = self.options(self.GUIDE.replace("/--quiet", ""))
+        self.assertEqual(code, 1)
+        self.assertIn("does not tell of the option --quiet", out)
+
+    def test_verb_the_program_does_not_have(self):
+        code, out = self.options(self.GUIDE.replace("## 2.", "| `fly` | z |\n## 2."))
+        self.assertEqual(code, 1)
+        self.assertIn("tells of the verb fly", out)
+
+    def test_option_a_document_invents(self):
+        code, out = self.options(self.GUIDE, "    tfm-cluster --loud\n")
+        self.assertEqual(code, 1)
+        self.assertIn("README.md:1: tfm-cluster has no option --loud", out)
+
+
 class Tally(unittest.TestCase):
     CASE = '<testcase name="{}" status="{}">{}</testcase>'
 
