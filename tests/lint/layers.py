@@ -65,16 +65,17 @@ class File:
     def foreign(self, target):
         """The same for a header in angle brackets."""
         doors = self.table["door"].get(target)
-        if target in self.table["libc"]:
-            return None
         if doors is None:
-            return f"<{target}> has no door in layers.txt"
+            known = target in self.table["libc"]
+            return None if known else f"<{target}> has no door in layers.txt"
         if not any(fnmatch.fnmatchcase(self.path, d) for d in doors):
             return f"<{target}> may be included only by {', '.join(doors)}"
         return None
 
     def order(self, target, quoted):
         """What is wrong with the place of this include among the others."""
+        if target.endswith(".inc"):
+            return None  # a body, placed where it is needed
         own = str(pathlib.PurePath(self.path).with_suffix(".h"))
         if self.path.endswith(".c") and quoted and target == own:
             group = 0

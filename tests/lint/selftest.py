@@ -37,6 +37,11 @@ def function(lines=3, parameters=1):
     return f"int tfm_f({names})\n{{\n" + "  ;\n" * (lines - 2) + "}\n"
 
 
+def with_err(text):
+    """The same function with the error every fallible call takes last."""
+    return text.replace(")\n", ", tfm_err *err)\n", 1)
+
+
 def lint(script, spoil=None):
     """(exit code, output) of a script on the good tree with some files replaced."""
     with tempfile.TemporaryDirectory() as top:
@@ -128,6 +133,9 @@ class Budget(Lint):
     def test_parameters_at_and_over_the_limit(self):
         self.passes("budget.py", {"core/base/b.c": function(parameters=6)})
         self.finds("budget.py", "core/base/b.c", function(parameters=7),
+                   "tfm_f has 7 parameters")
+        self.passes("budget.py", {"core/base/b.c": with_err(function(parameters=6))})
+        self.finds("budget.py", "core/base/b.c", with_err(function(parameters=7)),
                    "tfm_f has 7 parameters")
         self.passes("budget.py", {"core/kernels/b.c": function(parameters=8)})
         self.finds("budget.py", "core/kernels/b.c", function(parameters=9),
