@@ -71,7 +71,7 @@ static void write_role(char *cell, const tfm_plan *plan, const tfm_plan_rank *ra
   } else if (plan->replicas == 1) {
     (void)snprintf(cell, CELL, "stage %d/%d", rank->stage + 1, plan->stages);
   } else {
-    (void)snprintf(cell, CELL, "line %d stage %d/%d", rank->replica + 1, rank->stage + 1,
+    (void)snprintf(cell, CELL, "replica %d stage %d/%d", rank->replica + 1, rank->stage + 1,
                    plan->stages);
   }
 }
