@@ -162,7 +162,7 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
   case TFM_VERB_INSPECT:
     return tfm_facts_inspect(options, text, err);
   case TFM_VERB_PLAN:
-    return tfm_facts_plan(world, options, text, err);
+    return tfm_facts_plan(job, world, options, text, err);
   case TFM_VERB_TOPO:
     return tfm_facts_topo(text, err);
   case TFM_VERB_ENV:

@@ -219,7 +219,7 @@ fail:
 /* ---- planning
  * --------------------------------------------------------------------------------- */
 
-static tfm_status choose_backend(tfm_job *job, tfm_err *err)
+tfm_status tfm_job_choose(tfm_job *job, tfm_err *err)
 {
   /* By rule, never by timing: native is as fast as openblas or faster on every instruction set
    * measured (core/kernels/DECISIONS.md), and gives the same bits everywhere. */
@@ -249,7 +249,7 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
                  tfm_backend_arithmetic(job->backend));
   hello->ncore = job->machine.ncore;
-  hello->ncore_machine = job->machine.ncore_machine;
+  hello->ncore_host = job->machine.ncore_granted;
   hello->nnode = job->machine.nnode;
   hello->pid = getpid();
 
@@ -263,40 +263,44 @@ static bool typed(const tfm_options *options, const char *name)
   return tfm_option_source_of(options, name) == TFM_FROM_FLAG;
 }
 
+/* As the plan's interface has it: 0 by rule, TFM_PLAN_AUTO for `--replicas auto` when it was asked
+ * for (the option's word stands for 0, so who asked decides). */
+static int asked_replicas(const tfm_options *o)
+{
+  if (o->replicas == 0 && tfm_option_source_of(o, "replicas") != TFM_FROM_DEFAULT) {
+    return TFM_PLAN_AUTO;
+  }
+  return (int)least(o->replicas, INT_MAX);
+}
+
 tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
 {
-  tfm_status st = TFM_OK;
   const tfm_options *o = job->options;
   const tfm_config *config = &job->model.config;
   int64_t nunit = 2 * config->L;
-  double *cost = tfm_calloc((size_t)nunit, sizeof *cost);
-  int64_t *bytes = tfm_calloc((size_t)nunit, sizeof *bytes);
-  if (!cost || !bytes) {
-    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a plan of %lld units", (long long)nunit));
+  job->cost = tfm_calloc((size_t)nunit, sizeof *job->cost);
+  job->bytes = tfm_calloc((size_t)nunit, sizeof *job->bytes);
+  if (!job->cost || !job->bytes) {
+    return tfm_fail(err, TFM_E_NOMEM, "a plan of %lld units", (long long)nunit);
   }
   int64_t length = least(TYPICAL_LENGTH, job->max_length);
   for (int64_t u = 0; u < nunit; ++u) {
-    cost[u] = tfm_cost_unit(config, u, length);
-    bytes[u] = tfm_cost_unit_bytes(config, u);
+    job->cost[u] = tfm_cost_unit(config, u, length);
+    job->bytes[u] = tfm_cost_unit_bytes(config, u);
   }
-  cost[nunit - 1] += tfm_cost_head(config, length);
-  tfm_plan_request request = {
+  job->cost[nunit - 1] += tfm_cost_head(config, length);
+  job->request = (tfm_plan_request){
       .nunit = nunit,
-      .cost = cost,
-      .bytes = bytes,
+      .cost = job->cost,
+      .bytes = job->bytes,
       .head_bytes = tfm_cost_head_bytes(config),
       .nworker = nworker,
       .stages = (int)least(o->stages, INT_MAX),
-      .replicas = (int)least(o->replicas, INT_MAX),
+      .replicas = asked_replicas(o),
       .layers = o->layers,
       .typed = typed(o, "stages") || typed(o, "replicas") || typed(o, "layers"),
   };
-  TFM_TRY(tfm_plan_make(&job->plan, &request, err));
-
-fail:
-  tfm_free(cost);
-  tfm_free(bytes);
-  return st;
+  return tfm_plan_make(&job->plan, &job->request, err);
 }
 
 static tfm_status choose_isa(tfm_job *job, tfm_err *err)
@@ -371,7 +375,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
                      strlen(job->folder)));
   }
   memcpy(start.model, job->folder, strlen(job->folder) + 1);
-  TFM_TRY(choose_backend(job, err));
+  TFM_TRY(tfm_job_choose(job, err));
   (void)snprintf(start.backend, sizeof start.backend, "%s", tfm_backend_name(job->backend));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
@@ -483,6 +487,8 @@ void tfm_job_fini(tfm_job *job)
   tfm_pump_close(job->pump);
   tfm_crew_fini(&job->crew);
   tfm_plan_fini(&job->plan);
+  tfm_free(job->cost);
+  tfm_free(job->bytes);
   tfm_machine_fini(&job->machine);
   tfm_model_fini(&job->model);
   tfm_free(job->folder);

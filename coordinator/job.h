@@ -28,6 +28,9 @@ typedef struct {
   char digest[TFM_SHA256_HEX];
   tfm_machine machine;
   tfm_crew crew;
+  double *cost; /* [2L] what the plan was made from */
+  int64_t *bytes;
+  tfm_plan_request request;
   tfm_plan plan;
   tfm_backend backend;
   const char *isa;
@@ -52,6 +55,9 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
 /** The path of a file or folder that ships with the program ("models/tfm-sentiment"): beside an
  *  installed program, else in the source tree it was built in. gives: a string, or NULL. */
 char *tfm_job_shipped(const char *name);
+
+/** Fix the backend and the numeric_id, by rule. */
+tfm_status tfm_job_choose(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
 /** Say hello to all ranks, compare them, make the plan and fix what decides the bits. */
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;

@@ -119,7 +119,7 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
   copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
   hello.ncore = w->machine.ncore;
-  hello.ncore_machine = w->machine.ncore_machine;
+  hello.ncore_host = w->machine.ncore_granted;
   hello.nnode = w->machine.nnode;
   hello.pid = getpid();
   tfm_buf payload = {0};

@@ -4,6 +4,8 @@
 #include "core/kernels/isa.h"
 #include "core/model/arch/registry.h"
 #include "core/model/cost.h"
+#include "core/plan/plan_print.h"
+#include "core/topo/placement.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +25,16 @@ tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err)
 
 static void put_variables(tfm_buf *out)
 {
-  static const char *const names[] = {
-      "OMPI_COMM_WORLD_SIZE",   "OMPI_ALLOW_RUN_AS_ROOT", "OMPI_MCA_rmaps_base_oversubscribe",
-      "OPENBLAS_NUM_THREADS",   "OPENBLAS_CORETYPE",      "OMP_NUM_THREADS",
-      "SLURM_JOB_ID",           "SLURM_NTASKS",           "SLURM_CPUS_PER_TASK",
-      "OMPI_MCA_hwloc_base_binding_policy"};
+  static const char *const names[] = {"OMPI_COMM_WORLD_SIZE",
+                                      "OMPI_ALLOW_RUN_AS_ROOT",
+                                      "OMPI_MCA_rmaps_base_oversubscribe",
+                                      "OPENBLAS_NUM_THREADS",
+                                      "OPENBLAS_CORETYPE",
+                                      "OMP_NUM_THREADS",
+                                      "SLURM_JOB_ID",
+                                      "SLURM_NTASKS",
+                                      "SLURM_CPUS_PER_TASK",
+                                      "OMPI_MCA_hwloc_base_binding_policy"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
     const char *value = getenv(names[i]);
     if (value) {
@@ -171,5 +178,122 @@ tfm_status tfm_facts_inspect(const tfm_options *options, tfm_buf *out, tfm_err *
 fail:
   tfm_model_fini(&model);
   tfm_free(shipped);
+  return st;
+}
+
+/* ---- plan ------------------------------------------------------------------------------------- */
+
+/* Several ranks of one host may have been bound so that they share cores: say so, with the flag that
+ * mends it. */
+static tfm_status put_placement(const tfm_job *job, tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  int n = job->crew.nrank;
+  tfm_placed *placed = tfm_calloc((size_t)n, sizeof *placed);
+  bool *judged = tfm_calloc((size_t)n, sizeof *judged);
+  if (!placed || !judged) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "placement of %d ranks", n));
+  }
+  for (int first = 0; first < n; ++first) {
+    const tfm_msg_hello *host = &job->crew.ranks[first].hello;
+    int count = 0;
+    for (int rank = first; rank < n && !judged[first]; ++rank) {
+      const tfm_msg_hello *hello = &job->crew.ranks[rank].hello;
+      if (strcmp(hello->host, host->host) != 0) {
+        continue;
+      }
+      judged[rank] = rank != first;
+      placed[count] = (tfm_placed){.rank = rank, .ncore = hello->ncore};
+      placed[count].threads = job->crew.ranks[rank].assign.threads;
+      TFM_TRY(tfm_cpuset_parse(&placed[count].allowed, hello->cpuset, err));
+      ++count;
+    }
+    tfm_placement fault = TFM_PLACEMENT_FINE;
+    size_t before = out->n;
+    TFM_TRY(tfm_placement_check(placed, count, host->host, host->ncore_host, &fault, out));
+    if (out->n > before) {
+      (void)tfm_buf_char(out, '\n');
+    }
+  }
+
+fail:
+  tfm_free(placed);
+  tfm_free(judged);
+  return st;
+}
+
+static void put_notes(const tfm_job *job, tfm_buf *out)
+{
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    const char *note = job->crew.ranks[rank].ready.note;
+    if (note[0]) {
+      (void)tfm_buf_printf(out, "rank %d: %s\n", rank, note);
+    }
+  }
+}
+
+static void put_batching(const tfm_job *job, tfm_buf *out)
+{
+  (void)tfm_buf_printf(
+      out,
+      "rows of up to %lld tokens, micro-batches of %lld, a window of %lld rows, "
+      "backend %s, isa %s\n",
+      (long long)job->max_length, (long long)job->budget, (long long)job->window,
+      tfm_backend_name(job->backend), job->isa);
+}
+
+static tfm_plan_fact fact_of(const tfm_crew_rank *r, bool coordinator)
+{
+  const tfm_msg_ready *ready = &r->ready;
+  tfm_plan_fact fact = {.host = r->hello.host,
+                        .cpuset = ready->cpuset[0] ? ready->cpuset : r->hello.cpuset,
+                        .node = coordinator || !ready->cpuset[0] ? -1 : ready->node,
+                        .threads = r->assign.threads,
+                        .locality_known = ready->locality_known && ready->pages > 0};
+  if (fact.locality_known) {
+    fact.local_share = (double)ready->local_pages / (double)ready->pages;
+  }
+  return fact;
+}
+
+tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_plan_fact *facts = tfm_calloc((size_t)job->crew.nrank, sizeof *facts);
+  if (!facts) {
+    return tfm_fail(err, TFM_E_NOMEM, "facts of %d ranks", job->crew.nrank);
+  }
+  for (int rank = 0; rank < job->crew.nrank; ++rank) {
+    facts[rank] = fact_of(&job->crew.ranks[rank], rank == 0);
+  }
+  tfm_plan_facts all = {
+      .ranks = facts, .numeric_id = job->numeric_id, .request = &job->request};
+  TFM_TRY(tfm_plan_print(&job->plan, &all, out, err));
+  put_batching(job, out);
+  TFM_TRY(put_placement(job, out, err));
+  put_notes(job, out);
+
+fail:
+  tfm_free(facts);
+  return st;
+}
+
+tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *options,
+                          tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  int64_t ranks = options->ranks ? options->ranks : tfm_world_size(world);
+  tfm_plan_facts facts = {.request = &job->request};
+  TFM_TRY(tfm_job_open(job, world, options, false, err));
+  TFM_TRY(tfm_job_choose(job, err));
+  TFM_TRY(tfm_job_plan_for(job, ranks > 2 ? (int)ranks - 1 : 1, err));
+  facts.numeric_id = job->numeric_id;
+  TFM_TRY(tfm_plan_print(&job->plan, &facts, out, err));
+  (void)tfm_buf_printf(out, "embeddings on rank 0: %.1f MB; a frame of %lld tokens: %.1f MB\n",
+                       (double)tfm_cost_embed_bytes(&job->model.config) / 1e6,
+                       (long long)job->max_tokens,
+                       4e-6 * (double)job->max_tokens * (double)job->model.config.H);
+
+fail:
   return st;
 }

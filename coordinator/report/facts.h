@@ -10,8 +10,8 @@ tfm_status tfm_facts_inspect(const tfm_options *options, tfm_buf *out,
                              tfm_err *err) TFM_MUST_USE;
 
 /** The plan for --ranks N on this machine, or for the ranks of world when N is not given. */
-tfm_status tfm_facts_plan(tfm_world *world, const tfm_options *options, tfm_buf *out,
-                          tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *options,
+                          tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
 /** The hardware tree and what this process may use. */
 tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err) TFM_MUST_USE;
