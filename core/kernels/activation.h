@@ -2,12 +2,15 @@
  *  multiply-adds, no libm, equal on every instruction set and at every position of a vector.
  *
  *  Worst errors against double precision over all finite floats, held by tests (tolerance.h):
- *    gelu      1.5e-7 of max(1,|gelu|); and the negative tail keeps a relative error of 4e-6 to
- * x = -5 gelu_new  2.5e-7 of max(1,|gelu_new|) silu, sigmoid  2.5e-7 relative for x >= -87;
- * below, the result is under 1e-35 and may be zero tanh      2.5e-7 relative softmax   3e-7
- * relative, times 1 + |x - max| NaN gives NaN everywhere. An infinity gives a non-finite gelu,
- * gelu_new and silu, so that an overflow stays visible, and the limit for tanh, sigmoid and
- * relu. Which NaN comes out is not part of the contract.
+ *    gelu      1.5e-7 of max(1,|gelu|); the negative tail keeps a relative 4e-6 to x = -5
+ *    gelu_new  2.5e-7 of max(1,|gelu_new|)
+ *    silu      2.5e-7 relative for x >= -87; below, the result is under 1e-35 and may be zero
+ *    sigmoid   the same
+ *    tanh      2.5e-7 relative
+ *    softmax   3e-7 relative, times 1 + |x - max|
+ *  NaN gives NaN everywhere. An infinity gives a non-finite gelu, gelu_new and silu, so that an
+ *  overflow stays visible, and the limit for tanh and sigmoid; relu keeps +infinity. Which NaN
+ *  comes out is not part of the contract.
  */
 #ifndef TFM_CORE_KERNELS_ACTIVATION_H
 #define TFM_CORE_KERNELS_ACTIVATION_H
@@ -16,8 +19,7 @@
 #include <stdint.h>
 
 /* X(NAME, config.json's hidden_act spelling). GELU is the erf form, GELU_NEW the tanh form;
- * gelu_pytorch_tanh and gelu_fast are accepted as other spellings of GELU_NEW, swish of SILU.
- */
+ * gelu_pytorch_tanh and gelu_fast are other spellings of GELU_NEW, swish of SILU. */
 #define TFM_ACTIVATION_MAP(X)                                                                  \
   X(NONE, "linear")                                                                            \
   X(GELU, "gelu")                                                                              \
@@ -41,8 +43,9 @@ void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y);
 /** y[i] = 1 / (1 + exp(-x[i])), n >= 0 elements; y may be x. */
 void tfm_sigmoid(const float *x, int64_t n, float *y);
 
-/** One row: y = exp(x - max x) / sum. The sum runs in 16 lanes and a fixed tree, so that the
- * bits depend on n and the values only. n >= 1; y may be x. */
+/** One row: y = exp(x - max x) * (1 / sum). The sum runs in 16 lanes (element i in lane i mod 16)
+ *  and a tree by halves, so that the bits depend on n and the values only. Terms below exp(-87)
+ *  are zero. A NaN or +infinity anywhere makes the whole row NaN. n >= 1; y may be x. */
 void tfm_softmax(const float *x, int64_t n, float *y);
 
 #endif

@@ -245,12 +245,12 @@ static void cut_job(attention_job *job, int64_t max_len, int nthread)
 }
 
 void tfm_attention(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
-                   const int32_t *cu_len, int64_t B, float *out, int64_t ldo, void *scratch,
+                   const tfm_sequences *seqs, float *out, int64_t ldo, void *scratch,
                    tfm_par *par)
 {
   int64_t max_len = 0;
-  for (int64_t b = 0; b < B; ++b) {
-    const int64_t len = cu_len[b + 1] - cu_len[b];
+  for (int64_t b = 0; b < seqs->B; ++b) {
+    const int64_t len = seqs->cu_len[b + 1] - seqs->cu_len[b];
     max_len = len > max_len ? len : max_len;
   }
   if (max_len == 0) {
@@ -259,11 +259,11 @@ void tfm_attention(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
   attention_job job = {.heads = heads,
                        .qkv = qkv,
                        .ldqkv = ldqkv,
-                       .cu_len = cu_len,
+                       .cu_len = seqs->cu_len,
                        .out = out,
                        .ldo = ldo,
                        .scratch = scratch,
-                       .units = B * heads->N,
+                       .units = seqs->B * heads->N,
                        .at = layout_of(heads, max_len)};
   cut_job(&job, max_len, tfm_par_threads(par));
   const int64_t tasks = (job.units + job.chunk - 1) / job.chunk * job.runs;

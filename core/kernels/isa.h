@@ -1,7 +1,7 @@
 /** Which instruction sets this build and this CPU have, and which one kernels use.
  *
  *  Every float32 kernel gives the same bits for every instruction set (DESIGN D3): the choice
- * is speed only. Chosen once per process, before kernels run.
+ *  is speed only. Chosen once per process, before kernels run.
  */
 #ifndef TFM_CORE_KERNELS_ISA_H
 #define TFM_CORE_KERNELS_ISA_H
@@ -33,14 +33,14 @@ tfm_isa tfm_isa_best(void);
 bool tfm_isa_available(tfm_isa isa);
 
 /** Use this one from now on; TFM_E_UNSUPPORTED when it is not available here. Not thread-safe:
- * call before kernels run. Without a call the best one is used. */
+ *  call before kernels run. Without a call the best one is used. */
 tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err);
 
 /** The one in use. */
 tfm_isa tfm_isa_used(void);
 
 /** Flush-to-zero and denormals-are-zero OFF in this thread: results must not depend on what a
- * library set before. Call at the start of each thread that runs kernels. */
+ *  library set before. Call at the start of each thread that runs kernels. */
 void tfm_fp_default(void);
 
 #endif

@@ -90,7 +90,7 @@ static void run_group(const native_task *t, int64_t group, int64_t k0, int64_t k
   const int64_t panel = group * wide;
   const int64_t vecs = lin->panels - panel < wide ? lin->panels - panel : wide;
   const int64_t ldc = vecs * TFM__LANES;
-  float *sums = mine->sums + (group - t->group) * wide * TFM__LANES * t->rows;
+  float *sums = mine->native.sums + (group - t->group) * wide * TFM__LANES * t->rows;
   const float *weight = lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES;
   tfm__operands from = {.b = weight, .b_next = k * TFM__LANES, .ahead = weight};
   /* The next group follows in memory: its lines come in while this one is computed. */
@@ -102,7 +102,7 @@ static void run_group(const native_task *t, int64_t group, int64_t k0, int64_t k
     const int64_t first = tfm__share(t->rows, t->strips, s);
     const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
     float *c = sums + first * ldc;
-    from.a = mine->strips + first * k;
+    from.a = mine->native.strips + first * k;
     from.a_step = rows;
     kernels->tile[vecs - 1][rows - 1](&from, k, c, ldc, k0 > 0);
     from.ahead += from.ahead_step * k;
@@ -129,7 +129,7 @@ static void native_run(void *arg, int task, int thread)
   t.groups = tfm__share(native->groups, native->chunks, chunk + 1) - t.group;
   for (int64_t k0 = 0; k0 < lin->K; k0 += TFM_LINEAR_K_BLOCK) {
     const int64_t k = lin->K - k0 < TFM_LINEAR_K_BLOCK ? lin->K - k0 : TFM_LINEAR_K_BLOCK;
-    pack_rows(&t, k0, k, mine->strips);
+    pack_rows(&t, k0, k, mine->native.strips);
     for (int64_t g = t.group; g < t.group + t.groups; ++g) {
       run_group(&t, g, k0, k, mine);
     }

@@ -1,7 +1,7 @@
 /* Linear layers through OpenBLAS, the only file that knows it.
  *
  *  A task is one tile of TFM_LINEAR_TILE rows and up to 384 columns, always multiplied as a
- * whole tile (a last partial tile is copied and filled up with zero rows), K in slices of 768:
+ * whole tile (a last partial tile is copied and filled up with zero rows), K in slices of 384:
  * the calls OpenBLAS sees depend on N and K only. Sums land in the thread's own buffer, then
  * the epilogue writes y, so that y may be the residual.
  */
@@ -10,16 +10,6 @@
 #include <cblas.h>
 
 #include <string.h>
-
-enum {
-  BLAS_COLS = 384, /* of a call */
-  BLAS_DEPTH = 768 /* of a call: two of OpenBLAS's own K blocks */
-};
-
-static _Thread_local struct {
-  _Alignas(64) float rows[TFM_LINEAR_TILE * BLAS_DEPTH];
-  _Alignas(64) float sums[TFM_LINEAR_TILE * BLAS_COLS];
-} scratch;
 
 const char *tfm__openblas_begin(void)
 {
@@ -37,12 +27,13 @@ static const float *tile_rows(const tfm__linear_job *job, int64_t row, int64_t k
     *ldx = job->ldx;
     return from;
   }
-  memset(scratch.rows, 0, sizeof scratch.rows);
+  float *copy = tfm__linear_scratch_mine()->blas.rows;
+  memset(copy, 0, (size_t)(TFM_LINEAR_TILE * k) * sizeof *copy);
   for (int64_t i = 0; i < rows; ++i) {
-    memcpy(scratch.rows + i * k, from + i * job->ldx, (size_t)k * sizeof *from);
+    memcpy(copy + i * k, from + i * job->ldx, (size_t)k * sizeof *from);
   }
   *ldx = k;
-  return scratch.rows;
+  return copy;
 }
 
 static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int64_t cols)
@@ -51,8 +42,8 @@ static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int
   const float *residual = job->epilogue.residual;
   const int64_t rows = job->M - row < TFM_LINEAR_TILE ? job->M - row : TFM_LINEAR_TILE;
   const tfm__finish tile = {
-      .c = scratch.sums,
-      .ldc = BLAS_COLS,
+      .c = tfm__linear_scratch_mine()->blas.sums,
+      .ldc = TFM__BLAS_COLS,
       .rows = rows,
       .cols = cols,
       .bias = job->lin->bias + col,
@@ -66,7 +57,7 @@ static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int
 
 static int64_t column_chunks(const tfm_linear *lin)
 {
-  return (lin->N + BLAS_COLS - 1) / BLAS_COLS;
+  return (lin->N + TFM__BLAS_COLS - 1) / TFM__BLAS_COLS;
 }
 
 static void blas_task(void *arg, int task, int thread)
@@ -74,17 +65,18 @@ static void blas_task(void *arg, int task, int thread)
   (void)thread;
   const tfm__linear_job *job = arg;
   const tfm_linear *lin = job->lin;
+  float *sums = tfm__linear_scratch_mine()->blas.sums;
   const int64_t chunks = column_chunks(lin);
   const int64_t row = task / chunks * TFM_LINEAR_TILE;
   const int64_t col = tfm__share(lin->N, chunks, task % chunks);
   const int64_t cols = tfm__share(lin->N, chunks, task % chunks + 1) - col;
-  for (int64_t k0 = 0; k0 < lin->K; k0 += BLAS_DEPTH) {
-    const int64_t k = lin->K - k0 < BLAS_DEPTH ? lin->K - k0 : BLAS_DEPTH;
+  for (int64_t k0 = 0; k0 < lin->K; k0 += TFM__BLAS_DEPTH) {
+    const int64_t k = lin->K - k0 < TFM__BLAS_DEPTH ? lin->K - k0 : TFM__BLAS_DEPTH;
     int64_t ldx = 0;
     const float *x = tile_rows(job, row, k0, k, &ldx);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TFM_LINEAR_TILE, (blasint)cols,
                 (blasint)k, 1.0f, x, (blasint)ldx, lin->weight + col * lin->K + k0,
-                (blasint)lin->K, k0 == 0 ? 0.0f : 1.0f, scratch.sums, BLAS_COLS);
+                (blasint)lin->K, k0 == 0 ? 0.0f : 1.0f, sums, TFM__BLAS_COLS);
   }
   write_tile(job, row, col, cols);
 }

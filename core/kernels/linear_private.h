@@ -34,10 +34,22 @@ enum {
   TFM__LINEAR_TASK = 80000000 /* most multiply-adds of a task: under 2 ms at 100 GFLOP/s */
 };
 
-/** What a thread packs and sums in: static, so that a run cannot run out of memory. */
-typedef struct {
-  _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM_LINEAR_K_BLOCK + TFM__LANES];
-  _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
+enum {
+  TFM__BLAS_COLS = 384, /* of a call of openblas */
+  TFM__BLAS_DEPTH = 384 /* its K: OpenBLAS's own K block on AVX-512 */
+};
+
+/** What a thread packs and sums in: static, so that a run cannot run out of memory. One backend
+ *  at a time uses it. */
+typedef union {
+  struct {
+    _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM_LINEAR_K_BLOCK + TFM__LANES];
+    _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
+  } native;
+  struct {
+    _Alignas(64) float rows[TFM_LINEAR_TILE * TFM__BLAS_DEPTH];
+    _Alignas(64) float sums[TFM_LINEAR_TILE * TFM__BLAS_COLS];
+  } blas;
 } tfm__linear_scratch;
 
 tfm__linear_scratch *tfm__linear_scratch_mine(void);

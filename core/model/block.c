@@ -42,8 +42,9 @@ static void attend(const tfm__unit *unit, const tfm__bench *bench, const tfm_bat
   }
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
   tfm_linear_run(unit->in, x, H, n, bench->wide, 3 * H, &plain, par);
-  tfm_attention(&bench->heads, bench->wide, 3 * H, bench->cu_len, e - b, bench->context, H,
-                bench->attention, par);
+  const tfm_sequences seqs = {bench->cu_len, e - b};
+  tfm_attention(&bench->heads, bench->wide, 3 * H, &seqs, bench->context, H, bench->attention,
+                par);
   const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
   tfm_linear_run(unit->out, bench->context, H, n, x, H, &add, par);
   normalize(unit, bench, x, n, par);

@@ -191,7 +191,8 @@ static void attention_once(void *arg)
 {
   const attention_case *c = arg;
   const int64_t H = c->heads.N * c->heads.D;
-  tfm_attention(&c->heads, c->qkv, 3 * H, c->cu_len, c->B, c->out, H, c->scratch, NULL);
+  const tfm_sequences seqs = {c->cu_len, c->B};
+  tfm_attention(&c->heads, c->qkv, 3 * H, &seqs, c->out, H, c->scratch, NULL);
 }
 
 static void attention_rate(int64_t N, int64_t D, int64_t len)

@@ -63,8 +63,9 @@ static void attend(const batch *b, tfm_par *par)
 {
   const size_t bytes = tfm_attention_scratch_bytes(&b->heads, longest(b));
   void *scratch = want_memory(bytes * (size_t)tfm_par_threads(par), 1);
-  tfm_attention(&b->heads, b->qkv, b->ldqkv, b->cu_len, b->B, b->out, b->heads.N * b->heads.D,
-                scratch, par);
+  const tfm_sequences seqs = {b->cu_len, b->B};
+  tfm_attention(&b->heads, b->qkv, b->ldqkv, &seqs, b->out, b->heads.N * b->heads.D, scratch,
+                par);
   tfm_free(scratch);
 }
 

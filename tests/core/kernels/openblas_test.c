@@ -114,7 +114,8 @@ static int trusted_shapes(void)
   return trusted;
 }
 
-/* AVX-512 kernels are known to be free of the position: a probe that fails there is itself broken. */
+/* AVX-512 kernels are known not to depend on the position: a probe that fails there is itself
+ * broken. */
 static void probe_trusts_avx512_kernels(void **state)
 {
   (void)state;
