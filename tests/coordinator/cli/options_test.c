@@ -383,7 +383,7 @@ static void help_shows_the_table(void **state)
     tfm__option_variable(&rows[i], variable);
     assert_true(rows[i].typed || strstr(text, variable));
   }
-  assert_non_null(strstr(text, "[default: auto] [env: TFM_DTYPE] [possible"));
+  assert_non_null(strstr(text, "[env: TFM_DTYPE] [possible"));
   for (const char *line = text; *line;) {
     size_t width = strcspn(line, "\n");
     assert_true(width <= 100);

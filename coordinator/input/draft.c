@@ -1,0 +1,176 @@
+#include "coordinator/input/draft.h"
+
+#include "core/base/checked.h"
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void tfm__draft_clear(tfm__draft *d)
+{
+  tfm_buf_clear(&d->bytes);
+  d->id = d->text = d->pair = (tfm__piece){0};
+  d->nextra = 0;
+  d->err.status = TFM_OK;
+  d->no_memory = false;
+}
+
+static tfm__piece since(const tfm__draft *d, size_t at)
+{
+  return (tfm__piece){at, d->bytes.n - at, true};
+}
+
+tfm__piece tfm__draft_put(tfm__draft *d, tfm_span s)
+{
+  size_t at = d->bytes.n;
+  (void)tfm_buf_span(&d->bytes, s);
+  return since(d, at);
+}
+
+tfm__piece tfm__draft_repair(tfm__draft *d, tfm_span s)
+{
+  size_t at = d->bytes.n;
+  size_t good = 0;
+  while (s.n && !tfm_utf8_valid(s.p, s.n, &good)) {
+    (void)tfm_buf_append(&d->bytes, s.p, good);
+    (void)tfm_buf_str(&d->bytes, "\xef\xbf\xbd");
+    size_t bad = good + tfm_utf8_bad_at(s.p + good, s.n - good);
+    s = (tfm_span){s.p + bad, s.n - bad};
+  }
+  (void)tfm_buf_span(&d->bytes, s);
+  return since(d, at);
+}
+
+tfm__piece tfm__draft_put_string(tfm__draft *d, tfm_span s)
+{
+  size_t at = d->bytes.n;
+  (void)tfm_buf_json_string(&d->bytes, s);
+  return since(d, at);
+}
+
+static bool same(const tfm__draft *d, tfm__piece a, tfm__piece b)
+{
+  return a.n == b.n &&
+         (a.n == 0 || memcmp(d->bytes.data + a.at, d->bytes.data + b.at, a.n) == 0);
+}
+
+void tfm__draft_add(tfm__draft *d, tfm__piece name, tfm__piece value, bool replace)
+{
+  for (int i = 0; replace && i < d->nextra; ++i) {
+    if (same(d, d->extra[i].name, name)) {
+      d->extra[i].value = value;
+      return;
+    }
+  }
+  if (d->nextra == d->cap) {
+    int cap = d->cap ? d->cap * 2 : 16; /* at most one field for every few bytes of a row */
+    tfm__extra *extra = tfm_realloc(d->extra, (size_t)cap, sizeof *extra);
+    if (!extra) {
+      d->no_memory = true;
+      return;
+    }
+    d->extra = extra;
+    d->cap = cap;
+  }
+  d->extra[d->nextra++] = (tfm__extra){name, value};
+}
+
+void tfm__draft_fail(tfm__draft *d, const char *format, ...)
+{
+  if (d->err.status == TFM_OK) {
+    va_list args;
+    va_start(args, format);
+    (void)tfm_vfail(&d->err, TFM_E_FORMAT, format, args);
+    va_end(args);
+  }
+}
+
+void tfm__draft_discard(tfm__draft *d, const char *reason)
+{
+  tfm__draft_clear(d);
+  tfm__draft_fail(d, "%s", reason);
+}
+
+/* The block of a row while it is laid out: the row, its fields, then bytes. */
+typedef struct {
+  tfm_row *row;
+  tfm_field *extra;
+  char *bytes;
+  size_t nbytes;
+} layout;
+
+static bool lay_out(layout *block, size_t nextra, size_t nbytes)
+{
+  size_t fields = 0;
+  size_t total = 0;
+  if (!tfm_mul_size(nextra, sizeof(tfm_field), &fields) ||
+      !tfm_add_size(sizeof(tfm_row), fields, &total) || !tfm_add_size(total, nbytes, &total)) {
+    return false;
+  }
+  char *memory = tfm_realloc(NULL, total, 1);
+  if (!memory) {
+    return false;
+  }
+  void *extra = memory + sizeof(tfm_row);
+  *block = (layout){(void *)memory, extra, memory + sizeof(tfm_row) + fields, nbytes};
+  return true;
+}
+
+static tfm_span span_of(const layout *block, tfm__piece piece)
+{
+  return piece.there ? (tfm_span){block->bytes + piece.at, piece.n} : (tfm_span){NULL, 0};
+}
+
+tfm_status tfm__draft_row(const tfm__draft *d, const tfm__place *place, tfm_row **row,
+                          tfm_err *err)
+{
+  layout block;
+  char digits[24];
+  int wrote = snprintf(digits, sizeof digits, "%lld", (long long)place->number);
+  size_t ndigits = wrote > 0 ? (size_t)wrote : 0;
+  size_t nerror = d->err.status == TFM_OK ? 0 : strlen(d->err.text);
+  *row = NULL;
+  if (d->no_memory || d->bytes.failed ||
+      !lay_out(&block, (size_t)d->nextra, d->bytes.n + ndigits + nerror)) {
+    return tfm_fail(err, TFM_E_NOMEM, "no memory for row %lld", (long long)place->number);
+  }
+  if (d->bytes.n) {
+    memcpy(block.bytes, d->bytes.data, d->bytes.n);
+  }
+  memcpy(block.bytes + d->bytes.n, digits, ndigits);
+  memcpy(block.bytes + d->bytes.n + ndigits, d->err.text, nerror);
+  for (int i = 0; i < d->nextra; ++i) {
+    block.extra[i] =
+        (tfm_field){span_of(&block, d->extra[i].name), span_of(&block, d->extra[i].value)};
+  }
+  tfm__piece id = d->id.there ? d->id : (tfm__piece){d->bytes.n, ndigits, true};
+  *block.row = (tfm_row){.number = place->number,
+                         .file = place->file,
+                         .line = place->line,
+                         .byte_offset = place->offset,
+                         .id = span_of(&block, id),
+                         .text = span_of(&block, d->text),
+                         .pair = span_of(&block, d->pair),
+                         .nextra = d->nextra,
+                         .extra = block.extra,
+                         .status = d->err.status,
+                         .error = {block.bytes + d->bytes.n + ndigits, nerror},
+                         .memory = block.row};
+  *row = block.row;
+  return TFM_OK;
+}
+
+void tfm__draft_fini(tfm__draft *d)
+{
+  tfm_buf_fini(&d->bytes);
+  tfm_free(d->extra);
+  *d = (tfm__draft){0};
+}
+
+void tfm_row_free(tfm_row *row)
+{
+  if (row) {
+    tfm_free(row->memory); /* the row itself stands at its beginning */
+  }
+}

@@ -1,0 +1,419 @@
+#include "coordinator/input/reader.h"
+
+#include "coordinator/input/parser.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tfm_reader {
+  const tfm_options *options;
+  const char *const *paths; /* [npath] */
+  int npath;
+  tfm_span text; /* instead of paths, when memory is set */
+  bool memory;
+  int file; /* that is read now, or comes next when stream is NULL */
+  tfm__stream *stream;
+  tfm__window window;
+  const tfm__format *format;
+  tfm__parser parser;
+  tfm__gauge gauge;
+  int64_t number; /* of the next row */
+  int64_t total_bytes;
+  atomic_int_fast64_t rows, blank_lines;
+  tfm_span *names; /* [nname] of the columns passed through */
+  int nname;
+  tfm_buf name_bytes;
+};
+
+static const char *const only_stdin[] = {"-"};
+
+/* By input format; NULL: told by name or content. */
+static const tfm__format *const formats[] = {[TFM_IN_AUTO] = NULL,
+                                             [TFM_IN_JSONL] = &tfm__format_jsonl,
+                                             [TFM_IN_CSV] = &tfm__format_csv,
+                                             [TFM_IN_TSV] = &tfm__format_tsv,
+                                             [TFM_IN_TEXT] = &tfm__format_text};
+
+static const struct {
+  const char *ending;
+  const tfm__format *format;
+} endings[] = {{".jsonl", &tfm__format_jsonl},  {".json", &tfm__format_jsonl},
+               {".ndjson", &tfm__format_jsonl}, {".csv", &tfm__format_csv},
+               {".tsv", &tfm__format_tsv},      {".txt", &tfm__format_text}};
+
+static bool ends_with(const char *s, size_t n, const char *ending)
+{
+  size_t m = strlen(ending);
+  return n >= m && strncasecmp(s + n - m, ending, m) == 0;
+}
+
+/* The format that options or the file's name tell; NULL when neither does. */
+static const tfm__format *known_format(const tfm_reader *reader, int file)
+{
+  const tfm__format *asked = formats[reader->options->input_format];
+  if (asked || reader->memory) {
+    return asked ? asked : &tfm__format_text;
+  }
+  const char *path = reader->paths[file];
+  size_t n = strlen(path);
+  n -= ends_with(path, n, ".gz") ? 3 : ends_with(path, n, ".zst") ? 4 : 0;
+  for (size_t i = 0; i < sizeof endings / sizeof endings[0]; ++i) {
+    if (ends_with(path, n, endings[i].ending)) {
+      return endings[i].format;
+    }
+  }
+  return NULL;
+}
+
+/* The first byte that is no white space: a brace means JSONL. */
+static tfm_status format_by_content(tfm_reader *reader, tfm_err *err)
+{
+  enum { LOOK = 1 << 16 };
+  tfm__window *w = &reader->window;
+  reader->format = &tfm__format_text;
+  for (size_t i = 0; i < LOOK;) {
+    if (w->at + i < w->n) {
+      char c = w->data[w->at + i];
+      if (c != ' ' && !(c >= '\t' && c <= '\r')) {
+        reader->format = c == '{' ? &tfm__format_jsonl : &tfm__format_text;
+        break;
+      }
+      ++i;
+      continue;
+    }
+    tfm_status st = w->ended ? TFM_OK : tfm__window_more(w, err);
+    if (st != TFM_OK || w->ended) {
+      return st;
+    }
+  }
+  return TFM_OK;
+}
+
+static void end_file(tfm_reader *reader)
+{
+  tfm__stream_close(reader->stream);
+  reader->stream = NULL;
+}
+
+static tfm_status begin_file(tfm_reader *reader, int file, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__window *w = &reader->window;
+  reader->file = file;
+  if (reader->memory) {
+    TFM_TRY(tfm__stream_open_text(&reader->stream, reader->text, &reader->gauge, err));
+  } else {
+    TFM_TRY(tfm__stream_open(&reader->stream, reader->paths[file], &reader->gauge, err));
+  }
+  *w = (tfm__window){.stream = reader->stream, .data = w->data, .cap = w->cap};
+  TFM_TRY(tfm__window_skip_bom(w, err));
+  reader->format = known_format(reader, file);
+  if (!reader->format) {
+    TFM_TRY(format_by_content(reader, err));
+  }
+  if (reader->format->begin) {
+    TFM_TRY(reader->format->begin(&reader->parser, w, err));
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status keep_names(tfm_reader *reader, int n, tfm_err *err)
+{
+  reader->names = tfm_calloc((size_t)n, sizeof *reader->names);
+  return reader->names ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "%d columns to pass through", n);
+}
+
+/* The names that --passthrough gives, without the id and each once. */
+static tfm_status name_asked(tfm_reader *reader, tfm_err *err)
+{
+  const tfm__columns *c = &reader->parser.columns;
+  tfm_status st = keep_names(reader, c->nextra, err);
+  for (int i = 0; i < c->nextra && st == TFM_OK; ++i) {
+    tfm_span name = tfm_span_of(c->extra[i]);
+    bool known = tfm_span_is(name, c->id);
+    for (int k = 0; k < reader->nname && !known; ++k) {
+      known = tfm_span_eq(name, reader->names[k]);
+    }
+    if (!known) {
+      reader->names[reader->nname++] = name;
+    }
+  }
+  return st;
+}
+
+/* The names of the file whose header has just been read. */
+static tfm_status name_all(tfm_reader *reader, tfm_err *err)
+{
+  const tfm__table *t = &reader->parser.table;
+  tfm_status st = keep_names(reader, t->nextra, err);
+  if (st == TFM_OK && tfm_buf_span(&reader->name_bytes, tfm_buf_view(&t->names)) != TFM_OK) {
+    st = tfm_fail(err, TFM_E_NOMEM, "%d columns to pass through", t->nextra);
+  }
+  for (int i = 0; i < t->nextra && st == TFM_OK; ++i) {
+    const tfm__piece *name = &t->name[t->extra[i]];
+    reader->names[i] = (tfm_span){reader->name_bytes.data + name->at, name->n};
+    ++reader->nname;
+  }
+  return st;
+}
+
+/* Look at a path without opening it. */
+static tfm_status look(const char *path, struct stat *about, tfm_err *err)
+{
+  bool standard = strcmp(path, "-") == 0;
+  if (standard ? fstat(STDIN_FILENO, about) != 0 : stat(path, about) != 0) {
+    bool gone = standard || errno == ENOENT || errno == ENOTDIR;
+    return tfm_fail(err, gone ? TFM_E_MISSING : TFM_E_IO, "input %.400s: %s",
+                    standard ? "standard input" : path, strerror(errno));
+  }
+  if (S_ISDIR(about->st_mode)) {
+    return tfm_fail(err, TFM_E_FORMAT, "input %.400s is a folder; name the files in it", path);
+  }
+  if (!standard && access(path, R_OK) != 0) {
+    return tfm_fail(err, TFM_E_IO, "input %.400s: %s", path, strerror(errno));
+  }
+  return TFM_OK;
+}
+
+/* Every input is there, standard input once at most; the bytes of all when they are files. */
+static tfm_status look_at_all(tfm_reader *reader, tfm_err *err)
+{
+  int standard = 0;
+  for (int i = 0; i < reader->npath; ++i) {
+    struct stat about;
+    tfm_status st = look(reader->paths[i], &about, err);
+    if (st != TFM_OK) {
+      return st;
+    }
+    standard += strcmp(reader->paths[i], "-") == 0;
+    if (!S_ISREG(about.st_mode)) {
+      reader->total_bytes = -1;
+    } else if (reader->total_bytes >= 0) {
+      reader->total_bytes += about.st_size;
+    }
+  }
+  return standard > 1 ? tfm_fail(err, TFM_E_USAGE,
+                                 "standard input (-) is named %d times; it "
+                                 "can be read once",
+                                 standard)
+                      : TFM_OK;
+}
+
+static bool is_table(const tfm__format *format)
+{
+  return format == &tfm__format_csv || format == &tfm__format_tsv;
+}
+
+/* Read the headers of all CSV and TSV files now: a column that is not there should be known
+ * before a model is loaded. Pipes can be read once only: their header waits, unless the output's
+ * header needs it. */
+static tfm_status check_headers(tfm_reader *reader, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  bool all = reader->options->passthrough_all;
+  for (int i = 0; i < reader->npath; ++i) {
+    struct stat about;
+    bool file = strcmp(reader->paths[i], "-") != 0 && stat(reader->paths[i], &about) == 0 &&
+                S_ISREG(about.st_mode);
+    if (!is_table(known_format(reader, i)) || !(file || (all && i == 0))) {
+      continue;
+    }
+    TFM_TRY(begin_file(reader, i, err));
+    if (all && !reader->names) {
+      TFM_TRY(name_all(reader, err));
+    }
+    if (!file) {
+      return TFM_OK; /* it is the first, and stays open */
+    }
+    end_file(reader);
+  }
+  reader->file = 0;
+  atomic_store(&reader->gauge.bytes, 0);
+
+fail:
+  return st;
+}
+
+static void choose_columns(tfm_reader *reader, const tfm_row_wants *wants)
+{
+  static const char *const names[TFM__TEXT_NAMES] = {"text", "sentence", "content", "inputs",
+                                                     "input"};
+  const tfm_options *o = reader->options;
+  tfm__columns *c = &reader->parser.columns;
+  memcpy(c->text, names, sizeof names);
+  c->ntext = TFM__TEXT_NAMES;
+  if (o->text_column) {
+    c->text[0] = o->text_column;
+    c->ntext = 1;
+  }
+  c->pair_named = wants->pair && o->pair_column;
+  c->pair = !wants->pair ? NULL : o->pair_column ? o->pair_column : "text_pair";
+  c->id_named = o->id_column != NULL;
+  c->id = o->id_column ? o->id_column : "id";
+  c->extra = o->passthrough;
+  c->nextra = o->npassthrough;
+  c->extra_all = o->passthrough_all;
+}
+
+static tfm_status make_reader(tfm_reader **out, const tfm_options *options,
+                              const tfm_row_wants *wants, tfm_err *err)
+{
+  tfm_reader *reader = tfm_calloc(1, sizeof *reader);
+  *out = reader;
+  if (!reader) {
+    return tfm_fail(err, TFM_E_NOMEM, "no memory to read the input");
+  }
+  reader->options = options;
+  choose_columns(reader, wants);
+  reader->parser.json = tfm_jread_open("row", "", 0, TFM_JSON_LOSSY);
+  reader->parser.inner = tfm_jread_open("row", "", 0, TFM_JSON_LOSSY);
+  return reader->parser.json && reader->parser.inner
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_NOMEM, "no memory to read the input");
+}
+
+tfm_status tfm_reader_open(tfm_reader **out, const tfm_options *options,
+                           const tfm_row_wants *wants, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_reader *reader = NULL;
+  *out = NULL;
+  TFM_TRY(make_reader(&reader, options, wants, err));
+  reader->paths = options->ninput ? options->inputs : only_stdin;
+  reader->npath = options->ninput ? options->ninput : 1;
+  TFM_TRY(look_at_all(reader, err));
+  if (!options->passthrough_all) {
+    TFM_TRY(name_asked(reader, err));
+  } else if (options->output_format != TFM_OUT_JSONL && !is_table(known_format(reader, 0))) {
+    TFM_TRY(tfm_fail(err, TFM_E_USAGE,
+                     "--passthrough all: a CSV or TSV output needs the names before the first "
+                     "row; give them: --passthrough a,b"));
+  }
+  TFM_TRY(check_headers(reader, err));
+  *out = reader;
+  return TFM_OK;
+
+fail:
+  tfm_reader_close(reader);
+  return st;
+}
+
+tfm_status tfm_reader_open_text(tfm_reader **out, const tfm_options *options, tfm_span text,
+                                tfm_err *err)
+{
+  const tfm_row_wants wants = {.pair = false};
+  tfm_reader *reader = NULL;
+  *out = NULL;
+  tfm_status st = make_reader(&reader, options, &wants, err);
+  if (st != TFM_OK) {
+    tfm_reader_close(reader);
+    return st;
+  }
+  reader->memory = true;
+  reader->text = text;
+  reader->npath = 1;
+  reader->total_bytes = -1;
+  *out = reader;
+  return TFM_OK;
+}
+
+/* The next record that is a row and is not skipped. *there: false at the end of all inputs. */
+static tfm_status next_record(tfm_reader *reader, tfm__record *record, bool *there,
+                              tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *there = false;
+  while (reader->file < reader->npath) {
+    if (!reader->stream) {
+      TFM_TRY(begin_file(reader, reader->file, err));
+    }
+    TFM_TRY(reader->format->next(&reader->parser, &reader->window, record, there, err));
+    if (!*there) {
+      end_file(reader);
+      ++reader->file;
+    } else if (reader->format->blank(record)) {
+      (void)atomic_fetch_add(&reader->blank_lines, 1);
+    } else if (reader->number++ >= reader->options->skip) {
+      return TFM_OK;
+    }
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm_reader_next(tfm_reader *reader, tfm_row **row, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__record record = {0};
+  bool there = false;
+  tfm__draft *draft = &reader->parser.draft;
+  int64_t limit = reader->options->limit;
+  *row = NULL;
+  if (limit >= 0 && atomic_load(&reader->rows) >= limit) {
+    return TFM_OK;
+  }
+  TFM_TRY(next_record(reader, &record, &there, err));
+  if (!there) {
+    return TFM_OK;
+  }
+  tfm__draft_clear(draft);
+  if (record.too_long) {
+    tfm__draft_discard(draft, "the line is over 16 MiB");
+  } else {
+    reader->format->read(&reader->parser, &record);
+  }
+  tfm__place place = {reader->number - 1, reader->file, record.line, record.offset};
+  TFM_TRY(tfm__draft_row(draft, &place, row, err));
+  (void)atomic_fetch_add(&reader->rows, 1);
+
+fail:
+  return st;
+}
+
+bool tfm_reader_waiting(const tfm_reader *reader)
+{
+  return atomic_load(&reader->gauge.waiting);
+}
+
+int tfm_reader_passthrough(const tfm_reader *reader, const tfm_span **names)
+{
+  *names = reader->names;
+  return reader->nname;
+}
+
+tfm_reader_counts tfm_reader_counted(const tfm_reader *reader)
+{
+  return (tfm_reader_counts){.rows = atomic_load(&reader->rows),
+                             .blank_lines = atomic_load(&reader->blank_lines),
+                             .bytes = atomic_load(&reader->gauge.bytes)};
+}
+
+int64_t tfm_reader_total_bytes(const tfm_reader *reader)
+{
+  return reader->total_bytes;
+}
+
+void tfm_reader_close(tfm_reader *reader)
+{
+  if (!reader) {
+    return;
+  }
+  end_file(reader);
+  tfm__window_fini(&reader->window);
+  tfm__draft_fini(&reader->parser.draft);
+  tfm__table_fini(&reader->parser.table);
+  tfm_buf_fini(&reader->parser.scratch);
+  tfm_jread_close(reader->parser.json);
+  tfm_jread_close(reader->parser.inner);
+  tfm_free(reader->parser.cells);
+  tfm_free(reader->names);
+  tfm_buf_fini(&reader->name_bytes);
+  tfm_free(reader);
+}

@@ -1,0 +1,239 @@
+#include "coordinator/input/stream.h"
+
+#include "coordinator/input/unpack.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RAW_BYTES = 128 << 10 };
+
+struct tfm__stream {
+  const char *name;
+  int fd; /* -1: memory alone */
+  bool owned;
+  bool slow; /* no regular file: a read may block for long */
+  bool sniffed;
+  bool raw_end;
+  tfm_span memory;
+  tfm__gauge *gauge;
+  const tfm__codec *codec; /* NULL: plain */
+  void *unpacker;
+  bool inside; /* a compressed member */
+  size_t raw_at, raw_n;
+  int64_t raw_bytes;
+  unsigned char raw[RAW_BYTES]; /* compressed bytes, and those looked at to find the codec */
+};
+
+static tfm_status open_file(tfm__stream *s, const char *path, tfm_err *err)
+{
+  struct stat about;
+  if (strcmp(path, "-") == 0) {
+    s->fd = STDIN_FILENO;
+    s->name = "standard input";
+  } else {
+    /* A FIFO is opened only once somebody writes to it. */
+    bool fifo = stat(path, &about) == 0 && S_ISFIFO(about.st_mode);
+    atomic_store(&s->gauge->waiting, fifo);
+    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    atomic_store(&s->gauge->waiting, false);
+    s->owned = s->fd >= 0;
+  }
+  if (s->fd < 0 || fstat(s->fd, &about) != 0) {
+    tfm_status st =
+        errno == ENOENT || errno == ENOTDIR || s->fd == STDIN_FILENO ? TFM_E_MISSING : TFM_E_IO;
+    return tfm_fail(err, st, "%.400s cannot be opened: %s", s->name, strerror(errno));
+  }
+  if (S_ISDIR(about.st_mode)) {
+    return tfm_fail(err, TFM_E_FORMAT, "%.400s is a folder; name the files in it", s->name);
+  }
+  s->slow = !S_ISREG(about.st_mode);
+  return TFM_OK;
+}
+
+static tfm__stream *make_stream(const char *name, tfm__gauge *gauge)
+{
+  /* Not zeroed as a whole: raw is filled before it is read. */
+  tfm__stream *s = tfm_realloc(NULL, 1, sizeof *s);
+  if (s) {
+    memset(s, 0, offsetof(tfm__stream, raw));
+    s->name = name;
+    s->fd = -1;
+    s->gauge = gauge;
+  }
+  return s;
+}
+
+tfm_status tfm__stream_open(tfm__stream **out, const char *path, tfm__gauge *gauge,
+                            tfm_err *err)
+{
+  *out = NULL;
+  tfm__stream *s = make_stream(path, gauge);
+  if (!s) {
+    return tfm_fail(err, TFM_E_NOMEM, "%.400s: no memory to read it", path);
+  }
+  tfm_status st = open_file(s, path, err);
+  if (st != TFM_OK) {
+    tfm__stream_close(s);
+    return st;
+  }
+  *out = s;
+  return TFM_OK;
+}
+
+tfm_status tfm__stream_open_text(tfm__stream **out, tfm_span text, tfm__gauge *gauge,
+                                 tfm_err *err)
+{
+  *out = make_stream("the sample", gauge);
+  if (!*out) {
+    return tfm_fail(err, TFM_E_NOMEM, "no memory to read the sample");
+  }
+  (*out)->memory = text;
+  (*out)->sniffed = true;
+  return TFM_OK;
+}
+
+/* Bytes as they are stored; *n is 0 at the end. */
+static tfm_status read_memory(tfm__stream *s, void *out, size_t cap, size_t *n)
+{
+  *n = s->memory.n < cap ? s->memory.n : cap;
+  if (*n) {
+    memcpy(out, s->memory.p, *n);
+    s->memory.p += *n;
+    s->memory.n -= *n;
+  }
+  return TFM_OK;
+}
+
+/* Nothing there this moment: tell so before the read blocks. A descriptor that somebody else set
+ * to not block is waited for here. */
+static void wait_for_bytes(tfm__stream *s)
+{
+  struct pollfd p = {.fd = s->fd, .events = POLLIN};
+  if (poll(&p, 1, 0) == 0) {
+    atomic_store(&s->gauge->waiting, true);
+    (void)poll(&p, 1, -1);
+  }
+}
+
+static tfm_status read_raw(tfm__stream *s, void *out, size_t cap, size_t *n, tfm_err *err)
+{
+  *n = 0;
+  if (s->fd < 0) {
+    return read_memory(s, out, cap, n);
+  }
+  ssize_t got = -1;
+  do {
+    if (s->slow) {
+      wait_for_bytes(s);
+    }
+    got = read(s->fd, out, cap);
+  } while (got < 0 && (errno == EINTR || (errno == EAGAIN && s->slow)));
+  atomic_store(&s->gauge->waiting, false);
+  if (got < 0) {
+    return tfm_fail(err, TFM_E_IO, "%.400s: reading failed: %s", s->name, strerror(errno));
+  }
+  *n = (size_t)got;
+  s->raw_bytes += got;
+  (void)atomic_fetch_add(&s->gauge->bytes, got);
+  return TFM_OK;
+}
+
+/* Look at as many first bytes as it takes to tell a codec's magic from text. */
+static tfm_status sniff(tfm__stream *s, tfm_err *err)
+{
+  bool more = true;
+  while (more && !s->raw_end) {
+    size_t n = 0;
+    tfm_status st = read_raw(s, s->raw + s->raw_n, RAW_BYTES - s->raw_n, &n, err);
+    if (st != TFM_OK) {
+      return st;
+    }
+    s->raw_n += n;
+    s->raw_end = n == 0;
+    s->codec = tfm__codec_of(s->raw, s->raw_n, &more);
+  }
+  s->sniffed = true;
+  return s->codec ? s->codec->open(&s->unpacker, err) : TFM_OK;
+}
+
+static tfm_status read_plain(tfm__stream *s, char *out, size_t cap, size_t *n, tfm_err *err)
+{
+  if (s->raw_at < s->raw_n) {
+    *n = s->raw_n - s->raw_at < cap ? s->raw_n - s->raw_at : cap;
+    memcpy(out, s->raw + s->raw_at, *n);
+    s->raw_at += *n;
+    return TFM_OK;
+  }
+  return s->raw_end ? TFM_OK : read_raw(s, out, cap, n, err);
+}
+
+static tfm_status refill(tfm__stream *s, tfm_err *err)
+{
+  s->raw_at = 0;
+  s->raw_n = 0;
+  tfm_status st = s->raw_end ? TFM_OK : read_raw(s, s->raw, RAW_BYTES, &s->raw_n, err);
+  s->raw_end = st == TFM_OK && s->raw_n == 0;
+  if (s->raw_end && s->inside) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "%.400s: the %s data end too early, after %lld bytes: the file was cut",
+                    s->name, s->codec->name, (long long)s->raw_bytes);
+  }
+  return st;
+}
+
+static tfm_status read_packed(tfm__stream *s, char *out, size_t cap, size_t *n, tfm_err *err)
+{
+  tfm__unpacking u = {.out = (unsigned char *)out, .nout = cap, .inside = s->inside};
+  for (;;) {
+    u.in = s->raw + s->raw_at;
+    u.nin = s->raw_n - s->raw_at;
+    tfm_status st = s->codec->step(s->unpacker, &u, err);
+    s->raw_at = s->raw_n - u.nin;
+    s->inside = u.inside;
+    if (st != TFM_OK) {
+      return tfm_err_prefix(err, "%.400s", s->name);
+    }
+    *n = cap - u.nout;
+    if (*n) {
+      return TFM_OK;
+    }
+    st = refill(s, err);
+    if (st != TFM_OK || s->raw_end) {
+      return st;
+    }
+  }
+}
+
+tfm_status tfm__stream_read(tfm__stream *s, char *out, size_t cap, size_t *n, tfm_err *err)
+{
+  *n = 0;
+  tfm_status st = s->sniffed ? TFM_OK : sniff(s, err);
+  if (st != TFM_OK) {
+    return st;
+  }
+  return s->codec ? read_packed(s, out, cap, n, err) : read_plain(s, out, cap, n, err);
+}
+
+const char *tfm__stream_name(const tfm__stream *s)
+{
+  return s->name;
+}
+
+void tfm__stream_close(tfm__stream *s)
+{
+  if (!s) {
+    return;
+  }
+  if (s->codec) {
+    s->codec->close(s->unpacker);
+  }
+  if (s->owned) {
+    (void)close(s->fd);
+  }
+  tfm_free(s);
+}
