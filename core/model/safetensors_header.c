@@ -7,6 +7,7 @@
 #include "core/model/shown.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,6 +304,7 @@ tfm_status tfm__shard_open(tfm_checkpoint *ck, int shard, const char *path,
   header h = {.ck = ck, .shard = shard, .owners = owners};
   uint64_t length = 0;
   char *text = NULL;
+  char name[320]; /* a file name has at most 255 bytes; byte offsets count from the header */
   TFM_TRY(tfm_file_open(&s->file, path, err));
   TFM_TRY(header_bytes(s, &length, err));
   s->data = 8 + length;
@@ -312,7 +314,8 @@ tfm_status tfm__shard_open(tfm_checkpoint *ck, int shard, const char *path,
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the header of %s: %" PRIu64 " bytes", s->name, length));
   }
   TFM_TRY(tfm_file_read_at(&s->file, 8, text, (size_t)length, err));
-  TFM_TRY(read_header(&h, s->name, text, (size_t)length, err));
+  (void)snprintf(name, sizeof name, "header of %s", s->name);
+  TFM_TRY(read_header(&h, name, text, (size_t)length, err));
   TFM_TRY(check_tiling(&h, s->name, err));
   TFM_TRY(keep(&h, s->data, err));
 

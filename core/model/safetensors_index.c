@@ -63,13 +63,15 @@ static tfm_status read_weight_map(index_reader *x, tfm_err *err)
     const char *tensor = tfm_json_key(n);
     const char *file = tfm_json_text(n);
     int64_t number = 0;
-    if (!file || !is_plain_name(file)) {
+    if (!file) {
+      TFM_TRY(tfm_fail(err, TFM_E_FORMAT, TFM__INDEX_FILE ": weight_map: %s: want a string",
+                       tfm__shown_of(tensor).text));
+    }
+    if (!is_plain_name(file)) {
       TFM_TRY(tfm_fail(err, TFM_E_FORMAT,
-                       TFM__INDEX_FILE
-                       ": weight_map: %s: want the plain name of a file in this "
-                       "folder, got %s",
-                       tfm__shown_of(tensor).text,
-                       file ? tfm__shown_of(file).text : "another kind of value"));
+                       TFM__INDEX_FILE ": weight_map: %s: \"%s\" is not the plain name of a "
+                                       "file in this folder",
+                       tfm__shown_of(tensor).text, tfm__shown_of(file).text));
     }
     TFM_TRY(add_shard(x, file, &number, err));
     if (tfm_map_set(&x->owners, tfm_span_of(tensor), number) != TFM_OK) {
@@ -136,30 +138,35 @@ static tfm_status check_place(const index_reader *x, const char *name, const cha
                   tfm__shown_of(name).text);
 }
 
-static tfm_status open_shards(index_reader *x, tfm_err *err)
+static tfm_status open_shard(index_reader *x, int i, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  char *path = NULL;
-  for (int i = 0; i < x->ck->nshard; ++i) {
-    const char *name = x->ck->shards[i].name;
-    path = tfm_path_join(x->folder, name);
-    if (!path) {
-      TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a path"));
-    }
-    TFM_TRY(check_place(x, name, path, err));
-    TFM_TRY(tfm__shard_open(x->ck, i, path, &x->owners, err));
-    tfm_free(path);
-    path = NULL;
+  const char *name = x->ck->shards[i].name;
+  char *path = tfm_path_join(x->folder, name);
+  if (!path) {
+    return tfm_fail(err, TFM_E_NOMEM, "a path");
   }
+  TFM_TRY(check_place(x, name, path, err));
+  TFM_TRY(tfm__shard_open(x->ck, i, path, &x->owners, err));
 
 fail:
   tfm_free(path);
-  if (st != TFM_OK && err) {
-    /* A missing shard is a broken model, not a missing one. */
-    err->status = st == TFM_E_MISSING ? TFM_E_FORMAT : st;
-    st = tfm_err_prefix(err, "a file of " TFM__INDEX_FILE);
+  return st;
+}
+
+static tfm_status open_shards(index_reader *x, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (int i = 0; i < x->ck->nshard; ++i) {
+    TFM_TRY(open_shard(x, i, err));
   }
-  return st == TFM_E_MISSING ? TFM_E_FORMAT : st;
+  return TFM_OK;
+
+fail:
+  if (st == TFM_E_MISSING) { /* a file the index names: a broken model, not a missing one */
+    return tfm_fail(err, TFM_E_FORMAT, TFM__INDEX_FILE ": names a file that has gone");
+  }
+  return st;
 }
 
 static tfm_status check_found(const index_reader *x, tfm_err *err)
