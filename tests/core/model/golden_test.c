@@ -1,7 +1,7 @@
 /* The reference library's numbers for the same files: what makes the rest of the program's
  * bits worth having. Every state after every layer is compared, so an error cannot hide behind
  * a later one that undoes it. */
-#include "tests/core/model/model_test.h"
+#include "tests/core/model/support.h"
 
 static void classifier_has_the_reference_states_and_logits(void **state)
 {

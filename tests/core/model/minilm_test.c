@@ -1,6 +1,6 @@
 /* A real checkpoint of 22 million parameters, all-MiniLM-L6-v2, state by state. Its weights are
  * 90 MB and stay outside: TFM_MINILM_DIR names the folder; without it the test is skipped. */
-#include "tests/core/model/model_test.h"
+#include "tests/core/model/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

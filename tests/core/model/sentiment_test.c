@@ -1,6 +1,6 @@
 /* The model that ships with the program, against the answers recorded when it was trained: the
  * logits within the tolerance, every label the same. */
-#include "tests/core/model/model_test.h"
+#include "tests/core/model/support.h"
 
 #include "core/base/json_reader.h"
 #include "core/base/mem.h"

@@ -1,7 +1,7 @@
 /* The promises the pipeline stands on (DESIGN D2, D3): cuts, neighbours, order, threads and
  * backends change no bit. All comparisons are of bits, against the whole model run in one call;
  * golden_test.c proves that the whole model is the right one. */
-#include "tests/core/model/model_test.h"
+#include "tests/core/model/support.h"
 
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"

@@ -1,6 +1,6 @@
 /** What the tests of this room share: fixtures, goldens, folders of broken files, executors. */
-#ifndef TFM_TESTS_CORE_MODEL_MODEL_TEST_H
-#define TFM_TESTS_CORE_MODEL_MODEL_TEST_H
+#ifndef TFM_TESTS_CORE_MODEL_SUPPORT_H
+#define TFM_TESTS_CORE_MODEL_SUPPORT_H
 
 #include "core/base/buf.h"
 #include "core/base/par.h"

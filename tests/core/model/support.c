@@ -1,4 +1,4 @@
-#include "tests/core/model/model_test.h"
+#include "tests/core/model/support.h"
 
 #include "core/base/file.h"
 #include "core/base/mem.h"
