@@ -1,13 +1,9 @@
 #include "worker/team.h"
 
 #include "core/base/clock.h"
+#include "tests/support/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 enum { TASKS = 1000, ROUNDS = 200 };
 

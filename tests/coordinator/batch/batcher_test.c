@@ -1,14 +1,10 @@
 #include "coordinator/batch/batcher.h"
 
 #include "core/base/mem.h"
+#include "tests/support/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 enum { MOST = 4000 };
 
