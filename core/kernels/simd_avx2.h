@@ -3,10 +3,11 @@
 #ifndef TFM_CORE_KERNELS_SIMD_AVX2_H
 #define TFM_CORE_KERNELS_SIMD_AVX2_H
 
+#include <stdint.h>
+
 #if defined(__AVX2__) && defined(__FMA__)
 
 #include <immintrin.h>
-#include <stdint.h>
 
 #define VEC_ISA   TFM_ISA_AVX2
 #define VEC_TABLE tfm__kernels_avx2

@@ -3,10 +3,11 @@
 #ifndef TFM_CORE_KERNELS_SIMD_AVX512_H
 #define TFM_CORE_KERNELS_SIMD_AVX512_H
 
+#include <stdint.h>
+
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 
 #include <immintrin.h>
-#include <stdint.h>
 
 #define VEC_ISA   TFM_ISA_AVX512
 #define VEC_TABLE tfm__kernels_avx512
