@@ -1,13 +1,13 @@
 #include "core/base/buf.h"
 
 #include "core/base/checked.h"
+#include "core/base/decimal.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 tfm_status tfm_buf_reserve(tfm_buf *b, size_t n)
@@ -137,34 +137,20 @@ tfm_status tfm_buf_json_string(tfm_buf *b, tfm_span s)
   return b->failed ? TFM_E_NOMEM : TFM_OK;
 }
 
-/* %g prints "1e-05", which JSON accepts; a float needs at most 9 digits, a double 17. The process
- * never calls setlocale(), so the decimal point is a point. */
 tfm_status tfm_buf_float(tfm_buf *b, float x)
 {
   TFM_ASSERT(isfinite(x));
-  char text[32];
-  for (int digits = 6; digits <= 9; ++digits) {
-    (void)snprintf(text, sizeof text, "%.*g", digits, (double)x);
-    float back = strtof(text, NULL);
-    if (memcmp(&back, &x, sizeof x) == 0) {
-      break;
-    }
-  }
-  return tfm_buf_str(b, text);
+  tfm__decimal decimal;
+  tfm__decimal_of_float(x, &decimal);
+  return tfm__decimal_write(b, &decimal);
 }
 
 tfm_status tfm_buf_double(tfm_buf *b, double x)
 {
   TFM_ASSERT(isfinite(x));
-  char text[40];
-  for (int digits = 6; digits <= 17; ++digits) {
-    (void)snprintf(text, sizeof text, "%.*g", digits, x);
-    double back = strtod(text, NULL);
-    if (memcmp(&back, &x, sizeof x) == 0) {
-      break;
-    }
-  }
-  return tfm_buf_str(b, text);
+  tfm__decimal decimal;
+  tfm__decimal_of_double(x, &decimal);
+  return tfm__decimal_write(b, &decimal);
 }
 
 const char *tfm_buf_cstr(tfm_buf *b)

@@ -33,7 +33,8 @@ tfm_status tfm_buf_printf(tfm_buf *b, const char *format, ...) TFM_PRINTF(2, 3);
  * control characters, quote and backslash are escaped; everything else is copied as it is. */
 tfm_status tfm_buf_json_string(tfm_buf *b, tfm_span s);
 
-/** Append the shortest decimal that gives the same float back, in a form JSON accepts.
+/** Append the shortest decimal that gives the same float back, in a form JSON accepts: plainly
+ * from 1e-4 up to 1e16 ("0.5", "16777216"), else with an exponent ("1e-05"), as Python's repr does.
  *  x must be finite: NaN and Infinity have no such form (TFM_ASSERT). */
 tfm_status tfm_buf_float(tfm_buf *b, float x);
 
