@@ -13,16 +13,16 @@
 #define TOL_TANH            2.5e-7 /* relative */
 #define TOL_SIGMOID         2.5e-7 /* relative, x >= -87 */
 #define TOL_SILU            2.5e-7 /* relative, x >= -87 */
-#define TOL_SOFTMAX         3e-7 /* relative over 1 + |x - max|, where the true one is above 1e-30 */
+#define TOL_SOFTMAX         3e-7   /* relative over 1 + abs(x - max), if above 1e-30 */
 
 /* Layer norm: relative to the row's largest |y - bias|. */
-#define TOL_LAYERNORM 2e-6
+#define TOL_LAYERNORM 1e-6
 
 /* Sums of products: relative to the sum of |products|, per output. One chain of 192 has a worst
  * case of 192 * 2^-24; random data stays far below. */
-#define TOL_LINEAR 2e-6
+#define TOL_LINEAR 5e-7
 
 /* Attention output: relative to the largest |value| of the sequence. */
-#define TOL_ATTENTION 4e-6
+#define TOL_ATTENTION 2e-6
 
 #endif
