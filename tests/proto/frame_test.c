@@ -1,0 +1,406 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/base/crc32c.h"
+#include "core/base/mem.h"
+#include "proto/frame.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { B = 3, T = 9, WIDTH = 5, MAX_B = 4, MAX_T = 12, BATCH = 7, CAP = 1024 };
+
+static const tfm_frame_limits data_limits = {
+    .max_B = MAX_B, .max_T = MAX_T, .width = WIDTH, .max_payload = 64 + MAX_T * WIDTH * 4};
+static const tfm_frame_limits control_limits = {.max_payload = 300};
+
+/* Received bytes end where the allocation ends, so that the address sanitizer sees every read
+ * past n. */
+static tfm_status open_exact(const unsigned char *bytes, size_t n,
+                             const tfm_frame_limits *limits, tfm_frame_head *head, tfm_err *err)
+{
+  unsigned char *copy = tfm_alloc_aligned(n, 1);
+  assert_non_null(copy);
+  memcpy(copy, bytes, n);
+  tfm_status st = tfm_frame_open(copy, n, limits, head, err);
+  tfm_free(copy);
+  return st;
+}
+
+static void put_u32(unsigned char *bytes, size_t at, uint32_t value)
+{
+  memcpy(bytes + at, &value, sizeof value);
+}
+
+/* After a deliberate change: both checksums right again, so that the checks behind them are
+ * reached. */
+static void fix_checksums(unsigned char *bytes, size_t n)
+{
+  put_u32(bytes, 56, tfm_crc32c(0, bytes + TFM_FRAME_HEADER, n - TFM_FRAME_HEADER));
+  put_u32(bytes, 60, tfm_crc32c(0, bytes, 60));
+}
+
+static size_t make_activations(unsigned char *bytes)
+{
+  tfm_frame_head head = {.type = TFM_FRAME_ACTIVATIONS,
+                         .source = 2,
+                         .sequence = 41,
+                         .batch = BATCH,
+                         .B = B,
+                         .T = T,
+                         .width = WIDTH};
+  size_t payload = 0;
+  assert_true(tfm_frame_activation_bytes(B, T, WIDTH, &payload));
+  head.payload_bytes = payload;
+  memset(bytes, 0xA5, CAP); /* the padding must not depend on what was there */
+  const uint32_t lengths[B] = {4, 1, 4};
+  memcpy(tfm_frame_lengths(bytes), lengths, sizeof lengths);
+  float *x = tfm_frame_values(bytes, B);
+  for (int i = 0; i < T * WIDTH; ++i) {
+    x[i] = (float)i;
+  }
+  tfm_frame_seal(bytes, &head);
+  return TFM_FRAME_HEADER + payload;
+}
+
+static size_t make_result(unsigned char *bytes)
+{
+  tfm_frame_head head = {
+      .type = TFM_FRAME_RESULT, .source = 7, .batch = BATCH, .B = B, .width = WIDTH};
+  size_t payload = 0;
+  assert_true(tfm_frame_result_bytes(B, WIDTH, &payload));
+  head.payload_bytes = payload;
+  memset(bytes, 0xA5, CAP);
+  const uint32_t status[B] = {TFM_OK, TFM_E_INTERNAL, TFM_OK};
+  memcpy(tfm_frame_lengths(bytes), status, sizeof status);
+  float *values = tfm_frame_values(bytes, B);
+  for (int i = 0; i < B * WIDTH; ++i) {
+    values[i] = -(float)i;
+  }
+  tfm_frame_seal(bytes, &head);
+  return TFM_FRAME_HEADER + payload;
+}
+
+static size_t make_control(unsigned char *bytes, int type, size_t payload)
+{
+  tfm_frame_head head = {.type = type, .source = 1, .sequence = 3, .payload_bytes = payload};
+  memset(bytes, 0x11, CAP);
+  tfm_frame_seal(bytes, &head);
+  return TFM_FRAME_HEADER + payload;
+}
+
+/* What was sealed is what is opened, field by field and byte by byte. */
+static void frames_round_trip(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_head head;
+  tfm_err err = {0};
+  size_t n = make_activations(bytes);
+  assert_int_equal(n, 64 + 64 + T * WIDTH * 4);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
+  assert_int_equal(head.type, TFM_FRAME_ACTIVATIONS);
+  assert_int_equal(head.source, 2);
+  assert_int_equal(head.sequence, 41);
+  assert_int_equal(head.batch, BATCH);
+  assert_true(head.B == B && head.T == T && head.width == WIDTH);
+  assert_int_equal(head.payload_bytes, n - TFM_FRAME_HEADER);
+  assert_int_equal(tfm_frame_lengths(bytes)[2], 4);
+  assert_true(tfm_frame_values(bytes, B)[T * WIDTH - 1] == (float)(T * WIDTH - 1));
+  assert_int_equal((uintptr_t)tfm_frame_values(bytes, B) % TFM_FRAME_ALIGN, 0);
+  n = make_result(bytes);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
+  assert_true(head.type == TFM_FRAME_RESULT && head.T == 0 && head.B == B);
+  n = make_control(bytes, TFM_FRAME_HELLO, 123);
+  assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_OK);
+  assert_true(head.type == TFM_FRAME_HELLO && head.payload_bytes == 123);
+  n = make_control(bytes, TFM_FRAME_END, 0);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
+  assert_int_equal(head.type, TFM_FRAME_END);
+}
+
+/* The worked example of FORMAT.md: other programs can be written from it. */
+static void format_example_is_what_we_send(void **state)
+{
+  (void)state;
+  static const unsigned char want[] = {
+#include "tests/proto/frame_example.inc"
+  };
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP] = {0};
+  tfm_frame_head head = {.type = TFM_FRAME_ACTIVATIONS,
+                         .source = 1,
+                         .sequence = 2,
+                         .batch = 3,
+                         .B = 2,
+                         .T = 3,
+                         .width = 2,
+                         .payload_bytes = 88};
+  const uint32_t lengths[2] = {2, 1};
+  const float x[6] = {1.0F, -2.0F, 0.5F, 0.25F, 0.0F, 100.0F};
+  memcpy(tfm_frame_lengths(bytes), lengths, sizeof lengths);
+  memcpy(tfm_frame_values(bytes, 2), x, sizeof x);
+  tfm_frame_seal(bytes, &head);
+  assert_int_equal(sizeof want, TFM_FRAME_HEADER + 88);
+  assert_memory_equal(bytes, want, sizeof want);
+}
+
+/* Any change of any one bit of header or payload is seen: a CRC finds every single-bit error. */
+static void every_flipped_bit_is_refused(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_head head;
+  tfm_err err = {0};
+  size_t n = make_activations(bytes);
+  for (size_t at = 0; at < n; ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      bytes[at] ^= (unsigned char)(1U << bit);
+      assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_E_FORMAT);
+      bytes[at] ^= (unsigned char)(1U << bit);
+    }
+  }
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
+}
+
+/* A frame cut anywhere, or with bytes after its end, is refused without a read past the end. */
+static void every_wrong_size_is_refused(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_head head;
+  tfm_err err = {0};
+  size_t n = make_activations(bytes);
+  for (size_t cut = 0; cut < n; ++cut) {
+    assert_int_equal(open_exact(bytes, cut, &data_limits, &head, &err), TFM_E_FORMAT);
+  }
+  assert_int_equal(open_exact(bytes, n + 1, &data_limits, &head, &err), TFM_E_FORMAT);
+}
+
+typedef struct {
+  size_t at;          /* of a u32 in the frame of make_activations() */
+  uint32_t value;     /* written there, checksums fixed */
+  const char *reason; /* the refusal names this */
+} tampering;
+
+/* With right checksums, every count is still held to the limits and to the others. */
+static void counts_are_not_believed(void **state)
+{
+  (void)state;
+  static const tampering cases[] = {
+      {6, 0, "type"},
+      {6, 9, "type"},
+      {6, TFM_FRAME_START, "type"},
+      {6, 0x7fff, "type"},
+      {8, 0x80000000U, "source"},
+      {12, 1, "zeros"},
+      {44, 0x80000000U, "zeros"},
+      {32, 0, "sequences"},
+      {32, 1, "padding"}, /* where the second length still lies */
+      {32, MAX_B, "length 3"},
+      {32, MAX_B + 1, "sequences"},
+      {32, 0x7fffffffU, "sequences"},
+      {32, 0x80000000U, "sequences"},
+      {32, 0xffffffffU, "sequences"},
+      {36, 0, "tokens"},
+      {36, 1, "tokens"},
+      {36, B - 1, "tokens"},
+      {36, T - 1, "payload bytes"},
+      {36, T + 1, "payload bytes"},
+      {36, MAX_T + 1, "tokens"},
+      {36, 0x7fffffffU, "tokens"},
+      {36, 0x80000000U, "tokens"},
+      {36, 0xffffffffU, "tokens"},
+      {40, 0, "width"},
+      {40, WIDTH - 1, "width"},
+      {40, WIDTH + 1, "width"},
+      {40, 0x80000000U, "width"},
+      {48, 0, "payload bytes"},
+      {48, 1, "payload bytes"},
+      {48, 0xffffffffU, "payload bytes"},
+      {52, 1, "payload bytes"},
+      {52, 0x80000000U, "payload bytes"},
+      {64, 0, "length 0"},
+      {64, 5, "sum"},
+      {64, 3, "sum"},
+      {64, 0xfffffffcU, "sum"}, /* would wrap to the right sum in 32 bits */
+      {64 + 4 * B, 1, "padding"},
+      {64 + 60, 0x01000000U, "padding"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+    tfm_frame_head head;
+    tfm_err err = {0};
+    size_t n = make_activations(bytes);
+    if (cases[i].at == 6) {
+      bytes[6] = (unsigned char)cases[i].value;
+      bytes[7] = (unsigned char)(cases[i].value >> 8);
+    } else {
+      put_u32(bytes, cases[i].at, cases[i].value);
+    }
+    fix_checksums(bytes, n);
+    tfm_status st = open_exact(bytes, n, &data_limits, &head, &err);
+    if (st != TFM_E_FORMAT || !strstr(err.text, cases[i].reason)) {
+      fail_msg("case %zu: status %d, want \"%s\" in \"%s\"", i, st, cases[i].reason, err.text);
+    }
+  }
+}
+
+/* Frames of the one kind of link are refused on the other, whole as they are. */
+static void links_take_their_own_kind_only(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_head head;
+  tfm_err err = {0};
+  size_t n = make_activations(bytes);
+  assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "control link, got 64 (activations)"));
+  n = make_result(bytes);
+  assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_E_FORMAT);
+  for (int type = TFM_FRAME_START; type <= TFM_FRAME_LEAVE; ++type) {
+    n = make_control(bytes, type, 0);
+    assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_OK);
+    assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_E_FORMAT);
+  }
+  n = make_control(bytes, TFM_FRAME_END, 0);
+  assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_E_FORMAT);
+  n = make_control(bytes, TFM_FRAME_END, 1); /* END carries nothing */
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_E_FORMAT);
+  n = make_control(bytes, TFM_FRAME_HELLO, control_limits.max_payload);
+  assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_OK);
+  n = make_control(bytes, TFM_FRAME_HELLO, control_limits.max_payload + 1);
+  assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_E_FORMAT);
+}
+
+/* A row's status must be one we have: it indexes nothing, but it is printed and counted. */
+static void unknown_row_status_is_refused(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_head head;
+  tfm_err err = {0};
+  size_t n = make_result(bytes);
+  put_u32(bytes, 64, TFM_STATUS_COUNT - 1);
+  fix_checksums(bytes, n);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
+  put_u32(bytes, 64, TFM_STATUS_COUNT);
+  fix_checksums(bytes, n);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "status 0"));
+}
+
+/* Byte counts that no size_t holds are told, not wrapped. */
+static void byte_counts_do_not_wrap(void **state)
+{
+  (void)state;
+  size_t n = 5;
+  assert_false(tfm_frame_activation_bytes(-1, 1, 1, &n));
+  assert_false(tfm_frame_activation_bytes(1, -1, 1, &n));
+  assert_false(tfm_frame_activation_bytes(1, 1, -1, &n));
+  assert_false(tfm_frame_activation_bytes(1, INT64_MAX, 4, &n));
+  assert_false(tfm_frame_activation_bytes(INT64_MAX, 1, 1, &n));
+  assert_false(tfm_frame_activation_bytes(16, ((int64_t)1 << 61) - 1, 2, &n));
+  assert_false(tfm_frame_result_bytes(INT64_MAX / 2, 8, &n));
+  assert_int_equal(n, 5);
+  assert_true(tfm_frame_activation_bytes(0, 0, 0, &n));
+  assert_int_equal(n, 0);
+  assert_true(tfm_frame_activation_bytes(16, 16, 1, &n));
+  assert_int_equal(n, 64 + 64);
+  assert_true(tfm_frame_activation_bytes(17, 17, 1, &n));
+  assert_int_equal(n, 128 + 68);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+  *seed ^= *seed << 13;
+  *seed ^= *seed >> 7;
+  *seed ^= *seed << 17;
+  return *seed;
+}
+
+/* Whatever passes all checks is safe to use: lengths that sum to T within the limits, rows that
+ * lie inside the frame. */
+static void check_usable(unsigned char *bytes, size_t n, const tfm_frame_head *head)
+{
+  assert_int_equal(head->payload_bytes, n - TFM_FRAME_HEADER);
+  if (head->type != TFM_FRAME_ACTIVATIONS) {
+    return;
+  }
+  uint64_t sum = 0;
+  assert_in_range(head->B, 1, MAX_B);
+  assert_in_range(head->T, 1, MAX_T);
+  for (int64_t b = 0; b < head->B; ++b) {
+    assert_in_range(tfm_frame_lengths(bytes)[b], 1, MAX_T);
+    sum += tfm_frame_lengths(bytes)[b];
+  }
+  assert_int_equal(sum, head->T);
+  const float *end = tfm_frame_values(bytes, head->B) + head->T * head->width;
+  assert_true((const unsigned char *)end <= bytes + n);
+}
+
+/* Random damage with repaired checksums: refused, or a frame that is safe to use. Some must be
+ * refused and some must pass, else the loop proves nothing. */
+static void random_damage_is_refused_or_harmless(void **state)
+{
+  (void)state;
+  uint64_t seed = 20240607;
+  int passed = 0;
+  int refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+    tfm_frame_head head;
+    tfm_err err = {0};
+    size_t n = next_random(&seed) % 2 ? make_activations(bytes) : make_result(bytes);
+    for (uint64_t i = next_random(&seed) % 4 + 1; i > 0; --i) {
+      size_t span = next_random(&seed) % 4 ? 128 : n; /* mostly header and lengths */
+      size_t at = next_random(&seed) % span;
+      bytes[at] = next_random(&seed) % 2 ? (unsigned char)(next_random(&seed) % 8)
+                                         : (unsigned char)next_random(&seed);
+    }
+    if (next_random(&seed) % 8 == 0) {
+      n = TFM_FRAME_HEADER + next_random(&seed) % (n - TFM_FRAME_HEADER + 1);
+    }
+    fix_checksums(bytes, n);
+    if (open_exact(bytes, n, &data_limits, &head, &err) == TFM_OK) {
+      ++passed;
+      check_usable(bytes, n, &head);
+    } else {
+      ++refused;
+      assert_int_equal(err.status, TFM_E_FORMAT);
+      assert_true(err.text[0] != '\0');
+    }
+  }
+  assert_in_range(passed, 500, 10000);
+  assert_in_range(refused, 5000, 19500);
+}
+
+/* Type names are for error texts; a number that nobody knows has one too. */
+static void types_have_names(void **state)
+{
+  (void)state;
+  assert_string_equal(tfm_frame_type_name(TFM_FRAME_ACTIVATIONS), "activations");
+  assert_string_equal(tfm_frame_type_name(TFM_FRAME_LEAVE), "leave");
+  assert_string_equal(tfm_frame_type_name(0), "unknown");
+  assert_string_equal(tfm_frame_type_name(-1), "unknown");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(frames_round_trip),
+      cmocka_unit_test(format_example_is_what_we_send),
+      cmocka_unit_test(every_flipped_bit_is_refused),
+      cmocka_unit_test(every_wrong_size_is_refused),
+      cmocka_unit_test(counts_are_not_believed),
+      cmocka_unit_test(links_take_their_own_kind_only),
+      cmocka_unit_test(unknown_row_status_is_refused),
+      cmocka_unit_test(byte_counts_do_not_wrap),
+      cmocka_unit_test(random_damage_is_refused_or_harmless),
+      cmocka_unit_test(types_have_names),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
