@@ -1,0 +1,258 @@
+#include "proto/messages.h"
+
+#include "proto/wire.h"
+#include "proto/world.h"
+
+#include <string.h>
+
+/* A message is a table of its fields in the order they travel; one writer and one reader walk
+ * every table. A new message is one table, and one line at the end. */
+typedef enum {
+  TEXT,  /* char [bytes]: u32 byte count and the bytes */
+  BOOL,  /* u32, 0 or 1 */
+  I32,   /* u32, two's complement, `least` or more */
+  I64,   /* u64, two's complement, `least` or more */
+  U64,   /* u64 */
+  F64,   /* u64, the bits of a finite double */
+  STATUS /* u32, a number of TFM_STATUS_MAP */
+} field_kind;
+
+typedef struct {
+  field_kind kind;
+  int32_t least; /* smallest legal value of I32 and I64 */
+  const char *name;
+  size_t offset, bytes; /* in the struct */
+} field;
+
+#define AT(msg, member)                                                                        \
+#member, offsetof(tfm_msg_##msg, member), sizeof(((tfm_msg_##msg *)0)->member)
+
+static const field start_fields[] = {
+    {TEXT, 0, AT(start, model)},
+    {TEXT, 0, AT(start, backend)},
+    {BOOL, 0, AT(start, digest_full)},
+};
+
+static const field hello_fields[] = {
+    {TEXT, 0, AT(hello, version)},    {TEXT, 0, AT(hello, digest)},
+    {TEXT, 0, AT(hello, host)},       {TEXT, 0, AT(hello, cpuset)},
+    {TEXT, 0, AT(hello, cpu)},        {TEXT, 0, AT(hello, isa)},
+    {TEXT, 0, AT(hello, arithmetic)}, {I32, 0, AT(hello, ncore)},
+    {I32, 0, AT(hello, ncore_host)},  {I32, 0, AT(hello, nnode)},
+    {I64, 0, AT(hello, pid)},
+};
+
+static const field assign_fields[] = {
+    {TEXT, 0, AT(assign, numeric_id)},   {TEXT, 0, AT(assign, isa)},
+    {TEXT, 0, AT(assign, backend)},      {I32, -1, AT(assign, replica)},
+    {I32, -1, AT(assign, stage)},        {I32, 0, AT(assign, stages)},
+    {I64, 0, AT(assign, units.first)},   {I64, 0, AT(assign, units.last)},
+    {BOOL, 0, AT(assign, head)},         {I32, 0, AT(assign, previous)},
+    {I32, 0, AT(assign, next)},          {I64, 0, AT(assign, hidden)},
+    {I64, 0, AT(assign, result_width)},  {I64, 0, AT(assign, max_tokens)},
+    {I64, 0, AT(assign, max_sequences)}, {I32, 0, AT(assign, threads)},
+    {I32, 0, AT(assign, share_index)},   {I32, 0, AT(assign, share_count)},
+    {BOOL, 0, AT(assign, probe)},
+};
+
+static const field ready_fields[] = {
+    {TEXT, 0, AT(ready, cpuset)},         {TEXT, 0, AT(ready, probe_failed)},
+    {TEXT, 0, AT(ready, note)},           {I32, -1, AT(ready, node)},
+    {I64, 0, AT(ready, weight_bytes)},    {I64, 0, AT(ready, scratch_bytes)},
+    {BOOL, 0, AT(ready, locality_known)}, {I64, 0, AT(ready, pages)},
+    {I64, 0, AT(ready, local_pages)},     {F64, 0, AT(ready, load_s)},
+};
+
+static const field heartbeat_fields[] = {
+    {I32, 0, AT(heartbeat, computing)},
+    {U64, 0, AT(heartbeat, batch)},
+    {F64, 0, AT(heartbeat, since_s)},
+};
+
+static const field stats_fields[] = {
+    {U64, 0, AT(stats, frames)},         {U64, 0, AT(stats, tokens)},
+    {F64, 0, AT(stats, busy_s)},         {F64, 0, AT(stats, wait_s)},
+    {F64, 0, AT(stats, send_s)},         {F64, 0, AT(stats, cpu_s)},
+    {I64, 0, AT(stats, peak_rss_bytes)}, {BOOL, 0, AT(stats, locality_known)},
+    {I64, 0, AT(stats, pages)},          {I64, 0, AT(stats, local_pages)},
+};
+
+static const field failed_fields[] = {
+    {STATUS, 0, AT(failed, err.status)},
+    {TEXT, 0, AT(failed, err.text)},
+};
+
+static const field leave_fields[] = {
+    {I32, 0, AT(leave, code)},
+};
+
+static void put_field(const field *f, const unsigned char *at, tfm_buf *out)
+{
+  bool flag = false;
+  int32_t i32 = 0;
+  uint64_t u64 = 0;
+  double f64 = 0;
+  tfm_status status = TFM_OK;
+  switch (f->kind) {
+  case TEXT:
+    tfm__put_text(out, (const char *)at, f->bytes);
+    break;
+  case BOOL:
+    memcpy(&flag, at, sizeof flag);
+    tfm__put_u32(out, flag);
+    break;
+  case I32:
+    memcpy(&i32, at, sizeof i32);
+    tfm__put_u32(out, (uint32_t)i32);
+    break;
+  case I64:
+  case U64:
+    memcpy(&u64, at, sizeof u64);
+    tfm__put_u64(out, u64);
+    break;
+  case F64:
+    memcpy(&f64, at, sizeof f64);
+    tfm__put_f64(out, f64);
+    break;
+  case STATUS:
+    memcpy(&status, at, sizeof status);
+    tfm__put_u32(out, (uint32_t)status);
+    break;
+  }
+}
+
+static void get_bool(tfm__reader *r, const field *f, unsigned char *at)
+{
+  uint32_t value = tfm__get_u32(r, f->name);
+  if (value > 1) {
+    tfm__reader_fail(r, f->name, "want 0 or 1, got %lu", (unsigned long)value);
+  }
+  bool flag = value == 1;
+  memcpy(at, &flag, sizeof flag);
+}
+
+static void get_signed(tfm__reader *r, const field *f, unsigned char *at)
+{
+  bool wide = f->kind == I64;
+  int64_t value = wide ? (int64_t)tfm__get_u64(r, f->name) : (int32_t)tfm__get_u32(r, f->name);
+  if (value < f->least) {
+    tfm__reader_fail(r, f->name, "want at least %ld, got %lld", (long)f->least,
+                     (long long)value);
+    value = 0;
+  }
+  int32_t narrow = (int32_t)value;
+  memcpy(at, wide ? (const void *)&value : (const void *)&narrow, f->bytes);
+}
+
+static void get_status(tfm__reader *r, const field *f, unsigned char *at)
+{
+  uint32_t value = tfm__get_u32(r, f->name);
+  if (value >= TFM_STATUS_COUNT) {
+    tfm__reader_fail(r, f->name, "want 0 to %d, got %lu", TFM_STATUS_COUNT - 1,
+                     (unsigned long)value);
+    value = TFM_OK;
+  }
+  tfm_status status = (tfm_status)value;
+  memcpy(at, &status, sizeof status);
+}
+
+static void get_field(tfm__reader *r, const field *f, unsigned char *at)
+{
+  uint64_t u64 = 0;
+  double f64 = 0;
+  switch (f->kind) {
+  case TEXT:
+    tfm__get_text(r, f->name, (char *)at, f->bytes);
+    break;
+  case BOOL:
+    get_bool(r, f, at);
+    break;
+  case I32:
+  case I64:
+    get_signed(r, f, at);
+    break;
+  case U64:
+    u64 = tfm__get_u64(r, f->name);
+    memcpy(at, &u64, sizeof u64);
+    break;
+  case F64:
+    f64 = tfm__get_f64(r, f->name);
+    memcpy(at, &f64, sizeof f64);
+    break;
+  case STATUS:
+    get_status(r, f, at);
+    break;
+  }
+}
+
+static tfm_status encode(const void *msg, const field *fields, size_t nfield, tfm_buf *out)
+{
+  for (size_t i = 0; i < nfield; ++i) {
+    put_field(&fields[i], (const unsigned char *)msg + fields[i].offset, out);
+  }
+  return out->failed ? TFM_E_NOMEM : TFM_OK;
+}
+
+static tfm_status decode(void *msg, const field *fields, size_t nfield, tfm__reader reader,
+                         tfm_err *err)
+{
+  for (size_t i = 0; i < nfield; ++i) {
+    get_field(&reader, &fields[i], (unsigned char *)msg + fields[i].offset);
+  }
+  return tfm__reader_close(&reader, err);
+}
+
+/* A field takes at most 4 bytes more on the wire than in its struct, and far more in its table. */
+#define TFM_MESSAGE(name)                                                                      \
+  _Static_assert(sizeof(tfm_msg_##name) + sizeof name##_fields <= TFM_CONTROL_BYTES,           \
+                 "fits a control frame");                                                      \
+  tfm_status tfm_msg_##name##_encode(const tfm_msg_##name *msg, tfm_buf *out)                  \
+  {                                                                                            \
+    return encode(msg, name##_fields, sizeof name##_fields / sizeof *name##_fields, out);      \
+  }                                                                                            \
+  tfm_status tfm_msg_##name##_decode(tfm_msg_##name *msg, const void *bytes, size_t n,         \
+                                     tfm_err *err)                                             \
+  {                                                                                            \
+    *msg = (tfm_msg_##name){0};                                                                \
+    return decode(msg, name##_fields, sizeof name##_fields / sizeof *name##_fields,            \
+                  tfm__reader_open(#name, bytes, n), err);                                     \
+  }
+TFM_MESSAGE(start)
+TFM_MESSAGE(hello)
+TFM_MESSAGE(assign)
+TFM_MESSAGE(ready)
+TFM_MESSAGE(heartbeat)
+TFM_MESSAGE(stats)
+TFM_MESSAGE(failed)
+TFM_MESSAGE(leave)
+#undef TFM_MESSAGE
+
+tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,
+                        tfm_err *err)
+{
+  if (sent) {
+    *sent = false;
+  }
+  if (payload->failed) {
+    return tfm_fail(err, TFM_E_NOMEM, "message %s", tfm_frame_type_name((int)type));
+  }
+  tfm_frame *frame = tfm_link_frame(out);
+  if (!frame) {
+    return TFM_OK;
+  }
+  if (payload->n > frame->cap - TFM_FRAME_HEADER) {
+    size_t room = frame->cap - TFM_FRAME_HEADER;
+    tfm_link_release(frame);
+    return tfm_fail(err, TFM_E_INTERNAL, "message %s: %zu bytes, want at most %zu",
+                    tfm_frame_type_name((int)type), payload->n, room);
+  }
+  if (payload->n > 0) {
+    memcpy(frame->bytes + TFM_FRAME_HEADER, payload->data, payload->n);
+  }
+  frame->head = (tfm_frame_head){.type = (int)type, .payload_bytes = payload->n};
+  tfm_status st = tfm_link_send(out, frame, err);
+  if (st == TFM_OK && sent) {
+    *sent = true;
+  }
+  return st;
+}

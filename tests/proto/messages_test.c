@@ -1,0 +1,324 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/base/mem.h"
+#include "proto/messages.h"
+
+#include <string.h>
+
+typedef tfm_status (*encode_fn)(const void *msg, tfm_buf *out);
+typedef tfm_status (*decode_fn)(void *msg, const void *bytes, size_t n, tfm_err *err);
+
+/* A message with every field set to something no other field has, so that a field that is
+ * forgotten, swapped or cut short shows. */
+static const tfm_msg_start start = {
+    .model = "/models/bert", .backend = "native", .digest_full = true};
+static const tfm_msg_hello hello = {.version = "0.1.0",
+                                    .digest = "sha256:12ab",
+                                    .host = "node\xff"
+                                            "7",
+                                    .cpuset = "0-7,16-23",
+                                    .cpu = "a processor",
+                                    .isa = "avx512",
+                                    .arithmetic = "v1",
+                                    .ncore = 8,
+                                    .ncore_host = 64,
+                                    .nnode = 2,
+                                    .pid = INT64_C(0x123456789)};
+static const tfm_msg_assign assign = {.numeric_id = "v1-native",
+                                      .isa = "avx2",
+                                      .backend = "ref",
+                                      .replica = -1,
+                                      .stage = 3,
+                                      .stages = 7,
+                                      .units = {.first = 5, .last = 9},
+                                      .head = true,
+                                      .previous = 11,
+                                      .next = 12,
+                                      .hidden = 768,
+                                      .result_width = 2,
+                                      .max_tokens = 4096,
+                                      .max_sequences = 512,
+                                      .threads = 4,
+                                      .share_index = 1,
+                                      .share_count = 6,
+                                      .probe = true};
+static const tfm_msg_ready ready = {.cpuset = "3",
+                                    .probe_failed = "layer 2 key",
+                                    .note = "cannot pin",
+                                    .node = -1,
+                                    .weight_bytes = INT64_C(0x7123456789),
+                                    .scratch_bytes = 22,
+                                    .locality_known = true,
+                                    .pages = 33,
+                                    .local_pages = 32,
+                                    .load_s = 1.25};
+static const tfm_msg_heartbeat heartbeat = {
+    .computing = 1, .batch = UINT64_MAX, .since_s = 0.1};
+static const tfm_msg_stats stats = {.frames = 1,
+                                    .tokens = 2,
+                                    .busy_s = 3.5,
+                                    .wait_s = 4.5,
+                                    .send_s = 5.5,
+                                    .cpu_s = 6.5,
+                                    .peak_rss_bytes = 7,
+                                    .locality_known = true,
+                                    .pages = 8,
+                                    .local_pages = 9};
+static const tfm_msg_failed failed = {
+    .err = {.status = TFM_E_FORMAT, .text = "model.safetensors: layer 7 is missing"}};
+static const tfm_msg_leave leave = {.code = 75};
+
+typedef struct {
+  const char *name;
+  const void *msg;
+  encode_fn encode;
+  decode_fn decode;
+} message;
+
+/* Functions of one message seen as functions of any. */
+#define WRAP(name)                                                                             \
+  static tfm_status encode_##name(const void *msg, tfm_buf *out)                               \
+  {                                                                                            \
+    return tfm_msg_##name##_encode(msg, out);                                                  \
+  }                                                                                            \
+  static tfm_status decode_##name(void *msg, const void *bytes, size_t n, tfm_err *err)        \
+  {                                                                                            \
+    return tfm_msg_##name##_decode(msg, bytes, n, err);                                        \
+  }
+WRAP(start)
+WRAP(hello)
+WRAP(assign)
+WRAP(ready)
+WRAP(heartbeat)
+WRAP(stats)
+WRAP(failed)
+WRAP(leave)
+
+#define ROW(name)                                                                              \
+  {                                                                                            \
+#name, &name, encode_##name, decode_##name                                                 \
+  }
+static const message messages[] = {ROW(start),     ROW(hello), ROW(assign), ROW(ready),
+                                   ROW(heartbeat), ROW(stats), ROW(failed), ROW(leave)};
+enum { NMESSAGE = sizeof messages / sizeof messages[0] };
+
+/* The largest of the structs, with room for their alignment. */
+typedef union {
+  tfm_msg_start start;
+  tfm_msg_hello hello;
+  tfm_msg_assign assign;
+  tfm_msg_ready ready;
+  tfm_msg_stats stats;
+  tfm_msg_failed failed;
+} any_message;
+
+static tfm_status decode_exact(const message *m, any_message *got, const void *bytes, size_t n,
+                               tfm_err *err)
+{
+  /* Exactly n readable bytes, for the address sanitizer. */
+  unsigned char *copy = tfm_alloc_aligned(n, 1);
+  assert_non_null(copy);
+  memcpy(copy, bytes, n);
+  tfm_status st = m->decode(got, copy, n, err);
+  tfm_free(copy);
+  return st;
+}
+
+/* Every field arrives as it was. Compared as encodings: what one field holds is compared
+ * field by field below. */
+static void messages_round_trip(void **state)
+{
+  (void)state;
+  for (int i = 0; i < NMESSAGE; ++i) {
+    tfm_buf out = {0};
+    tfm_err err = {0};
+    any_message got;
+    memset(&got, 0xEE, sizeof got);
+    assert_int_equal(messages[i].encode(messages[i].msg, &out), TFM_OK);
+    assert_int_equal(decode_exact(&messages[i], &got, out.data, out.n, &err), TFM_OK);
+    tfm_buf again = {0};
+    assert_int_equal(messages[i].encode(&got, &again), TFM_OK);
+    assert_int_equal(again.n, out.n);
+    assert_memory_equal(again.data, out.data, out.n);
+    tfm_buf_fini(&again);
+    tfm_buf_fini(&out);
+  }
+}
+
+/* A field that no table knows would be missed above. */
+static void every_field_travels(void **state)
+{
+  (void)state;
+  tfm_buf out = {0};
+  tfm_err err = {0};
+  tfm_msg_assign a;
+  assert_int_equal(tfm_msg_assign_encode(&assign, &out), TFM_OK);
+  assert_int_equal(tfm_msg_assign_decode(&a, out.data, out.n, &err), TFM_OK);
+  assert_string_equal(a.numeric_id, assign.numeric_id);
+  assert_string_equal(a.isa, assign.isa);
+  assert_string_equal(a.backend, assign.backend);
+  assert_true(a.replica == -1 && a.stage == 3 && a.stages == 7 && a.head && a.probe);
+  assert_true(a.units.first == 5 && a.units.last == 9 && a.previous == 11 && a.next == 12);
+  assert_true(a.hidden == 768 && a.result_width == 2 && a.max_tokens == 4096);
+  assert_true(a.max_sequences == 512 && a.threads == 4);
+  assert_true(a.share_index == 1 && a.share_count == 6);
+  tfm_buf_clear(&out);
+  tfm_msg_hello h;
+  assert_int_equal(tfm_msg_hello_encode(&hello, &out), TFM_OK);
+  assert_int_equal(tfm_msg_hello_decode(&h, out.data, out.n, &err), TFM_OK);
+  assert_string_equal(h.version, hello.version);
+  assert_string_equal(h.digest, hello.digest);
+  assert_string_equal(h.host, hello.host);
+  assert_string_equal(h.cpuset, hello.cpuset);
+  assert_string_equal(h.cpu, hello.cpu);
+  assert_string_equal(h.isa, hello.isa);
+  assert_string_equal(h.arithmetic, hello.arithmetic);
+  assert_true(h.ncore == 8 && h.ncore_host == 64 && h.nnode == 2 && h.pid == hello.pid);
+  tfm_buf_clear(&out);
+  tfm_msg_ready r;
+  assert_int_equal(tfm_msg_ready_encode(&ready, &out), TFM_OK);
+  assert_int_equal(tfm_msg_ready_decode(&r, out.data, out.n, &err), TFM_OK);
+  assert_string_equal(r.cpuset, ready.cpuset);
+  assert_string_equal(r.probe_failed, ready.probe_failed);
+  assert_string_equal(r.note, ready.note);
+  assert_true(r.node == -1 && r.weight_bytes == ready.weight_bytes && r.scratch_bytes == 22);
+  assert_true(r.locality_known && r.pages == 33 && r.local_pages == 32 && r.load_s == 1.25);
+  tfm_buf_clear(&out);
+  tfm_msg_stats s;
+  assert_int_equal(tfm_msg_stats_encode(&stats, &out), TFM_OK);
+  assert_int_equal(tfm_msg_stats_decode(&s, out.data, out.n, &err), TFM_OK);
+  assert_true(s.frames == 1 && s.tokens == 2 && s.busy_s == 3.5 && s.wait_s == 4.5);
+  assert_true(s.send_s == 5.5 && s.cpu_s == 6.5 && s.peak_rss_bytes == 7);
+  assert_true(s.locality_known && s.pages == 8 && s.local_pages == 9);
+  tfm_buf_fini(&out);
+}
+
+static void small_messages_travel(void **state)
+{
+  (void)state;
+  tfm_buf out = {0};
+  tfm_err err = {0};
+  tfm_msg_start s;
+  assert_int_equal(tfm_msg_start_encode(&start, &out), TFM_OK);
+  assert_int_equal(tfm_msg_start_decode(&s, out.data, out.n, &err), TFM_OK);
+  assert_string_equal(s.model, start.model);
+  assert_string_equal(s.backend, start.backend);
+  assert_true(s.digest_full);
+  tfm_buf_clear(&out);
+  tfm_msg_heartbeat h;
+  assert_int_equal(tfm_msg_heartbeat_encode(&heartbeat, &out), TFM_OK);
+  assert_int_equal(tfm_msg_heartbeat_decode(&h, out.data, out.n, &err), TFM_OK);
+  assert_true(h.computing == 1 && h.batch == UINT64_MAX && h.since_s == 0.1);
+  tfm_buf_clear(&out);
+  tfm_msg_failed f;
+  assert_int_equal(tfm_msg_failed_encode(&failed, &out), TFM_OK);
+  assert_int_equal(tfm_msg_failed_decode(&f, out.data, out.n, &err), TFM_OK);
+  assert_int_equal(f.err.status, TFM_E_FORMAT);
+  assert_string_equal(f.err.text, failed.err.text);
+  tfm_buf_clear(&out);
+  tfm_msg_leave l;
+  assert_int_equal(tfm_msg_leave_encode(&leave, &out), TFM_OK);
+  assert_int_equal(tfm_msg_leave_decode(&l, out.data, out.n, &err), TFM_OK);
+  assert_int_equal(l.code, 75);
+  tfm_buf_fini(&out);
+}
+
+/* A message cut at any byte, or longer than its fields, is refused and names itself. */
+static void every_wrong_length_is_refused(void **state)
+{
+  (void)state;
+  for (int i = 0; i < NMESSAGE; ++i) {
+    tfm_buf out = {0};
+    tfm_err err = {0};
+    any_message got;
+    assert_int_equal(messages[i].encode(messages[i].msg, &out), TFM_OK);
+    for (size_t n = 0; n < out.n; ++n) {
+      err = (tfm_err){0};
+      assert_int_equal(decode_exact(&messages[i], &got, out.data, n, &err), TFM_E_FORMAT);
+      assert_non_null(strstr(err.text, messages[i].name));
+    }
+    assert_int_equal(tfm_buf_char(&out, '\0'), TFM_OK);
+    assert_int_equal(decode_exact(&messages[i], &got, out.data, out.n, &err), TFM_E_FORMAT);
+    tfm_buf_fini(&out);
+  }
+}
+
+/* Random damage is refused or gives a message whose texts end inside their arrays and whose
+ * numbers are in range: then encoding it again cannot read past a field. */
+static void random_damage_is_refused_or_harmless(void **state)
+{
+  (void)state;
+  uint64_t seed = 88172645463325252U;
+  int refused = 0;
+  for (int round = 0; round < 8000; ++round) {
+    const message *m = &messages[round % NMESSAGE];
+    tfm_buf out = {0};
+    tfm_err err = {0};
+    any_message got;
+    assert_int_equal(m->encode(m->msg, &out), TFM_OK);
+    for (int i = 0; i < 2; ++i) {
+      seed ^= seed << 13;
+      seed ^= seed >> 7;
+      seed ^= seed << 17;
+      out.data[seed % out.n] = (char)(seed >> 32);
+    }
+    if (decode_exact(m, &got, out.data, out.n, &err) == TFM_OK) {
+      tfm_buf again = {0};
+      assert_int_equal(m->encode(&got, &again), TFM_OK);
+      assert_int_equal(again.n, out.n);
+      assert_memory_equal(again.data, out.data, out.n); /* every byte was accounted for */
+      tfm_buf_fini(&again);
+    } else {
+      ++refused;
+    }
+    tfm_buf_fini(&out);
+  }
+  assert_in_range(refused, 800, 7200);
+}
+
+static tfm_status leave_with(int32_t code, tfm_err *err)
+{
+  tfm_msg_leave msg = {.code = code};
+  tfm_buf out = {0};
+  assert_int_equal(tfm_msg_leave_encode(&msg, &out), TFM_OK);
+  tfm_status st = tfm_msg_leave_decode(&msg, out.data, out.n, err);
+  tfm_buf_fini(&out);
+  return st;
+}
+
+/* Numbers outside a field's range, flags that are neither 0 nor 1 and statuses nobody knows are
+ * refused by name. */
+static void numbers_are_held_to_their_range(void **state)
+{
+  (void)state;
+  tfm_err err = {0};
+  assert_int_equal(leave_with(0, &err), TFM_OK);
+  assert_int_equal(leave_with(-1, &err), TFM_E_FORMAT);
+  assert_string_equal(err.text, "message leave: code: want at least 0, got -1");
+  tfm_msg_failed f;
+  static const unsigned char status[] = {TFM_STATUS_COUNT, 0, 0, 0, 0, 0, 0, 0};
+  assert_int_equal(tfm_msg_failed_decode(&f, status, sizeof status, &err), TFM_E_FORMAT);
+  assert_int_equal(f.err.status, TFM_OK); /* nothing unknown is left behind */
+  tfm_msg_start s;
+  static const unsigned char flag[] = {0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0};
+  assert_int_equal(tfm_msg_start_decode(&s, flag, sizeof flag, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "digest_full: want 0 or 1, got 2"));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(messages_round_trip),
+      cmocka_unit_test(every_field_travels),
+      cmocka_unit_test(small_messages_travel),
+      cmocka_unit_test(every_wrong_length_is_refused),
+      cmocka_unit_test(random_damage_is_refused_or_harmless),
+      cmocka_unit_test(numbers_are_held_to_their_range),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
