@@ -30,11 +30,11 @@ typedef struct {
   char version[64]; /* program version and build */
   char digest[80];  /* model identity */
   char host[TFM_MSG_TEXT];
-  char cpuset[TFM_MSG_CPUSET]; /* what the rank may use */
-  char cpu[128];               /* processor model */
-  char isa[16];                /* best instruction set */
-  char arithmetic[64];         /* of the backend: part of numeric_id */
-  int32_t ncore, ncore_machine, nnode;
+  char cpuset[TFM_MSG_CPUSET];      /* what the rank may use */
+  char cpu[128];                    /* processor model */
+  char isa[16];                     /* best instruction set */
+  char arithmetic[64];              /* of the backend: part of numeric_id */
+  int32_t ncore, ncore_host, nnode; /* usable; granted on the host; NUMA nodes */
   int64_t pid;
 } tfm_msg_hello;
 

@@ -26,6 +26,9 @@ tfm_status tfm_world_open_mpi(tfm_world **out, int *argc, char ***argv,
  * PMIx and PMI): decides between the transports before MPI is touched. */
 bool tfm_world_launched_by_mpi(void);
 
+/** The MPI library's name and version, one line; static. Callable before and without MPI. */
+const char *tfm_world_library(void);
+
 /** Make nrank worlds of one process; worlds[i] is for the thread that plays rank i. Each is
  * closed by its own thread or, when a thread was never started, by the maker. Errors:
  * TFM_E_NOMEM. */

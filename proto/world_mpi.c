@@ -1,0 +1,101 @@
+#include "proto/world.h"
+
+#include "proto/link_mpi.h"
+
+#include <mpi.h>
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Between MPI_Init and MPI_Finalize: there is one MPI in a process. */
+static atomic_bool mpi_runs;
+
+static void close_mpi(tfm_world *world)
+{
+  if (!world->left) {
+    tfm_world_abort(tfm_status_exit(TFM_E_INTERNAL),
+                    "a rank closed its world before all ranks had left it");
+  }
+  tfm__mpi_close(world->transport);
+  (void)close(world->event);
+  tfm_assert_set_hook(NULL);
+  atomic_store(&mpi_runs, false);
+  (void)MPI_Finalize(); /* the work is done and reported; nobody is left to tell */
+}
+
+static const tfm__transport transport = {.is_mpi = true,
+                                         .frame_max = INT_MAX,
+                                         .open = tfm__mpi_link_open,
+                                         .send = tfm__mpi_send,
+                                         .poll = tfm__mpi_poll,
+                                         .leave = tfm__mpi_leave,
+                                         .all_left = tfm__mpi_all_left,
+                                         .close = close_mpi};
+
+static void stop(void)
+{
+  tfm_world_abort(tfm_status_exit(TFM_E_INTERNAL), NULL);
+}
+
+static tfm_status start_mpi(int *argc, char ***argv, tfm_err *err)
+{
+  int provided = MPI_THREAD_SINGLE;
+  tfm_status st = tfm__mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided),
+                                 "MPI_Init_thread", err);
+  if (st != TFM_OK) {
+    return st;
+  }
+  atomic_store(&mpi_runs, true);
+  tfm_assert_set_hook(stop);
+  if (provided < MPI_THREAD_FUNNELED) {
+    return tfm_fail(err, TFM_E_PEER, "MPI_Init_thread: want MPI_THREAD_FUNNELED (%d), got %d",
+                    MPI_THREAD_FUNNELED, provided);
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_world_open_mpi(tfm_world **out, int *argc, char ***argv, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_world made = {.ops = &transport, .event = -1};
+  tfm__mpi *mpi = NULL;
+  *out = NULL;
+  TFM_TRY(start_mpi(argc, argv, err));
+  TFM_TRY(tfm__mpi_open(&mpi, err));
+  TFM_TRY(tfm__mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &made.rank), "MPI_Comm_rank", err));
+  TFM_TRY(tfm__mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &made.nrank), "MPI_Comm_size", err));
+  made.transport = mpi;
+  made.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (made.event < 0) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "eventfd of rank %d", made.rank));
+  }
+  TFM_TRY(tfm__world_open(out, &made, err));
+  return TFM_OK;
+
+fail:
+  return st; /* MPI runs on: only tfm_world_abort() can follow */
+}
+
+void tfm__mpi_abort(int code)
+{
+  int main_thread = 0;
+  if (atomic_load(&mpi_runs) && MPI_Is_thread_main(&main_thread) == MPI_SUCCESS &&
+      main_thread) {
+    (void)MPI_Abort(MPI_COMM_WORLD, code);
+  }
+}
+
+const char *tfm_world_library(void)
+{
+  static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+  int n = 0;
+  if (MPI_Get_library_version(text, &n) != MPI_SUCCESS) {
+    return "unknown";
+  }
+  text[strcspn(text, ",\n")] =
+      '\0'; /* the name and number; what follows is the build's story */
+  return text;
+}
