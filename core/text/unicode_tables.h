@@ -1,0 +1,34 @@
+/** Where the `tokenizers` library's Unicode data and utf8proc's differ: exceptions that unicode.c
+ *  looks up first. Made by tests/reference/make_text_tables.py; see DECISIONS.md, T2. */
+#ifndef TFM_CORE_TEXT_UNICODE_TABLES_H
+#define TFM_CORE_TEXT_UNICODE_TABLES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** A closed range of code points, ascending within its table; in tfm__lower an upper-case letter
+ *  and its lower-case one. */
+typedef struct {
+  uint32_t first, last;
+} tfm__range;
+
+extern const tfm__range tfm__not_control[];
+extern const size_t tfm__not_control_n;
+extern const tfm__range tfm__punctuation[];
+extern const size_t tfm__punctuation_n;
+extern const tfm__range tfm__not_punctuation[];
+extern const size_t tfm__not_punctuation_n;
+extern const tfm__range tfm__nonspacing[];
+extern const size_t tfm__nonspacing_n;
+extern const tfm__range tfm__not_nonspacing[];
+extern const size_t tfm__not_nonspacing_n;
+extern const tfm__range tfm__starter[];
+extern const size_t tfm__starter_n;
+extern const tfm__range tfm__not_decomposed[];
+extern const size_t tfm__not_decomposed_n;
+extern const tfm__range tfm__word[];
+extern const size_t tfm__word_n;
+extern const tfm__range tfm__lower[];
+extern const size_t tfm__lower_n;
+
+#endif
