@@ -1,0 +1,129 @@
+#include "core/text/flow.h"
+
+#include "core/base/checked.h"
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+
+#include <string.h>
+
+/* The capacity to grow to: twice the old one or what is needed; 0 when that is no number. */
+static size_t grown(size_t cap, size_t n, size_t more, size_t least)
+{
+  size_t need = 0;
+  if (!tfm_add_size(n, more, &need) || need > SIZE_MAX / 2) {
+    return 0;
+  }
+  size_t twice = cap < SIZE_MAX / 4 ? cap * 2 : cap;
+  cap = twice < least ? least : twice;
+  return cap < need ? need : cap;
+}
+
+tfm_status tfm__text_reserve(tfm__text *t, size_t n)
+{
+  if (n <= t->cap - t->n) {
+    return TFM_OK;
+  }
+  size_t cap = grown(t->cap, t->n, n, 256);
+  if (cap == 0 || t->n + n > UINT32_MAX) {
+    return TFM_E_NOMEM;
+  }
+  char *p = tfm_realloc(t->p, cap, 1);
+  if (!p) {
+    return TFM_E_NOMEM;
+  }
+  t->p = p;
+  int32_t *at = tfm_realloc(t->at, cap, sizeof *at);
+  if (!at) {
+    return TFM_E_NOMEM;
+  }
+  t->at = at;
+  t->cap = cap;
+  return TFM_OK;
+}
+
+tfm_status tfm__text_copy(tfm__text *out, const tfm__view *in)
+{
+  out->n = 0;
+  tfm_status st = tfm__text_reserve(out, in->n);
+  if (st != TFM_OK || in->n == 0) {
+    return st;
+  }
+  memcpy(out->p, in->p, in->n);
+  if (in->at) {
+    memcpy(out->at, in->at, in->n * sizeof *in->at);
+  } else {
+    int32_t at = in->first - 1;
+    for (size_t i = 0; i < in->n; ++i) {
+      at += ((unsigned char)in->p[i] & 0xc0) != 0x80;
+      out->at[i] = at;
+    }
+  }
+  out->n = in->n;
+  return TFM_OK;
+}
+
+void tfm__text_fini(tfm__text *t)
+{
+  tfm_free(t->p);
+  tfm_free(t->at);
+  *t = (tfm__text){0};
+}
+
+tfm_status tfm__pieces_reserve(tfm__pieces *p, size_t n)
+{
+  if (n <= p->cap - p->n) {
+    return TFM_OK;
+  }
+  size_t cap = grown(p->cap, p->n, n, 64);
+  tfm__piece *v = cap ? tfm_realloc(p->v, cap, sizeof *v) : NULL;
+  if (!v) {
+    return TFM_E_NOMEM;
+  }
+  p->v = v;
+  p->cap = cap;
+  return TFM_OK;
+}
+
+void tfm__pieces_fini(tfm__pieces *p)
+{
+  tfm_free(p->v);
+  *p = (tfm__pieces){0};
+}
+
+/* One of the arrays of tokens; the old block stays when there is no memory. */
+static tfm_status grow_array(int32_t **array, size_t cap)
+{
+  int32_t *v = tfm_realloc(*array, cap, sizeof *v);
+  if (!v) {
+    return TFM_E_NOMEM;
+  }
+  *array = v;
+  return TFM_OK;
+}
+
+tfm_status tfm__tokens_reserve(tfm__tokens *t, size_t n)
+{
+  tfm_status st = TFM_OK;
+  if (n <= t->cap - t->n) {
+    return TFM_OK;
+  }
+  size_t cap = grown(t->cap, t->n, n, 64);
+  if (!cap) {
+    return TFM_E_NOMEM;
+  }
+  TFM_TRY(grow_array(&t->id, cap));
+  TFM_TRY(grow_array(&t->begin, cap));
+  TFM_TRY(grow_array(&t->end, cap));
+  t->cap = cap;
+
+fail:
+  return st;
+}
+
+void tfm__tokens_fini(tfm__tokens *t)
+{
+  tfm_free(t->id);
+  tfm_free(t->begin);
+  tfm_free(t->end);
+  *t = (tfm__tokens){0};
+}
