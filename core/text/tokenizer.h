@@ -70,13 +70,18 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
                                 const tfm_encode_options *options, tfm_encoding *e,
                                 tfm_err *err) TFM_MUST_USE;
 
+/** The text of token i of an encoding, as `tokens` of the interface shows it: the vocabulary's, but
+ *  of an added token what stood in the text (with blanks it took in, or normalised), and of a
+ *  special the template's spelling. t is the tokenizer that encoded. Borrowed until the next
+ *  encode on e. */
+tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_t i);
+
 /** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out added
  * tokens that are marked special. Errors: TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n,
                                 bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
-/** The vocabulary's text of an id (borrowed until closed), as `tokens` shows it; {NULL,0} when
- * no token has that id. */
+/** The vocabulary's text of an id (borrowed until closed); {NULL,0} when no token has that id. */
 tfm_span tfm_tokenizer_token(const tfm_tokenizer *t, int32_t id);
 
 /** The id of a token's exact text, -1 when there is none. */
@@ -87,6 +92,7 @@ typedef struct {
   const char *model;       /* "WordPiece", ...; borrowed */
   size_t vocab;            /* tokens in the vocabulary, added ones included */
   int32_t highest_id;      /* the embedding must have more rows than this */
+  int32_t highest_type_id; /* and the type embedding more than this */
   size_t model_max_length; /* tokenizer_config.json; 0 when unset (or its 1e30) */
   size_t added_single;     /* special tokens the template adds to a text, and to a pair */
   size_t added_pair;

@@ -1,0 +1,369 @@
+#include "core/text/algo/wordpiece.h"
+
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+#include "core/text/kinds.h"
+#include "core/text/trie.h"
+
+#include <string.h>
+
+/* Two tries in one double array: whole tokens, for the start of a word, and what follows the
+ * prefix in tokens that have it, for the rest of a word. Reading a word walks down from the first
+ * root. Where the walk cannot go on, node v stands for a stretch of the word whose longest-match
+ * tokens are known: they are written (popped), and the walk resumes at the node that stands for
+ * what is left of the stretch (its failure link). So every byte is looked at once and every hop
+ * writes at least one token.
+ *
+ * The pops of v are those of its parent and then some: pops(v) = pops(parent) + own(v). Only
+ * own(v) is stored, and a link to the nearest ancestor that has any; along one root-to-leaf path
+ * the own parts hold at most one token a byte, so all of them together are no larger than the
+ * vocabulary, however its tokens share prefixes. */
+
+typedef struct {
+  int32_t id;
+  uint32_t bytes; /* of the word; the prefix does not count */
+} pop;
+
+typedef struct {
+  int32_t fail;  /* the node to resume at; -1: there is none, the word is unknown */
+  int32_t chain; /* the nearest ancestor with own pops; -1: there is none */
+  uint32_t own;  /* index of the first own pop */
+  uint32_t nown;
+  uint32_t total; /* pops of the chain and own together */
+} jump;
+
+typedef struct {
+  tfm__trie trie;
+  int32_t start; /* the root for a word's start */
+  int32_t rest;  /* the root for its rest; the same one when the prefix is empty */
+  jump *jumps;   /* [slots] */
+  pop *pops;
+  size_t npop;
+  size_t pop_cap;
+  int32_t unknown;
+  uint64_t most_chars;
+} wordpiece;
+
+/* ---- building ---- */
+
+static tfm_status add_pop(wordpiece *w, pop x)
+{
+  if (w->npop == w->pop_cap) {
+    size_t cap = w->pop_cap ? w->pop_cap * 2 : 1024;
+    pop *pops = cap <= UINT32_MAX ? tfm_realloc(w->pops, cap, sizeof *pops) : NULL;
+    if (!pops) {
+      return TFM_E_NOMEM;
+    }
+    w->pops = pops;
+    w->pop_cap = cap;
+  }
+  w->pops[w->npop++] = x;
+  return TFM_OK;
+}
+
+/* Copy the pops of node z behind what is there. */
+static tfm_status copy_pops(wordpiece *w, int32_t z)
+{
+  tfm_status st = TFM_OK;
+  uint32_t total = w->jumps[z].total;
+  size_t at = w->npop;
+  for (uint32_t i = 0; i < total; ++i) {
+    TFM_TRY(add_pop(w, (pop){0}));
+  }
+  /* The chain leads towards the root, so it is copied from the end. */
+  size_t end = at + total;
+  for (; z >= 0; z = w->jumps[z].chain) {
+    const jump *k = &w->jumps[z];
+    end -= k->nown;
+    memcpy(w->pops + end, w->pops + k->own, k->nown * sizeof *w->pops);
+  }
+
+fail:
+  return st;
+}
+
+/* The links of a node whose parent's links, and those of all less deep nodes, are known.
+ * bytes: how deep it is. */
+static tfm_status link_node(wordpiece *w, int32_t v, uint32_t bytes)
+{
+  tfm_status st = TFM_OK;
+  const tfm__trie *t = &w->trie;
+  jump *k = &w->jumps[v];
+  int32_t u = t->unit[v].check;
+  *k = (jump){.fail = -1, .chain = -1, .own = (uint32_t)w->npop};
+  if (u < 0) {
+    return TFM_OK; /* a root */
+  }
+  if (t->value[v] >= 0) {
+    k->fail = w->rest;
+    k->nown = k->total = 1;
+    return add_pop(w, (pop){t->value[v], bytes});
+  }
+  unsigned char c = (unsigned char)(v ^ t->unit[u].base);
+  int32_t z = w->jumps[u].fail;
+  while (z >= 0 && tfm__trie_child(t, z, c) < 0) {
+    TFM_TRY(copy_pops(w, z));
+    z = w->jumps[z].fail;
+  }
+  if (z < 0) {
+    w->npop = k->own;
+    return TFM_OK;
+  }
+  k->fail = tfm__trie_child(t, z, c);
+  k->nown = (uint32_t)(w->npop - k->own);
+  k->total = w->jumps[u].total + k->nown;
+  k->chain = w->jumps[u].nown ? u : w->jumps[u].chain;
+
+fail:
+  return st;
+}
+
+static tfm_status link_all(wordpiece *w)
+{
+  tfm_status st = TFM_OK;
+  const tfm__trie *t = &w->trie;
+  uint32_t *depth = tfm_realloc(NULL, t->slots, sizeof *depth);
+  w->jumps = tfm_realloc(NULL, t->slots, sizeof *w->jumps);
+  if (!depth || !w->jumps) {
+    st = TFM_E_NOMEM;
+    goto fail;
+  }
+  for (size_t i = 0; i < t->nodes; ++i) { /* by depth over both tries */
+    int32_t v = t->order[i];
+    int32_t u = t->unit[v].check;
+    depth[v] = u < 0 ? 0 : depth[u] + 1;
+    TFM_TRY(link_node(w, v, depth[v]));
+  }
+
+fail:
+  tfm_free(depth);
+  return st;
+}
+
+static bool has_prefix(tfm_span s, tfm_span prefix)
+{
+  return s.n > prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+static tfm_status build_tries(wordpiece *w, const tfm__vocab *vocab, tfm_span prefix)
+{
+  tfm__trie_item *items = tfm_realloc(NULL, vocab->n * 2 + 1, sizeof *items);
+  size_t start[3] = {0};
+  int32_t root[2] = {0};
+  size_t n = 0;
+  if (!items) {
+    return TFM_E_NOMEM;
+  }
+  for (int trie = 0; trie < (prefix.n ? 2 : 1); ++trie) {
+    for (size_t i = 0; i < vocab->n; ++i) {
+      tfm_span s = tfm__vocab_entry_text(vocab, &vocab->entry[i]);
+      size_t skip = trie ? prefix.n : 0;
+      if (has_prefix(s, (tfm_span){prefix.p, skip})) {
+        items[n++] = (tfm__trie_item){{s.p + skip, s.n - skip}, vocab->entry[i].id};
+      }
+    }
+    start[trie + 1] = n;
+  }
+  tfm_status st = tfm__trie_build(&w->trie, items, start, prefix.n ? 2 : 1, root);
+  w->start = root[0];
+  w->rest = prefix.n ? root[1] : root[0];
+  tfm_free(items);
+  return st;
+}
+
+static void close_model(void *self)
+{
+  wordpiece *w = self;
+  if (w) {
+    tfm__trie_fini(&w->trie);
+    tfm_free(w->jumps);
+    tfm_free(w->pops);
+    tfm_free(w);
+  }
+}
+
+tfm_status tfm__wordpiece_open(void **out, const tfm__vocab *vocab,
+                               const tfm__wordpiece_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *out = NULL;
+  int32_t unknown = tfm__vocab_id(vocab, options->unknown);
+  if (unknown < 0) {
+    return tfm_fail(err, TFM_E_FORMAT, "the unknown token \"%.*s\" is not in the vocabulary",
+                    options->unknown.n > 64 ? 64 : (int)options->unknown.n,
+                    options->unknown.n ? options->unknown.p : "");
+  }
+  wordpiece *w = tfm_calloc(1, sizeof *w);
+  if (!w) {
+    return tfm_fail(err, TFM_E_NOMEM, "not enough memory for the vocabulary");
+  }
+  w->unknown = unknown;
+  w->most_chars = options->most_chars;
+  TFM_TRY(build_tries(w, vocab, options->prefix));
+  TFM_TRY(link_all(w));
+  *out = w;
+  return TFM_OK;
+
+fail:
+  close_model(w);
+  return tfm_fail(err, st, "not enough memory for the vocabulary");
+}
+
+/* ---- words ---- */
+
+/* Write the pops of node v behind out: ids, and in `end` how many bytes each covers. */
+static inline void write_pops(const wordpiece *w, int32_t v, tfm__tokens *out)
+{
+  size_t end = out->n + w->jumps[v].total;
+  out->n = end;
+  for (; v >= 0; v = w->jumps[v].chain) {
+    const jump *k = &w->jumps[v];
+    for (uint32_t i = k->nown; i-- > 0;) {
+      --end;
+      out->id[end] = w->pops[k->own + i].id;
+      out->end[end] = (int32_t)w->pops[k->own + i].bytes;
+    }
+  }
+}
+
+/* Cut a word; false when it cannot be cut to its end. Tokens cover at least a byte each, so room
+ * for as many as the word has bytes is enough. */
+static inline bool cut_word(const wordpiece *w, const char *p, size_t n, tfm__tokens *out)
+{
+  const tfm__trie *t = &w->trie;
+  int32_t v = w->start;
+  for (size_t i = 0; i < n; ++i) {
+    int32_t child = tfm__trie_child(t, v, (unsigned char)p[i]);
+    while (child < 0) {
+      int32_t fail = w->jumps[v].fail;
+      if (fail < 0) {
+        return false;
+      }
+      write_pops(w, v, out);
+      v = fail;
+      child = tfm__trie_child(t, v, (unsigned char)p[i]);
+    }
+    v = child;
+  }
+  while (v != w->rest) {
+    int32_t fail = w->jumps[v].fail;
+    if (fail < 0) {
+      return false;
+    }
+    write_pops(w, v, out);
+    v = fail;
+  }
+  return true;
+}
+
+static bool is_too_long(const wordpiece *w, const char *p, size_t n)
+{
+  return n > w->most_chars && tfm_utf8_count(p, n) > w->most_chars;
+}
+
+static tfm_status tokenize(const void *self, const tfm__text *text, const tfm__pieces *pieces,
+                           tfm__tokens *out)
+{
+  const wordpiece *w = self;
+  tfm_status st = TFM_OK;
+  for (size_t k = 0; k < pieces->n; ++k) {
+    tfm__piece piece = pieces->v[k];
+    const char *p = text->p + piece.begin;
+    const int32_t *at = text->at + piece.begin;
+    size_t n = piece.end - piece.begin;
+    bool too_long = is_too_long(w, p, n);
+    TFM_TRY(tfm__tokens_reserve(out, too_long ? 1 : n));
+    size_t first = out->n;
+    if (too_long || !cut_word(w, p, n, out)) {
+      out->n = first + 1;
+      out->id[first] = w->unknown;
+      out->end[first] = (int32_t)n;
+    }
+    for (size_t i = first; i < out->n; ++i) {
+      size_t bytes = (uint32_t)out->end[i];
+      out->begin[i] = at[0];
+      out->end[i] = at[bytes - 1] + 1;
+      at += bytes;
+    }
+  }
+
+fail:
+  return st;
+}
+
+/* ---- reading ---- */
+
+static void read_vocab(tfm__loader *l)
+{
+  tfm_buf token = {0}; /* the key is borrowed until the next call, and the id comes after it */
+  tfm_span key;
+  tfm_jread_object(l->r);
+  while (tfm_jread_key(l->r, &key)) {
+    tfm_buf_clear(&token);
+    if (tfm_buf_span(&token, key) != TFM_OK) {
+      tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the vocabulary");
+    }
+    int32_t id = (int32_t)tfm_jread_int(l->r, 0, TFM__HIGHEST_ID);
+    if (!tfm_jread_ok(l->r)) {
+      break;
+    }
+    switch (tfm__vocab_add(l->vocab, tfm_buf_view(&token), id)) {
+    case TFM__ADDED:
+      break;
+    case TFM__SAME_TEXT:
+      tfm_jread_fail(l->r, TFM_E_FORMAT, "the token stands there twice");
+      break;
+    case TFM__SAME_ID:
+      tfm_jread_fail(l->r, TFM_E_FORMAT, "another token has the id %d already", (int)id);
+      break;
+    case TFM__NO_MEMORY:
+      tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the vocabulary");
+      break;
+    }
+  }
+  tfm_buf_fini(&token);
+}
+
+static void *read(tfm__loader *l)
+{
+  tfm_jread *r = l->r;
+  tfm_span key;
+  bool seen_vocab = false;
+  bool seen_most = false;
+  tfm__wordpiece_options o = {0};
+  tfm_jread_object(r);
+  while (tfm_jread_key(r, &key)) {
+    if (tfm_span_is(key, "unk_token")) {
+      o.unknown = tfm__loader_copy(l, tfm_jread_string(r));
+    } else if (tfm_span_is(key, "continuing_subword_prefix")) {
+      o.prefix = tfm__loader_copy(l, tfm_jread_string(r));
+    } else if (tfm_span_is(key, "max_input_chars_per_word")) {
+      o.most_chars = tfm_jread_u64(r);
+      seen_most = true;
+    } else if (tfm_span_is(key, "vocab")) {
+      if (seen_vocab) {
+        tfm_jread_fail(r, TFM_E_FORMAT, "the key stands there twice");
+      }
+      read_vocab(l);
+      seen_vocab = true;
+    } else {
+      (void)tfm_jread_skip(r);
+    }
+  }
+  tfm__loader_want(l, o.unknown.p, "unk_token");
+  tfm__loader_want(l, o.prefix.p, "continuing_subword_prefix");
+  tfm__loader_want(l, seen_most, "max_input_chars_per_word");
+  tfm__loader_want(l, seen_vocab, "vocab");
+  void *self = NULL;
+  tfm_err err = {0};
+  if (tfm_jread_ok(r) && tfm__wordpiece_open(&self, l->vocab, &o, &err) != TFM_OK) {
+    tfm_jread_fail(r, err.status, "%s", err.text);
+  }
+  return self;
+}
+
+const tfm__kind tfm__wordpiece = {.type = "WordPiece",
+                                  .mark = "max_input_chars_per_word",
+                                  .read = read,
+                                  .tokenize = tokenize,
+                                  .close = close_model};

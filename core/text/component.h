@@ -1,0 +1,117 @@
+/** Components of the pipeline: the one door through which the room grows.
+ *
+ *  A component is a kind (a row of functions, constant) and what it read from the file (self).
+ *  A new normaliser, pre-tokenizer, model, post-processor or decoder is one file that defines a
+ *  tfm__kind, and one line in the table of its family in component.c. A "Sequence" is no
+ *  component: its members are put into the chain one after the other. */
+#ifndef TFM_CORE_TEXT_COMPONENT_H
+#define TFM_CORE_TEXT_COMPONENT_H
+
+#include "core/base/arena.h"
+#include "core/base/json_reader.h"
+#include "core/text/flow.h"
+#include "core/text/vocab.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** One list of strings, as a decoder sees the tokens. */
+typedef struct {
+  tfm_buf text;
+  size_t *end; /* [n] string i is bytes [end[i-1], end[i]) of text */
+  size_t n;
+  size_t cap;
+} tfm__strings;
+
+tfm_status tfm__strings_add(tfm__strings *s, tfm_span string);
+tfm_span tfm__strings_get(const tfm__strings *s, size_t i);
+void tfm__strings_fini(tfm__strings *s);
+
+/** What a component needs to read itself from tokenizer.json. */
+typedef struct {
+  tfm_jread *r;      /* errors stick to it: readers need not check */
+  tfm_arena *memory; /* lives as long as the tokenizer: what is taken from it is not released */
+  tfm__vocab *vocab; /* the model fills it */
+  tfm_span *types;   /* every component's "type" in the order of the file, noted beforehand */
+  size_t ntype;
+  size_t type_cap;
+  size_t next; /* the next one to be read */
+} tfm__loader;
+
+/** Zeroed memory for n bytes from the loader; NULL (and the reader failed) when there is none. */
+void *tfm__loader_alloc(tfm__loader *l, size_t n);
+
+/** A copy of a string from the loader; {NULL, 0} after a failure. */
+tfm_span tfm__loader_copy(tfm__loader *l, tfm_span s);
+
+/** Fail, unless seen, because the object just read has no such key. */
+void tfm__loader_want(tfm__loader *l, bool seen, const char *key);
+
+/** What the functions of a kind do. Only those of its family are set. */
+typedef struct {
+  const char *type; /* as the file spells it */
+  const char
+      *mark; /* a field only this kind of its family has: tells when a file leaves the type
+                       out; may be NULL */
+
+  /* Read the component's object, "type" included, from l->r. Returns what the other functions
+   * get as self; on a failure, which is the reader's, any value. */
+  void *(*read)(tfm__loader *l);
+
+  /* Normaliser: out = in, changed. out is empty, and not what `in` views. */
+  tfm_status (*normalize)(const void *self, const tfm__view *in, tfm__text *out);
+
+  /* Pre-tokenizer: cut the pieces `in` of text further, into out (empty, and not in). May also
+   * replace the text and its alignment: the pieces of out are of the new one. */
+  tfm_status (*split)(const void *self, tfm__text *text, const tfm__pieces *in,
+                      tfm__pieces *out);
+
+  /* Model: append the tokens of every piece. */
+  tfm_status (*tokenize)(const void *self, const tfm__text *text, const tfm__pieces *pieces,
+                         tfm__tokens *out);
+
+  /* Decoder: out = in, changed. out is empty. */
+  tfm_status (*decode)(const void *self, const tfm__strings *in, tfm__strings *out);
+
+  /* Release what self took from elsewhere than the loader's memory; NULL when nothing. */
+  void (*close)(void *self);
+} tfm__kind;
+
+/** A post-processor's self is a tfm__template (finish.h): all kinds come down to one. */
+
+typedef struct {
+  const tfm__kind *kind;
+  void *self;
+} tfm__component;
+
+/** Components that run one after the other. */
+typedef struct {
+  tfm__component *v;
+  size_t n;
+  size_t cap;
+} tfm__chain;
+
+/** The families: their key in tokenizer.json, the key of a Sequence's members, their table. */
+typedef enum {
+  TFM__NORMALIZER,
+  TFM__PRE_TOKENIZER,
+  TFM__MODEL,
+  TFM__POST_PROCESSOR,
+  TFM__DECODER,
+  TFM__FAMILIES
+} tfm__family;
+
+/** The family whose key this is; TFM__FAMILIES when none. */
+tfm__family tfm__family_of(tfm_span key);
+
+/** Note the types in the value that comes next, which is a component or null, and step over it. */
+void tfm__component_note(tfm__loader *l, tfm__family family);
+
+/** Read the component, or Sequence of them, that comes next, and append to chain (whose array is
+ *  the loader's memory); null appends nothing. The types must have been noted in this order. */
+void tfm__component_read(tfm__loader *l, tfm__family family, tfm__chain *chain);
+
+void tfm__chain_close(tfm__chain *chain);
+
+#endif

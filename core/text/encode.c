@@ -1,0 +1,341 @@
+/* One row through the pipeline: added tokens, normalise, split, model; then cut to length and
+ * put the specials in. */
+#include "core/base/checked.h"
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+#include "core/text/tokenizer_private.h"
+
+#include <string.h>
+
+/* Tokens of one sequence and the odd ones among them. */
+typedef struct {
+  tfm__tokens tokens;
+  tfm__odd *odd;
+  size_t nodd, odd_cap;
+} sequence;
+
+/* The working memory of an encoding. */
+typedef struct {
+  tfm__text text[2];
+  tfm__pieces pieces[2];
+  sequence seq[2];
+  tfm_buf room;  /* texts of odd tokens */
+  tfm__odd *odd; /* of the finished encoding, by token */
+  size_t nodd, odd_cap;
+} work;
+
+void tfm_encoding_fini(tfm_encoding *e)
+{
+  work *w = e->scratch;
+  if (w) {
+    for (int i = 0; i < 2; ++i) {
+      tfm__text_fini(&w->text[i]);
+      tfm__pieces_fini(&w->pieces[i]);
+      tfm__tokens_fini(&w->seq[i].tokens);
+      tfm_free(w->seq[i].odd);
+    }
+    tfm_buf_fini(&w->room);
+    tfm_free(w->odd);
+    tfm_free(w);
+  }
+  tfm_free(e->ids); /* the one block of all arrays */
+  *e = (tfm_encoding){0};
+}
+
+static tfm_status add_odd(tfm__odd **odd, size_t *n, size_t *cap, tfm__odd x)
+{
+  if (*n == *cap) {
+    size_t wider = *cap ? *cap * 2 : 16;
+    tfm__odd *v = tfm_realloc(*odd, wider, sizeof *v);
+    if (!v) {
+      return TFM_E_NOMEM;
+    }
+    *odd = v;
+    *cap = wider;
+  }
+  (*odd)[(*n)++] = x;
+  return TFM_OK;
+}
+
+/* ---- a sequence ---- */
+
+/* An added token that stands in the text as `shown`. */
+static tfm_status put_added(work *w, sequence *s, const tfm__added_token *t, tfm_span shown,
+                            int32_t begin, int32_t end)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(tfm__tokens_reserve(&s->tokens, 1));
+  if (!tfm_span_eq(shown, t->content)) {
+    tfm__odd x = {.token = s->tokens.n, .from = w->room.n, .n = shown.n};
+    TFM_TRY(tfm_buf_span(&w->room, shown));
+    TFM_TRY(add_odd(&s->odd, &s->nodd, &s->odd_cap, x));
+  }
+  s->tokens.id[s->tokens.n] = t->id;
+  s->tokens.begin[s->tokens.n] = begin;
+  s->tokens.end[s->tokens.n++] = end;
+
+fail:
+  return st;
+}
+
+static tfm_status put_piece(const tfm_tokenizer *t, work *w, sequence *s, tfm__text *text,
+                            tfm__piece piece)
+{
+  tfm_status st = TFM_OK;
+  tfm__pieces *now = &w->pieces[0];
+  tfm__pieces *next = &w->pieces[1];
+  now->n = 0;
+  TFM_TRY(tfm__pieces_reserve(now, 1));
+  now->v[now->n++] = piece;
+  for (size_t i = 0; i < t->pre_tokenizer.n; ++i) {
+    const tfm__component *c = &t->pre_tokenizer.v[i];
+    next->n = 0;
+    TFM_TRY(c->kind->split(c->self, text, now, next));
+    tfm__pieces *swap = now;
+    now = next;
+    next = swap;
+  }
+  const tfm__component *model = &t->model.v[0];
+  TFM_TRY(model->kind->tokenize(model->self, text, now, &s->tokens));
+
+fail:
+  return st;
+}
+
+/* A part of the caller's text that holds no added token: normalise it, cut the normalized added
+ * tokens out, split and tokenize the rest. */
+static tfm_status put_part(const tfm_tokenizer *t, work *w, sequence *s, tfm__view view)
+{
+  tfm_status st = TFM_OK;
+  tfm__text *text = &w->text[0];
+  if (t->normalizer.n == 0) {
+    TFM_TRY(tfm__text_copy(text, &view));
+  }
+  for (size_t i = 0; i < t->normalizer.n; ++i) {
+    text = &w->text[i % 2];
+    text->n = 0;
+    TFM_TRY(t->normalizer.v[i].kind->normalize(t->normalizer.v[i].self, &view, text));
+    view = tfm__text_view(text);
+  }
+  tfm__cut cut = {.text = {text->p, text->n}};
+  size_t begin = 0;
+  size_t end = 0;
+  const tfm__added_token *added = NULL;
+  while (tfm__added_next(&t->added, &t->added.normalized, &cut, &begin, &end, &added)) {
+    if (added) {
+      tfm_span shown = {text->p + begin, end - begin};
+      TFM_TRY(put_added(w, s, added, shown, text->at[begin], text->at[end - 1] + 1));
+    } else {
+      TFM_TRY(put_piece(t, w, s, text, (tfm__piece){(uint32_t)begin, (uint32_t)end}));
+    }
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status put_sequence(const tfm_tokenizer *t, work *w, sequence *s, tfm_span text)
+{
+  tfm_status st = TFM_OK;
+  tfm__cut cut = {.text = text};
+  size_t begin = 0;
+  size_t end = 0;
+  size_t counted = 0; /* bytes whose code points are counted */
+  int32_t at = 0;
+  const tfm__added_token *added = NULL;
+  s->tokens.n = 0;
+  s->nodd = 0;
+  while (tfm__added_next(&t->added, &t->added.raw, &cut, &begin, &end, &added)) {
+    if (begin < counted) { /* blanks that two tokens take in */
+      at -= (int32_t)tfm_utf8_count(text.p + begin, counted - begin);
+    } else {
+      at += (int32_t)tfm_utf8_count(text.p + counted, begin - counted);
+    }
+    counted = begin;
+    tfm_span part = {text.p + begin, end - begin};
+    if (added) {
+      int32_t length = (int32_t)tfm_utf8_count(part.p, part.n);
+      TFM_TRY(put_added(w, s, added, part, at, at + length));
+    } else {
+      tfm__view view = {.p = part.p, .n = part.n, .first = at};
+      TFM_TRY(put_part(t, w, s, view));
+    }
+  }
+
+fail:
+  return st;
+}
+
+/* ---- the finished encoding ---- */
+
+/* All arrays lie in one block, which belongs to `ids`. */
+static tfm_status reserve(tfm_encoding *e, size_t n)
+{
+  enum { EACH = 4 * sizeof(int32_t) + 2 };
+  if (n <= e->cap) {
+    return TFM_OK;
+  }
+  size_t cap = e->cap > SIZE_MAX / (4 * EACH) || e->cap * 2 < n ? n : e->cap * 2;
+  int32_t *block = tfm_realloc(NULL, cap, EACH);
+  if (!block) {
+    return TFM_E_NOMEM;
+  }
+  tfm_free(e->ids);
+  e->ids = block;
+  e->type_ids = block + cap;
+  e->begin = block + 2 * cap;
+  e->end = block + 3 * cap;
+  e->special = (uint8_t *)(block + 4 * cap);
+  e->sequence = e->special + cap;
+  e->cap = cap;
+  return TFM_OK;
+}
+
+static tfm_status place_special(const tfm_tokenizer *t, work *w, tfm_encoding *e,
+                                const tfm__place *place)
+{
+  size_t i = e->n++;
+  e->ids[i] = place->id;
+  e->type_ids[i] = place->type_id;
+  e->begin[i] = e->end[i] = 0;
+  e->special[i] = 1;
+  e->sequence[i] = 0;
+  if (tfm_span_eq(place->text, tfm_tokenizer_token(t, place->id))) {
+    return TFM_OK;
+  }
+  tfm__odd x = {.token = i, .text = place->text.p, .n = place->text.n};
+  return add_odd(&w->odd, &w->nodd, &w->odd_cap, x);
+}
+
+/* Tokens [from, from + n) of a sequence. */
+static tfm_status place_sequence(work *w, tfm_encoding *e, const tfm__place *place, size_t from,
+                                 size_t n)
+{
+  int which = place->what == TFM__SECOND;
+  const sequence *s = &w->seq[which];
+  size_t at = e->n;
+  if (n == 0) {
+    return TFM_OK;
+  }
+  memcpy(e->ids + at, s->tokens.id + from, n * sizeof *e->ids);
+  memcpy(e->begin + at, s->tokens.begin + from, n * sizeof *e->begin);
+  memcpy(e->end + at, s->tokens.end + from, n * sizeof *e->end);
+  for (size_t i = 0; i < n; ++i) {
+    e->type_ids[at + i] = place->type_id;
+  }
+  memset(e->special + at, 0, n);
+  memset(e->sequence + at, which, n);
+  e->n += n;
+  for (size_t i = 0; i < s->nodd; ++i) {
+    tfm__odd x = s->odd[i];
+    if (x.token < from || x.token >= from + n) {
+      continue;
+    }
+    x.token += at - from;
+    if (add_odd(&w->odd, &w->nodd, &w->odd_cap, x) != TFM_OK) {
+      return TFM_E_NOMEM;
+    }
+  }
+  return TFM_OK;
+}
+
+/* Cut both sequences to the length allowed and put everything where the template says. */
+static tfm_status finish(const tfm_tokenizer *t, work *w, tfm_encoding *e, bool pair,
+                         const tfm_encode_options *o, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm__place *place = pair ? t->finish->pair : t->finish->single;
+  size_t nplace = pair ? t->finish->npair : t->finish->nsingle;
+  size_t specials = o->add_special_tokens ? tfm__template_added(t->finish, pair) : 0;
+  const size_t had[2] = {w->seq[0].tokens.n, pair ? w->seq[1].tokens.n : 0};
+  size_t n[2] = {had[0], had[1]};
+  if (o->max_length) {
+    if (o->max_length < specials) {
+      return tfm_fail(err, TFM_E_USAGE,
+                      "a length of %zu tokens has no room for the %zu special tokens",
+                      o->max_length, specials);
+    }
+    e->truncated = tfm__truncate(o->max_length - specials, pair, &n[0], &n[1]);
+  }
+  size_t total = specials;
+  for (size_t i = 0; i < nplace; ++i) {
+    total += place[i].what == TFM__SPECIAL ? 0 : n[place[i].what == TFM__SECOND];
+  }
+  TFM_TRY(reserve(e, total));
+  for (size_t i = 0; i < nplace; ++i) {
+    if (place[i].what != TFM__SPECIAL) {
+      int which = place[i].what == TFM__SECOND;
+      size_t from = t->truncate_left ? had[which] - n[which] : 0;
+      TFM_TRY(place_sequence(w, e, &place[i], from, n[which]));
+    } else if (o->add_special_tokens) {
+      TFM_TRY(place_special(t, w, e, &place[i]));
+    }
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status check_text(tfm_span text, size_t room, tfm_err *err)
+{
+  size_t bad = 0;
+  if (text.n > room) {
+    return tfm_fail(err, TFM_E_FORMAT, "a text of more than %d bytes", INT32_MAX);
+  }
+  if (!tfm_utf8_valid(text.p, text.n, &bad)) {
+    return tfm_fail(err, TFM_E_FORMAT, "the text is not UTF-8 at byte %zu", bad);
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span pair,
+                                const tfm_encode_options *options, tfm_encoding *e,
+                                tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  e->n = 0;
+  e->truncated = false;
+  if (!e->scratch) {
+    e->scratch = tfm_calloc(1, sizeof(work));
+  }
+  work *w = e->scratch;
+  if (!w) {
+    return tfm_fail(err, TFM_E_NOMEM, "not enough memory to tokenize");
+  }
+  tfm_buf_clear(&w->room);
+  w->nodd = 0;
+  TFM_TRY(check_text(text, INT32_MAX, err));
+  TFM_TRY(check_text(pair, INT32_MAX - text.n, err));
+  TFM_TRY(put_sequence(t, w, &w->seq[0], text));
+  if (pair.p) {
+    TFM_TRY(put_sequence(t, w, &w->seq[1], pair));
+  }
+  TFM_TRY(finish(t, w, e, pair.p != NULL, options, err));
+  return TFM_OK;
+
+fail:
+  e->n = 0;
+  return st == TFM_E_NOMEM
+             ? tfm_fail(err, st, "not enough memory for a text of %zu bytes", text.n + pair.n)
+             : st;
+}
+
+tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_t i)
+{
+  const work *w = e->scratch;
+  size_t low = 0;
+  size_t high = w->nodd;
+  while (low < high) {
+    size_t mid = low + (high - low) / 2;
+    if (w->odd[mid].token < i) {
+      low = mid + 1;
+    } else {
+      high = mid;
+    }
+  }
+  if (low < w->nodd && w->odd[low].token == i) {
+    const tfm__odd *x = &w->odd[low];
+    return (tfm_span){x->text ? x->text : w->room.data + x->from, x->n};
+  }
+  return tfm_tokenizer_token(t, e->ids[i]);
+}

@@ -1,0 +1,37 @@
+/** Inside a tokenizer: what loading fills and encoding reads. Private to the room. */
+#ifndef TFM_CORE_TEXT_TOKENIZER_PRIVATE_H
+#define TFM_CORE_TEXT_TOKENIZER_PRIVATE_H
+
+#include "core/text/added.h"
+#include "core/text/component.h"
+#include "core/text/finish.h"
+#include "core/text/tokenizer.h"
+
+struct tfm_tokenizer {
+  tfm_arena memory; /* everything small */
+  tfm__vocab vocab;
+  tfm__chain normalizer, pre_tokenizer, decoder;
+  tfm__chain model;            /* exactly one */
+  const tfm__template *finish; /* never NULL once open */
+  tfm__added added;
+  bool truncate_left; /* cut the beginning instead of the end */
+  size_t model_max_length;
+};
+
+/** An empty tokenizer; NULL when memory is out. Release with tfm_tokenizer_close(). */
+tfm_tokenizer *tfm__tokenizer_new(void);
+
+/** Fill t from the text of a tokenizer.json; name is what messages call it. */
+tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text,
+                          tfm_err *err) TFM_MUST_USE;
+
+/** Fill t from a vocab.txt at `path`, with the options of tokenizer_config.json and
+ *  special_tokens_map.json in `folder` where these are. */
+tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *folder,
+                               tfm_err *err) TFM_MUST_USE;
+
+/** Read what tokenizer_config.json says besides the tokenizer: model_max_length and
+ *  truncation_side. A folder without that file is fine. */
+tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
+
+#endif
