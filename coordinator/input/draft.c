@@ -122,7 +122,7 @@ static tfm_span span_of(const layout *block, tfm__piece piece)
   return piece.there ? (tfm_span){block->bytes + piece.at, piece.n} : (tfm_span){NULL, 0};
 }
 
-tfm_status tfm__draft_row(const tfm__draft *d, const tfm__place *place, tfm_row **row,
+tfm_status tfm__draft_row(const tfm__draft *d, const tfm__where *place, tfm_row **row,
                           tfm_err *err)
 {
   layout block;

@@ -31,7 +31,7 @@ typedef struct {
   int64_t number;
   int file;
   int64_t line, offset;
-} tfm__place;
+} tfm__where;
 
 void tfm__draft_clear(tfm__draft *d);
 
@@ -54,7 +54,7 @@ void tfm__draft_fail(tfm__draft *d, const char *format, ...) TFM_PRINTF(2, 3);
 void tfm__draft_discard(tfm__draft *d, const char *reason);
 
 /** Make the row. A draft without an id gets the number. gives: *row. Errors: TFM_E_NOMEM. */
-tfm_status tfm__draft_row(const tfm__draft *d, const tfm__place *place, tfm_row **row,
+tfm_status tfm__draft_row(const tfm__draft *d, const tfm__where *place, tfm_row **row,
                           tfm_err *err) TFM_MUST_USE;
 
 void tfm__draft_fini(tfm__draft *d);

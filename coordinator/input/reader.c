@@ -369,8 +369,8 @@ tfm_status tfm_reader_next(tfm_reader *reader, tfm_row **row, tfm_err *err)
   } else {
     reader->format->read(&reader->parser, &record);
   }
-  tfm__place place = {reader->number - 1, reader->file, record.line, record.offset};
-  TFM_TRY(tfm__draft_row(draft, &place, row, err));
+  tfm__where where = {reader->number - 1, reader->file, record.line, record.offset};
+  TFM_TRY(tfm__draft_row(draft, &where, row, err));
   (void)atomic_fetch_add(&reader->rows, 1);
 
 fail:

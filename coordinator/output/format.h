@@ -45,7 +45,8 @@ typedef struct {
 /** Append the header line (CSV/TSV) or nothing (JSONL). Errors: TFM_E_NOMEM. */
 tfm_status tfm_layout_header(const tfm_layout *layout, tfm_buf *out);
 
-/** Append one row's line. Errors: TFM_E_NOMEM. */
+/** Append one row's line. A passed-through field whose name is taken (id, file, error, a result
+ * field) is written as input_<name>. Errors: TFM_E_NOMEM. */
 tfm_status tfm_layout_row(const tfm_layout *layout, const tfm_row *row,
                           const tfm_answer *answer, tfm_buf *out);
 

@@ -2,10 +2,11 @@
  *
  *  A file is written as "<path>.part" (locked: a second job on it is TFM_E_OUTPUT "busy"),
  * flushed, renamed to its name at the end, and described by "<path>.manifest.json" (identity,
- * rows, bytes, sha256). A file that is already there decides what open does (INTERFACE section
+ * lines, bytes, sha256). A file that is already there decides what open does (INTERFACE section
  * 4): complete and of the same identity: nothing to do; anything else: TFM_E_OUTPUT unless
- * restart. gz and zst by the path's ending: independent members of a fixed number of rows.
- *  Standard output is best effort: no part file, no manifest; a closed pipe is TFM_E_IO.
+ * restart. gz and zst by the path's ending: independent members of a fixed number of lines.
+ *  A device or pipe is written as it is. Standard output is best effort: no part file, no
+ * manifest; a closed pipe is TFM_E_IO.
  *  Every write is checked; a full device is TFM_E_IO and leaves no file under the final name.
  */
 #ifndef TFM_COORDINATOR_OUTPUT_SINK_H
@@ -21,9 +22,10 @@
 typedef struct tfm_sink tfm_sink;
 
 /** Check early, before models are loaded, that path can be made: the folder exists and may be
- * written, it is no folder, and it is none of the ninput inputs. NULL or "-" is standard
- * output: always fine. Errors: TFM_E_OUTPUT (with the path and the reason), TFM_E_USAGE (same
- * file as an input). */
+ * written, it is no folder, and neither it nor a file made beside it is one of the ninput
+ * inputs (none named: standard input). NULL or "-" is standard output: fine unless it is an
+ * input. Errors: TFM_E_OUTPUT (with the path and the reason), TFM_E_USAGE (same file as an
+ * input). */
 tfm_status tfm_sink_check(const char *path, const char *const *inputs, int ninput,
                           tfm_err *err) TFM_MUST_USE;
 

@@ -1,0 +1,92 @@
+#include "coordinator/output/place.h"
+#include "coordinator/output/sink.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static tfm_status check_folder(const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  struct stat about;
+  char *folder = tfm__place_folder(path);
+  if (!folder) {
+    return tfm_fail(err, TFM_E_NOMEM, "output %.400s", path);
+  }
+  if (stat(folder, &about) != 0) {
+    st = tfm_fail(err, TFM_E_OUTPUT, "output %.300s: folder %.300s: %s; make it first", path,
+                  folder, strerror(errno));
+  } else if (!S_ISDIR(about.st_mode)) {
+    st = tfm_fail(err, TFM_E_OUTPUT, "output %.300s: %.300s is no folder", path, folder);
+  } else if (access(folder, W_OK | X_OK) != 0) {
+    st = tfm_fail(err, TFM_E_OUTPUT, "output %.300s: folder %.300s: %s", path, folder,
+                  strerror(errno));
+  }
+  tfm_free(folder);
+  return st;
+}
+
+static bool look_at_input(const char *path, struct stat *about)
+{
+  return (strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, about) : stat(path, about)) == 0 &&
+         S_ISREG(about->st_mode);
+}
+
+/* Whether the file that `about` tells of is one of the inputs. */
+static tfm_status check_inputs(const struct stat *about, const char *written,
+                               const char *const *inputs, int ninput, tfm_err *err)
+{
+  static const char *const standard[] = {"-"};
+  const char *const *paths = ninput ? inputs : standard;
+  for (int i = 0; i < (ninput ? ninput : 1); ++i) {
+    struct stat input;
+    if (look_at_input(paths[i], &input) && input.st_dev == about->st_dev &&
+        input.st_ino == about->st_ino) {
+      return tfm_fail(err, TFM_E_USAGE,
+                      "the output would be written over the input %.300s (as %.300s); choose "
+                      "another name",
+                      paths[i], written);
+    }
+  }
+  return TFM_OK;
+}
+
+static tfm_status check_names(const char *path, const char *const *inputs, int ninput,
+                              tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  struct stat about;
+  tfm__place n = {0};
+  TFM_TRY(tfm__place_init(&n, path, err));
+  const char *const all[] = {n.path, n.part, n.manifest, n.manifest_new};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
+    if (stat(all[i], &about) == 0 && S_ISREG(about.st_mode)) {
+      TFM_TRY(check_inputs(&about, all[i], inputs, ninput, err));
+    }
+  }
+  TFM_TRY(check_folder(n.path, err));
+
+fail:
+  tfm__place_fini(&n);
+  return st;
+}
+
+tfm_status tfm_sink_check(const char *path, const char *const *inputs, int ninput, tfm_err *err)
+{
+  struct stat about;
+  if (tfm__place_is_stdout(path)) {
+    bool file = fstat(STDOUT_FILENO, &about) == 0 && S_ISREG(about.st_mode);
+    return file ? check_inputs(&about, "standard output", inputs, ninput, err) : TFM_OK;
+  }
+  size_t n = strlen(path);
+  bool there = stat(path, &about) == 0;
+  if ((there && S_ISDIR(about.st_mode)) || (n && path[n - 1] == '/')) {
+    return tfm_fail(err, TFM_E_OUTPUT, "output %.400s is a folder; name a file", path);
+  }
+  if (there && !S_ISREG(about.st_mode)) {
+    return TFM_OK; /* a device or pipe is written as it is */
+  }
+  return check_names(path, inputs, ninput, err);
+}

@@ -1,0 +1,27 @@
+/** "<output>.manifest.json": what a finished output is. Written beside it, read by the next run.
+ */
+#ifndef TFM_COORDINATOR_OUTPUT_MANIFEST_H
+#define TFM_COORDINATOR_OUTPUT_MANIFEST_H
+
+#include "core/base/sha256.h"
+#include "core/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+  const char *output;   /* path of the output */
+  const char *identity; /* text that names everything the bytes depend on */
+  int64_t lines;        /* written, a CSV header included */
+  int64_t bytes;        /* of the file */
+  char sha256[TFM_SHA256_HEX];
+} tfm__manifest;
+
+/** Write and sync it at path. Errors: TFM_E_OUTPUT, TFM_E_IO, TFM_E_NOMEM. */
+tfm_status tfm__manifest_write(const tfm__manifest *manifest, const char *path,
+                               tfm_err *err) TFM_MUST_USE;
+
+/** Whether there is a manifest at path, of this identity and this many bytes. */
+bool tfm__manifest_matches(const char *path, const char *identity, int64_t bytes);
+
+#endif
