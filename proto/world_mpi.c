@@ -5,7 +5,9 @@
 #include <mpi.h>
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -79,6 +81,20 @@ fail:
   return st; /* MPI runs on: only tfm_world_abort() can follow */
 }
 
+const char *tfm_world_library(void)
+{
+  static char text[MPI_MAX_LIBRARY_VERSION_STRING + 1];
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  (void)pthread_mutex_lock(&lock);
+  int n = 0;
+  if (text[0] == '\0' && MPI_Get_library_version(text, &n) != MPI_SUCCESS) {
+    (void)snprintf(text, sizeof text, "unknown MPI library");
+  }
+  text[strcspn(text, ",\n")] = '\0'; /* name and number; the rest is the story of the build */
+  (void)pthread_mutex_unlock(&lock);
+  return text;
+}
+
 void tfm__mpi_abort(int code)
 {
   int main_thread = 0;
@@ -86,16 +102,4 @@ void tfm__mpi_abort(int code)
       main_thread) {
     (void)MPI_Abort(MPI_COMM_WORLD, code);
   }
-}
-
-const char *tfm_world_library(void)
-{
-  static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-  int n = 0;
-  if (MPI_Get_library_version(text, &n) != MPI_SUCCESS) {
-    return "unknown";
-  }
-  text[strcspn(text, ",\n")] =
-      '\0'; /* the name and number; what follows is the build's story */
-  return text;
 }

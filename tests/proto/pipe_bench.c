@@ -25,6 +25,8 @@ typedef struct {
   tfm_world *world;
   tfm_link *in, *out;
   double compute_s, poll_s;
+  double busy_s, wait_s, pass_s; /* spent computing, waiting for input, sealing and sending */
+  int nframe;
 } stage;
 
 static _Noreturn void stop(const tfm_err *err)
@@ -77,12 +79,20 @@ static void compute(const stage *s)
 static void run_worker(stage *s)
 {
   for (bool ended = false; !ended;) {
+    double start = tfm_now_s();
     tfm_frame *frame = take(s);
+    double taken = tfm_now_s();
     ended = frame->head.type == TFM_FRAME_END;
     if (!ended) {
       compute(s);
     }
+    double computed = tfm_now_s();
     pass(s, frame);
+    if (!ended && ++s->nframe > 1) { /* without the wait for the first frame */
+      s->wait_s += taken - start;
+      s->busy_s += computed - taken;
+      s->pass_s += tfm_now_s() - computed;
+    }
   }
 }
 
@@ -199,8 +209,10 @@ int main(int argc, char **argv)
   } else {
     run_idle(&s, amount);
   }
-  printf("rank %d: %.2f %% of a core\n", tfm_world_rank(s.world),
-         100 * (tfm_cpu_s() - cpu) / (tfm_now_s() - start));
+  int n = s.nframe > 1 ? s.nframe - 1 : 1;
+  printf("rank %d: %.2f %% of a core; a frame: wait %.2f ms, compute %.2f ms, send %.2f ms\n",
+         tfm_world_rank(s.world), 100 * (tfm_cpu_s() - cpu) / (tfm_now_s() - start),
+         s.wait_s / n * 1e3, s.busy_s / n * 1e3, s.pass_s / n * 1e3);
   if (tfm_world_leave(s.world, 10, &err) != TFM_OK) {
     stop(&err);
   }

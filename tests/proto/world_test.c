@@ -218,6 +218,14 @@ static void launch_is_told_by_the_environment(void **state)
   }
 }
 
+/* The library says who it is without being started. */
+static void library_names_itself(void **state)
+{
+  (void)state;
+  assert_non_null(strstr(tfm_world_library(), "MPI"));
+  assert_null(strchr(tfm_world_library(), '\n'));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -229,6 +237,7 @@ int main(void)
       cmocka_unit_test(abort_says_one_line_and_clamps),
       cmocka_unit_test(misuse_stops_the_job),
       cmocka_unit_test(launch_is_told_by_the_environment),
+      cmocka_unit_test(library_names_itself),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
