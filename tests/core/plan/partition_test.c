@@ -77,7 +77,7 @@ static void check_against_brute(const double *cost, int n, int k)
 /* Four kinds of costs, so that each rule decides often: few small values (ties), squares (the
  * largest sum and the sum of squares disagree), nearly equal large ones (all digits of a square
  * matter), and a heavy head (the limit binds nothing else). */
-static double random_cost(int kind, int i, int n)
+static double random_cost(int kind, double base, bool last)
 {
   double small = (double)(check_random(&random_state) % 5);
   switch (kind) {
@@ -86,9 +86,9 @@ static double random_cost(int kind, int i, int n)
   case 1:
     return (double)(check_random(&random_state) % 10) * small;
   case 2:
-    return (n % 2 ? 67121209 : 67122059) + small; /* squares that carry here and there */
+    return base + small;
   default:
-    return small + (i == n - 1 ? 60 : 0);
+    return small + (last ? 60 : 0);
   }
 }
 
@@ -102,8 +102,9 @@ static void partition_equals_every_way_tried(void **state)
     double cost[MAX_N];
     int n = 1 + (int)(check_random(&random_state) % MAX_N);
     int k = 1 + (int)(check_random(&random_state) % (uint64_t)n);
+    double base = 67108864 + (double)(check_random(&random_state) % 1048576);
     for (int i = 0; i < n; ++i) {
-      cost[i] = random_cost(round % 4, i, n);
+      cost[i] = random_cost(round % 4, base, i == n - 1);
     }
     check_against_brute(cost, n, k);
   }
