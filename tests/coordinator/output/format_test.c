@@ -29,6 +29,16 @@ typedef struct {
   const char *want;
 } row_case;
 
+#define NO_EXTRA                                                                               \
+  {                                                                                            \
+    {                                                                                          \
+      {NULL, 0},                                                                               \
+      {                                                                                        \
+        NULL, 0                                                                                \
+      }                                                                                        \
+    }                                                                                          \
+  }
+
 static void check_row(const row_case *c)
 {
   const tfm_span columns[] = {span("x"), span("label")};
@@ -59,7 +69,7 @@ static void rows_are_written_in_each_format(void **state)
   static const row_case cases[] = {
       {TFM_OUT_JSONL,
        "0",
-       {{{0}}},
+       NO_EXTRA,
        0,
        {"\"POS\"", "0.5"},
        NULL,
@@ -67,7 +77,7 @@ static void rows_are_written_in_each_format(void **state)
        "{\"id\":0,\"label\":\"POS\",\"score\":0.5}\n"},
       {TFM_OUT_JSONL,
        "\"a\"",
-       {{{0}}},
+       NO_EXTRA,
        0,
        {"\"POS\"", "0.5"},
        "no \"text\"\n",
@@ -92,7 +102,7 @@ static void rows_are_written_in_each_format(void **state)
        "\"[{\"\"label\"\":\"\"A\"\"}]\",\n"},
       {TFM_OUT_CSV,
        "\"x\\ny\"",
-       {{{0}}},
+       NO_EXTRA,
        0,
        {"\"a b\"", "0"},
        NULL,
@@ -100,7 +110,7 @@ static void rows_are_written_in_each_format(void **state)
        "\"x\ny\",a b,0,,\n"},
       {TFM_OUT_CSV,
        "1",
-       {{{0}}},
+       NO_EXTRA,
        0,
        {NULL},
        "bad",
@@ -108,7 +118,7 @@ static void rows_are_written_in_each_format(void **state)
        "1,,,,\"{\"\"code\"\":\"\"format\"\",\"\"message\"\":\"\"bad\"\"}\"\n"},
       {TFM_OUT_TSV,
        "\"t\\tn\\nr\\rb\\\\q\\\"\"",
-       {{{0}}},
+       NO_EXTRA,
        0,
        {"\"a,b\"", "1"},
        NULL,
