@@ -172,7 +172,11 @@ void tfm__decimal_of_double(double x, tfm__decimal *out)
 tfm_status tfm__decimal_write(tfm_buf *b, const tfm__decimal *d)
 {
   enum { FIRST_PLAIN = -4, LAST_PLAIN = 15 };
-  char text[TFM__DECIMAL_DIGITS + 16];
+  enum { ROOM = 64 }; /* 17 digits, or 16 before the point; sign, point, zeros, exponent */
+  if (tfm_buf_reserve(b, ROOM) != TFM_OK) {
+    return TFM_E_NOMEM;
+  }
+  char *text = b->data + b->n;
   size_t n = 0;
   int whole = d->exponent + 1; /* digits before the point */
   if (d->minus) {
@@ -196,7 +200,8 @@ tfm_status tfm__decimal_write(tfm_buf *b, const tfm__decimal *d)
     }
   }
   if (d->exponent < FIRST_PLAIN || d->exponent > LAST_PLAIN) {
-    n += (size_t)snprintf(text + n, sizeof text - n, "e%+03d", d->exponent);
+    n += (size_t)snprintf(text + n, 8, "e%+03d", d->exponent);
   }
-  return tfm_buf_append(b, text, n);
+  b->n += n;
+  return TFM_OK;
 }

@@ -137,7 +137,11 @@ static void add_component(const tfm_jread *r, const frame *f, tfm_buf *path)
   size_t n = f->key_n - 2;
   char shown[KEY_SHOWN + 12];
   show(shown, sizeof shown, key, n, KEY_SHOWN);
-  (void)tfm_buf_printf(path, is_name(key, n) ? ".%s" : "[\"%s\"]", shown);
+  if (is_name(key, n)) {
+    (void)tfm_buf_printf(path, ".%s", shown);
+  } else {
+    (void)tfm_buf_printf(path, "[\"%s\"]", shown);
+  }
 }
 
 static void write_path(const tfm_jread *r, tfm_buf *path)
@@ -156,6 +160,8 @@ static void write_path(const tfm_jread *r, tfm_buf *path)
 
 static void fail_at(tfm_jread *r, tfm_status st, const char *at, const char *format, ...)
     TFM_PRINTF(4, 5);
+static void vfail_at(tfm_jread *r, tfm_status st, const char *at, const char *format,
+                     va_list args) TFM_PRINTF(4, 0);
 
 static void vfail_at(tfm_jread *r, tfm_status st, const char *at, const char *format,
                      va_list args)

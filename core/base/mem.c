@@ -2,18 +2,30 @@
 
 #include "core/base/checked.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* No object is larger than PTRDIFF_MAX; refusing here keeps the heap's own opinion out of it. */
+static bool total_of(size_t n, size_t bytes, size_t *total)
+{
+  return tfm_mul_size(n, bytes, total) && *total <= PTRDIFF_MAX;
+}
+
 void *tfm_calloc(size_t n, size_t bytes)
 {
-  return calloc(n ? n : 1, bytes ? bytes : 1);
+  size_t total = 0;
+  if (!total_of(n, bytes, &total)) {
+    return NULL;
+  }
+  return calloc(total ? total : 1, 1);
 }
 
 void *tfm_realloc(void *old, size_t n, size_t bytes)
 {
   size_t total = 0;
-  if (!tfm_mul_size(n, bytes, &total)) {
+  if (!total_of(n, bytes, &total)) {
     return NULL;
   }
   return realloc(old, total ? total : 1);
@@ -22,20 +34,20 @@ void *tfm_realloc(void *old, size_t n, size_t bytes)
 void *tfm_alloc_aligned(size_t n, size_t bytes)
 {
   size_t total = 0;
-  if (!tfm_mul_size(n, bytes, &total) || !tfm_add_size(total, TFM_ALIGN - 1, &total)) {
+  if (!total_of(n, bytes, &total)) {
     return NULL;
   }
+  total += TFM_ALIGN - 1;     /* cannot wrap: far below SIZE_MAX */
   total -= total % TFM_ALIGN; /* aligned_alloc wants a multiple of the alignment */
   return aligned_alloc(TFM_ALIGN, total ? total : TFM_ALIGN);
 }
 
 char *tfm_strndup(const char *s, size_t n)
 {
-  size_t total = 0;
-  if (!tfm_add_size(n, 1, &total)) {
+  if (n >= PTRDIFF_MAX) {
     return NULL;
   }
-  char *copy = malloc(total);
+  char *copy = malloc(n + 1);
   if (copy) {
     if (n) {
       memcpy(copy, s, n);

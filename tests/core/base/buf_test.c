@@ -201,6 +201,33 @@ static void floats_of_every_exponent_come_back(void **state)
   tfm_buf_fini(&b);
 }
 
+/* All kinds of bit patterns; that nothing shorter would do is asked of every 16th (it is slow). */
+static void a_million_random_floats_come_back(void **state)
+{
+  (void)state;
+  tfm_buf b = {0};
+  uint64_t seed = 11;
+  for (int i = 0; i < 1000000; ++i) {
+    uint32_t bits = (uint32_t)check_random(&seed);
+    float x = 0;
+    memcpy(&x, &bits, sizeof x);
+    if (!isfinite(x)) {
+      continue;
+    }
+    if (i % 16 == 0) {
+      check_float(&b, x);
+      continue;
+    }
+    tfm_buf_clear(&b);
+    (void)tfm_buf_float(&b, x);
+    float back = strtof(tfm_buf_cstr(&b), NULL);
+    if (memcmp(&back, &x, sizeof x) != 0) {
+      fail_msg("%.9g is written \"%s\"", (double)x, tfm_buf_cstr(&b));
+    }
+  }
+  tfm_buf_fini(&b);
+}
+
 /* Scores and probabilities, which is what the program writes. */
 static void floats_between_0_and_1_come_back(void **state)
 {
@@ -281,6 +308,7 @@ int main(void)
       cmocka_unit_test(strings_are_escaped_for_json),
       cmocka_unit_test(any_bytes_become_strict_json),
       cmocka_unit_test(floats_of_every_exponent_come_back),
+      cmocka_unit_test(a_million_random_floats_come_back),
       cmocka_unit_test(floats_between_0_and_1_come_back),
       cmocka_unit_test(doubles_come_back),
       cmocka_unit_test(known_numbers_look_as_people_write_them),
