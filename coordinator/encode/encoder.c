@@ -39,8 +39,10 @@ tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encod
   }
   tfm_encode_options options = {.add_special_tokens = true,
                                 .max_length = (size_t)encoder->max_length};
+  /* An empty second text is none: the reference's tokenizers take "" for "not given". */
+  tfm_span pair = row->pair.n ? row->pair : (tfm_span){0};
   tfm_err bad = {0};
-  if (tfm_tokenizer_encode(encoder->tokenizer, row->text, row->pair, &options, scratch, &bad) !=
+  if (tfm_tokenizer_encode(encoder->tokenizer, row->text, pair, &options, scratch, &bad) !=
       TFM_OK) {
     *err = bad;
     return row_failed(item, &bad);
