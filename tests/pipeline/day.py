@@ -1,0 +1,123 @@
+"""A person's day: the bare command, a pipe, the verbs, formats, the summary."""
+import csv
+import gzip
+import io
+import json
+import subprocess
+
+import harness
+from harness import MODEL, PROGRAM, call, must, rows, scratch
+
+EXPECTED = MODEL / "expected.jsonl"
+
+
+def expected_rows():
+    """The reference's answers of the model card; long texts are spelled as unit x repeat there."""
+    out = []
+    for line in harness.lines(EXPECTED):
+        row = json.loads(line)
+        row.setdefault("text", row.get("text_unit", "") * row.get("repeat", 0))
+        out.append(row)
+    return out
+
+
+def test_bare_command_scores_the_sample():
+    done = subprocess.run(["mpirun", "-np", "8", PROGRAM], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60,
+                          env={**__import__("os").environ, **harness.MPI})
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.split("\n")[0]
+    assert "sample" in first, first
+    assert done.stdout.count("POSITIVE") > 5 and done.stdout.count("NEGATIVE") > 5
+    assert "numeric_id" in done.stderr or "c1-native" in done.stderr
+
+
+def test_a_pipe_without_mpirun():
+    run = must(call(stdin=b"I loved it\n"))
+    row = json.loads(run.out)
+    assert row["label"] == "POSITIVE" and row["id"] == 0
+
+
+def test_an_empty_pipe_gives_no_rows():
+    run = must(call("classify", stdin=b""))
+    assert run.out == ""
+
+
+def test_expected_answers_of_the_model_card():
+    folder = scratch()
+    want = expected_rows()
+    src = rows([w["text"] for w in want], folder / "rows.jsonl")
+    for np in (0, 3):
+        out = folder / f"out{np}.jsonl"
+        must(call("classify", "-i", src, "-o", out, "--return-logits", np=np))
+        for w, line in zip(want, harness.lines(out), strict=True):
+            got = json.loads(line)
+            assert got["label"] == w["label"]
+            assert max(abs(a - b) for a, b in zip(got["logits"], w["logits"])) < 1e-4
+
+
+def test_verify_passes_and_fails():
+    folder = scratch()
+    want = expected_rows()
+    src = rows([w["text"] for w in want], folder / "rows.jsonl")
+    right, wrong = folder / "right.jsonl", folder / "wrong.jsonl"
+    right.write_text("".join(json.dumps({k: w[k] for k in ("label", "score", "logits")}) + "\n"
+                             for w in want))
+    run = must(call("verify", "-i", src, "--expected", right, np=3))
+    assert run.out.rstrip().endswith("PASSED"), run.out
+    want[7]["logits"][0] += 1e-3
+    wrong.write_text("".join(json.dumps({"logits": w["logits"]}) + "\n" for w in want))
+    run = must(call("verify", "-i", src, "--expected", wrong, np=3), 77)
+    assert run.out.rstrip().endswith("FAILED"), run.out
+
+
+def test_formats_in_and_out():
+    folder = scratch()
+    plain = folder / "rows.csv"
+    plain.write_text('name,text,stars\nx,"Good, very good",5\ny,"Bad ""film""\nreally",1\n')
+    packed = folder / "rows.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    out = folder / "out.csv"
+    must(call("classify", "-i", plain, "-i", packed, "-o", out, "--passthrough", "name,stars"))
+    table = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert [t["name"] for t in table] == ["x", "y", "x", "y"]
+    assert [t["label"] for t in table] == ["POSITIVE", "NEGATIVE"] * 2
+    again = folder / "out.jsonl.gz"
+    must(call("classify", "-i", packed, "-o", again, "--top-k", "all"))
+    got = [json.loads(line) for line in gzip.decompress(again.read_bytes()).splitlines()]
+    assert [p["label"] for p in got[0]["predictions"]] == ["POSITIVE", "NEGATIVE"]
+
+
+def test_summary_json_has_its_members():
+    folder = scratch()
+    src = rows(["one", "two", "three"], folder / "rows.jsonl")
+    summary = folder / "s.json"
+    must(call("classify", "-i", src, "-o", folder / "o.jsonl", "--summary-json", summary, np=4))
+    s = json.loads(summary.read_text())
+    assert (s["rows_in"], s["rows_out"], s["row_errors"]) == (3, 3, 0)
+    assert s["layout"]["stages"] == 3 and len(s["layout"]["slices"]) == 3
+    assert [r["rank"] for r in s["ranks"]] == [0, 1, 2, 3]
+    assert s["output_sha256"] == harness.digest(folder / "o.jsonl")
+    assert set(s["seconds"]) == {"start", "load", "run", "total"}
+
+
+def test_facts_need_no_ranks():
+    assert "bert" in must(call("inspect")).out
+    assert "WordPiece" in must(call("inspect", "-m", MODEL)).out
+    plan = must(call("plan", "--ranks", 8)).out
+    assert "6f" in plan or "6" in plan
+    assert must(call("topo")).out and "MPI" in must(call("env")).out
+    assert "--max-batch-tokens" in must(call("classify", "--help")).out
+    assert must(call("--version", np=3)).out.count("tfm-cluster") == 1
+
+
+def test_tokenize_shows_pieces():
+    folder = scratch()
+    src = rows(["I love this!"], folder / "rows.jsonl")
+    got = json.loads(must(call("tokenize", "-i", src)).out)
+    assert got["ids"] == [2, 51, 1298, 1029, 5, 3]
+    assert got["offsets"][1] == [0, 1] and got["tokens"][0] == "[CLS]"
+
+
+if __name__ == "__main__":
+    harness.run(globals())

@@ -1,0 +1,140 @@
+"""Errors travel: a clear sentence from rank 0, one agreed exit code, no output that looks complete."""
+import json
+import shutil
+import struct
+
+import harness
+from harness import MODEL, call, must, rows, scratch
+
+
+def spoiled(change):
+    """A copy of the model in a folder of its own, changed."""
+    folder = scratch()
+    model = folder / "model"
+    shutil.copytree(MODEL, model)
+    change(model)
+    return folder, model
+
+
+def refused(folder, model, code, words, np=0, options=()):
+    src = rows(["good", "bad"], folder / "rows.jsonl")
+    out = folder / "out.jsonl"
+    run = must(call("classify", "-m", model, "-i", src, "-o", out, *options, np=np), code)
+    assert all(w in run.err for w in words), run.err
+    assert not out.exists()
+    return run
+
+
+def without_tensor(name):
+    """Leave one tensor out, closing the gap, so that only its absence is wrong."""
+    def change(model):
+        path = model / "model.safetensors"
+        raw = path.read_bytes()
+        n = struct.unpack("<Q", raw[:8])[0]
+        header, data = json.loads(raw[8:8 + n]), raw[8 + n:]
+        kept, body = {}, b""
+        for key, entry in header.items():
+            if key == name:
+                continue
+            if key != "__metadata__":
+                a, z = entry["data_offsets"]
+                entry = {**entry, "data_offsets": [len(body), len(body) + z - a]}
+                body += data[a:z]
+            kept[key] = entry
+        text = json.dumps(kept).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+    return change
+
+
+def with_nan_in(name):
+    """One NaN in a weight: found only by the rank that reads it, long after the handshake."""
+    def change(model):
+        path = model / "model.safetensors"
+        raw = bytearray(path.read_bytes())
+        n = struct.unpack("<Q", raw[:8])[0]
+        a, _ = json.loads(raw[8:8 + n])[name]["data_offsets"]
+        raw[8 + n + a + 4:8 + n + a + 6] = b"\x00\x7e"  # float16 NaN
+        path.write_bytes(raw)
+    return change
+
+
+LATE = "bert.encoder.layer.5.output.dense.weight"
+
+
+def test_missing_tensor_is_named():
+    for np in (0, 3):
+        folder, model = spoiled(without_tensor(LATE))
+        refused(folder, model, 65, [LATE], np)
+
+
+def test_a_workers_failure_reaches_rank_0():
+    for np in (3, 8):
+        folder, model = spoiled(with_nan_in(LATE))
+        run = refused(folder, model, 65, [LATE, "rank "], np)
+        lines = [line for line in run.err.split("\n") if LATE in line]
+        assert len(lines) == 1, f"one line from rank 0, got {lines}"
+
+
+def test_truncated_weights():
+    def cut(model):
+        path = model / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:-1000])
+    folder, model = spoiled(cut)
+    refused(folder, model, 65, ["model.safetensors"], np=3)
+
+
+def test_more_stages_than_workers():
+    folder = scratch()
+    refused(folder, MODEL, 64, ["--stages"], np=3, options=["--stages", 5])
+
+
+def test_unknown_option_under_mpirun_is_said_once():
+    run = must(call("classify", "--modle", MODEL, np=3), 64)
+    assert run.err.count("--model") == 1, run.err
+
+
+def test_missing_model_and_input():
+    folder = scratch()
+    must(call("classify", "-m", folder / "nope", np=3), 66)
+    run = must(call("classify", "-i", folder / "nope.jsonl", np=3), 66)
+    assert "nope.jsonl" in run.err
+
+
+def test_an_output_that_exists():
+    folder = scratch()
+    src = rows(["one", "two"], folder / "rows.jsonl")
+    out = folder / "out.jsonl"
+    out.write_text("somebody's file\n")
+    must(call("classify", "-i", src, "-o", out, np=2), 73)
+    assert out.read_text() == "somebody's file\n"
+    must(call("classify", "-i", src, "-o", out, "--restart", np=2))
+    first = harness.digest(out)
+    again = must(call("classify", "-i", src, "-o", out, np=2))
+    assert "complete" in again.err and harness.digest(out) == first
+    src.write_text('{"text": "other"}\n')
+    must(call("classify", "-i", src, "-o", out, np=2), 73)
+
+
+def test_bad_rows_are_rows():
+    folder = scratch()
+    src = folder / "rows.jsonl"
+    src.write_bytes(b'{"text": "good"}\nnot json\n{"text": 5}\n\n{"id": 7, "text": "fine"}\n')
+    out, bad = folder / "out.jsonl", folder / "errors.jsonl"
+    must(call("classify", "-i", src, "-o", out, "--errors", bad, np=3))
+    got = [json.loads(line) for line in harness.lines(out)]
+    assert ["error" in g for g in got] == [False, True, True, False]
+    assert got[3]["id"] == 7
+    assert [json.loads(line)["line"] for line in harness.lines(bad)] == [2, 3]
+    must(call("classify", "-i", src, "-o", folder / "o2.jsonl", "--max-errors", 1, np=3), 76)
+    assert not (folder / "o2.jsonl").exists()
+
+
+def test_full_device():
+    folder = scratch()
+    src = rows(["one"] * 50, folder / "rows.jsonl")
+    run = call("classify", "-i", src, "-o", "/dev/full", np=2)
+    assert run.code in (73, 74), run.code
+
+
+if __name__ == "__main__":
+    harness.run(globals())

@@ -1,0 +1,112 @@
+"""What the pipeline tests share: how the program is run, alone or under a real mpirun.
+
+Standard library only: these tests run in CI. A test is a function named test_*; run(globals())
+calls them all, prints a line each and exits 1 when one failed, 77 when all were skipped.
+"""
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+MODEL = SOURCE / "deploy" / "models" / "tfm-sentiment"
+PROGRAM = os.environ.get("TFM_PROGRAM", "tfm-cluster")
+
+# Root, more ranks than cores, no binding then: what deploy/mpi_env.sh sets for people.
+MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_hwloc_base_binding_policy": "none",
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+class Skip(Exception):
+    """This machine cannot show what the test claims."""
+
+
+class Run:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+
+def call(*args, np=0, stdin=b"", env=None, timeout=120):
+    """Run the program with args; np 0 is without mpirun. Output is decoded text."""
+    words = [PROGRAM, *map(str, args)]
+    if np:
+        words = ["mpirun", "-np", str(np), *words]
+    done = subprocess.run(words, input=stdin, capture_output=True, timeout=timeout,
+                          env={**os.environ, **MPI, **(env or {})})
+    return Run(done.returncode, done.stdout.decode("utf-8", "replace"),
+               done.stderr.decode("utf-8", "replace"))
+
+
+def must(run, code=0):
+    """The run ended with this code, or the test fails with what it said."""
+    assert run.code == code, f"exit {run.code}, want {code}\n{run.err[-2000:]}"
+    return run
+
+
+def scratch():
+    """A folder of this test's own, removed at the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tfm-test-"))
+    SCRATCH.append(folder)
+    return folder
+
+
+SCRATCH = []
+
+
+def rows(texts, path):
+    """Write texts as JSONL with ids."""
+    with open(path, "w", encoding="utf-8") as f:
+        for i, text in enumerate(texts):
+            f.write(json.dumps({"id": f"r{i}", "text": text}) + "\n")
+    return path
+
+
+def texts():
+    """Rows of every length the model has room for: the sample, then joins of it."""
+    lines = (SOURCE / "deploy" / "models" / "sample.txt").read_text(encoding="utf-8").split("\n")
+    lines = [line for line in lines if line]
+    out = list(lines)
+    for i in range(12):
+        out.append(" ".join(lines[i % len(lines)] for i in range(i, i + 3 * i + 2)))
+    return out + ["", " ", "a", "naïve café 北京 👍🏽", "[CLS] [SEP] [MASK]", "x" * 5000]
+
+
+def digest(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def lines(path):
+    return pathlib.Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def run(names):
+    failed = skipped = passed = 0
+    only = sys.argv[1:]
+    for name, test in list(names.items()):
+        if not name.startswith("test_") or (only and name not in only):
+            continue
+        try:
+            test()
+            passed += 1
+            print(f"ok    {name}", flush=True)
+        except Skip as why:
+            skipped += 1
+            print(f"skip  {name}: {why}", flush=True)
+        except Exception:  # a test may fail in any way
+            failed += 1
+            print(f"FAIL  {name}\n{traceback.format_exc()}", flush=True)
+    for folder in SCRATCH:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1 if failed or not passed + skipped else 77 if not passed else 0)
