@@ -8,39 +8,73 @@
  * cell; in a quoted cell "" is a quote; what follows the closing quote belongs to the cell. */
 enum { AT_CELL, IN_BARE, IN_QUOTES, AFTER_QUOTE };
 
-/* Walk over bytes [from, n) of the record at p; returns the place of its end of line, or n. */
+enum { MOST_UNCLOSED = 100 };
+
+static void end_cell(tfm__parser *parser, const char *p, size_t end)
+{
+  size_t at = parser->cell_at;
+  tfm__parser_add_cell(parser, (tfm__cell){at, end - at, end > at && p[at] == '"'});
+  parser->cell_at = end + 1;
+}
+
+/* Step over what is quoted, to behind the next quote or to n. */
+static size_t scan_quotes(tfm__parser *parser, const char *p, size_t i, size_t n)
+{
+  const char *quote = memchr(p + i, '"', n - i);
+  const char *end = quote ? quote : p + n;
+  const char *at = p + i;
+  while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+    ++parser->newlines;
+    ++at;
+  }
+  parser->state = quote ? AFTER_QUOTE : IN_QUOTES;
+  return (size_t)(end - p) + (quote ? 1 : 0);
+}
+
+/* Walk over bytes [from, n) of the record at p, noting its cells; returns the place of its end of
+ * line, or n. */
 static size_t scan(tfm__parser *parser, const char *p, size_t from, size_t n)
 {
-  int state = parser->state;
   size_t i = from;
-  for (; i < n; ++i) {
+  while (i < n && p[i] != '\n') {
     char c = p[i];
-    if (state == IN_QUOTES) {
-      parser->newlines += c == '\n';
-      state = c == '"' ? AFTER_QUOTE : IN_QUOTES;
-    } else if (c == '\n') {
-      break;
-    } else if (c == ',') {
-      state = AT_CELL;
-    } else if (c == '"' && state != IN_BARE) {
-      state = IN_QUOTES; /* opens at a cell, or is the second of a pair */
+    if (c == ',') {
+      end_cell(parser, p, i);
+      parser->state = AT_CELL;
+      ++i;
+    } else if (c == '"' && parser->state != IN_BARE) {
+      i = scan_quotes(parser, p, i + 1, n); /* opens a cell, or is the second of a pair */
     } else {
-      state = IN_BARE;
+      parser->state = IN_BARE;
+      while (i < n && p[i] != ',' && p[i] != '\n') {
+        ++i;
+      }
     }
   }
-  parser->state = state;
   return i;
 }
 
+/* Go on at `from`, which may stand inside quotes. */
+static size_t resume(tfm__parser *parser, const char *p, size_t from, size_t n)
+{
+  size_t i = parser->state == IN_QUOTES ? scan_quotes(parser, p, from, n) : from;
+  return parser->state == IN_QUOTES ? n : scan(parser, p, i, n);
+}
+
 /* A quote that never closes would swallow the file: its first line is a row that failed, and
- * reading goes on behind it. */
-static tfm_status give_up(tfm__window *w, tfm__record *record, tfm_err *err)
+ * reading goes on behind it. Each costs a look at 16 MiB, so that a file full of them is no CSV. */
+static tfm_status give_up(tfm__parser *p, tfm__window *w, tfm__record *record, tfm_err *err)
 {
   const char *from = w->data + w->at;
   const char *end = memchr(from, '\n', w->n - w->at);
   size_t n = end ? (size_t)(end - from) : w->n - w->at;
   if (n > TFM_ROW_MAX_BYTES) {
     return tfm__window_drop_line(w, record, err);
+  }
+  if (++p->unclosed > MOST_UNCLOSED) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "%.400s: line %lld: more than %d quotes that never close; is this CSV?",
+                    tfm__stream_name(w->stream), (long long)record->line, MOST_UNCLOSED);
   }
   record->unclosed = true;
   record->bytes = (tfm_span){from, n};
@@ -55,16 +89,20 @@ static tfm_status next_record(tfm__parser *p, tfm__window *w, tfm__record *recor
   *record = (tfm__record){.line = w->lines + 1, .offset = w->offset + (int64_t)w->at};
   p->state = AT_CELL;
   p->newlines = 0;
+  p->cell_at = 0;
+  tfm__parser_begin_cells(p);
   for (;;) {
     size_t held = w->n - w->at;
     const char *from = w->data + w->at;
-    size_t n = scan(p, from, w->looked, held);
+    size_t n = resume(p, from, w->looked, held);
     bool end = n < held;
     if (n > TFM_ROW_MAX_BYTES || (w->ended && !end && p->state == IN_QUOTES)) {
-      return give_up(w, record, err);
+      return give_up(p, w, record, err);
     }
     if (end || (w->ended && n)) {
       record->bytes = (tfm_span){from, n && from[n - 1] == '\r' ? n - 1 : n};
+      end_cell(p, from, record->bytes.n);
+      p->record = from;
       tfm__window_use(w, n + (end ? 1 : 0), p->newlines + 1);
       return TFM_OK;
     }
@@ -80,26 +118,6 @@ static tfm_status next_record(tfm__parser *p, tfm__window *w, tfm__record *recor
   }
 }
 
-static void split(tfm__parser *p, tfm_span record)
-{
-  int state = AT_CELL;
-  size_t from = 0;
-  p->ncell = 0;
-  for (size_t i = 0; i <= record.n; ++i) {
-    char c = i < record.n ? record.p[i] : ',';
-    if (i == record.n || (c == ',' && state != IN_QUOTES)) {
-      bool quoted = i > from && record.p[from] == '"';
-      tfm__parser_add_cell(p, (tfm__cell){{record.p + from, i - from}, quoted});
-      from = i + 1;
-      state = AT_CELL;
-    } else if (state == IN_QUOTES) {
-      state = c == '"' ? AFTER_QUOTE : IN_QUOTES;
-    } else {
-      state = c == '"' && state != IN_BARE ? IN_QUOTES : IN_BARE;
-    }
-  }
-}
-
 static bool empty_line(const tfm__record *record)
 {
   return record->bytes.n == 0 && !record->too_long && !record->unclosed;
@@ -110,6 +128,8 @@ static tfm_status begin(tfm__parser *p, tfm__window *w, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm__record record = {0};
   bool there = true;
+  p->cell_most = TFM__MOST_COLUMNS;
+  p->unclosed = 0;
   do {
     TFM_TRY(next_record(p, w, &record, &there, err));
   } while (there && empty_line(&record));
@@ -118,7 +138,6 @@ static tfm_status begin(tfm__parser *p, tfm__window *w, tfm_err *err)
                      record.unclosed ? "has a quote that never closes" : "is over 16 MiB"));
   }
   if (there) {
-    split(p, record.bytes);
     TFM_TRY(tfm__table_begin(p, tfm__stream_name(w->stream), err));
   }
 
@@ -132,7 +151,6 @@ static void read_record(tfm__parser *p, const tfm__record *record)
     tfm__draft_discard(&p->draft, "a quote in this line never closes");
     return;
   }
-  split(p, record->bytes);
   tfm__table_read(p);
 }
 

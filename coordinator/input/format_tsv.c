@@ -6,17 +6,17 @@
  * text. That is the registered text/tab-separated-values, and what GLUE's files need. */
 static void split(tfm__parser *p, tfm_span record)
 {
-  const char *from = record.p;
-  const char *end = record.p + record.n;
-  p->ncell = 0;
+  size_t at = 0;
+  p->record = record.p;
+  tfm__parser_begin_cells(p);
   for (;;) {
-    const char *tab = memchr(from, '\t', (size_t)(end - from));
-    size_t n = (size_t)((tab ? tab : end) - from);
-    tfm__parser_add_cell(p, (tfm__cell){{from, n}, false});
+    const char *tab = memchr(record.p + at, '\t', record.n - at);
+    size_t end = tab ? (size_t)(tab - record.p) : record.n;
+    tfm__parser_add_cell(p, (tfm__cell){at, end - at, false});
     if (!tab) {
       return;
     }
-    from = tab + 1;
+    at = end + 1;
   }
 }
 
@@ -30,6 +30,7 @@ static tfm_status begin(tfm__parser *p, tfm__window *w, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm__record record = {0};
   bool there = true;
+  p->cell_most = TFM__MOST_COLUMNS;
   do {
     TFM_TRY(tfm__window_line(w, &record, &there, err));
   } while (there && empty_line(&record));

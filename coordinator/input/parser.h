@@ -7,7 +7,7 @@
 #include "coordinator/input/window.h"
 #include "core/base/json_reader.h"
 
-enum { TFM__TEXT_NAMES = 5 };
+enum { TFM__TEXT_NAMES = 5, TFM__MOST_COLUMNS = 1 << 20 };
 
 /** Which columns are read, by name. Borrows from the options. */
 typedef struct {
@@ -22,9 +22,9 @@ typedef struct {
   bool extra_all; /* every column but the id */
 } tfm__columns;
 
-/** One cell of a CSV or TSV record, as it stands there. */
+/** One cell of a CSV or TSV record, as it stands there: n bytes at record[at]. */
 typedef struct {
-  tfm_span raw;
+  size_t at, n;
   bool quoted;
 } tfm__cell;
 
@@ -45,11 +45,18 @@ typedef struct {
   tfm_jread *json;  /* over a line */
   tfm_jread *inner; /* over one value of it */
   tfm__table table;
-  tfm__cell *cells; /* [ncell], room for cell_cap */
+  const char *record; /* what the cells are of */
+  tfm__cell *cells;   /* [ncell], room for cell_cap */
   int ncell, cell_cap;
+  int cell_most;    /* no more are kept: the columns of the header */
+  int64_t surplus;  /* cells that were not kept */
+  bool surplus_any; /* and one of them was not empty */
   tfm_buf scratch;
-  int state; /* of the CSV scanner, over the window's `looked` bytes */
-  int64_t newlines;
+  /* The CSV scanner, behind the window's `looked` bytes: */
+  int state;
+  size_t cell_at;   /* of the cell it is in */
+  int64_t newlines; /* inside quotes */
+  int unclosed;     /* quotes of this file that never closed */
 } tfm__parser;
 
 typedef struct {
@@ -70,12 +77,15 @@ extern const tfm__format tfm__format_jsonl, tfm__format_csv, tfm__format_tsv, tf
 /** Whether there is nothing but white space. */
 bool tfm__record_white(const tfm__record *record);
 
-/** Find the columns in the header whose cells have just been split; a used column that is there
+/** Find the columns in the header whose cells have just been found; a used column that is there
  * twice, or is asked for and is not there, is TFM_E_FORMAT. */
 tfm_status tfm__table_begin(tfm__parser *p, const char *file, tfm_err *err) TFM_MUST_USE;
 
-/** Fill the draft from the cells that have just been split. */
+/** Fill the draft from the cells that have just been found. */
 void tfm__table_read(tfm__parser *p);
+
+/** Begin with the cells of a record. */
+void tfm__parser_begin_cells(tfm__parser *p);
 
 /** Add a cell. Running out of memory is remembered in the draft. */
 void tfm__parser_add_cell(tfm__parser *p, tfm__cell cell);

@@ -7,10 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
+void tfm__parser_begin_cells(tfm__parser *p)
+{
+  p->ncell = 0;
+  p->surplus = 0;
+  p->surplus_any = false;
+}
+
 void tfm__parser_add_cell(tfm__parser *p, tfm__cell cell)
 {
+  if (p->ncell == p->cell_most) { /* so that 16 MiB of commas are no gigabyte of cells */
+    ++p->surplus;
+    p->surplus_any = p->surplus_any || cell.n;
+    return;
+  }
   if (p->ncell == p->cell_cap) {
-    int cap = p->cell_cap ? p->cell_cap * 2 : 64; /* a record of 16 MiB holds fewer than 2^25 */
+    int cap = p->cell_cap ? p->cell_cap * 2 : 64;
     tfm__cell *cells = tfm_realloc(p->cells, (size_t)cap, sizeof *cells);
     if (!cells) {
       p->draft.no_memory = true;
@@ -25,12 +37,13 @@ void tfm__parser_add_cell(tfm__parser *p, tfm__cell cell)
 /* The text of a cell: borrowed from it, or from scratch when quotes had to go. */
 static tfm_span decode(tfm__parser *p, const tfm__cell *cell)
 {
+  const char *from = p->record + cell->at;
+  const char *end = from + cell->n;
   if (!cell->quoted) {
-    return cell->raw;
+    return (tfm_span){from, cell->n};
   }
   tfm_buf_clear(&p->scratch);
-  const char *from = cell->raw.p + 1;
-  const char *end = cell->raw.p + cell->raw.n;
+  ++from; /* the opening quote */
   for (;;) {
     const char *quote = memchr(from, '"', (size_t)(end - from));
     (void)tfm_buf_append(&p->scratch, from, (size_t)((quote ? quote : end) - from));
@@ -204,6 +217,10 @@ tfm_status tfm__table_begin(tfm__parser *p, const char *file, tfm_err *err)
   const tfm__columns *c = &p->columns;
   tfm__table *t = &p->table;
   tfm__table_fini(t);
+  if (p->surplus) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "%.300s: the header has more than %d columns", file,
+                     TFM__MOST_COLUMNS));
+  }
   t->text = t->pair = t->id = -1;
   TFM_TRY(read_header(p, err));
   TFM_TRY(find_text(t, c, file, err));
@@ -218,6 +235,7 @@ tfm_status tfm__table_begin(tfm__parser *p, const char *file, tfm_err *err)
     TFM_TRY(missing(t, c->id, "--id-column", file, err));
   }
   TFM_TRY(find_extra(t, c, file, err));
+  p->cell_most = t->ncolumn;
 
 fail:
   return st;
@@ -226,7 +244,7 @@ fail:
 /* A cell with nothing in it, not even quotes, is the null of CSV. */
 static bool is_null(const tfm__parser *p, int column)
 {
-  return column >= 0 && column < p->ncell && p->cells[column].raw.n == 0;
+  return column >= 0 && column < p->ncell && p->cells[column].n == 0;
 }
 
 static tfm__piece take_text(tfm__parser *p, int column)
@@ -234,18 +252,6 @@ static tfm__piece take_text(tfm__parser *p, int column)
   return column >= 0 && column < p->ncell
              ? tfm__draft_repair(&p->draft, decode(p, &p->cells[column]))
              : (tfm__piece){0};
-}
-
-/* More cells than the header has columns: an unquoted comma in the text would cut it in silence.
- * Empty ones at the end are what spreadsheets leave. */
-static bool too_many(const tfm__parser *p)
-{
-  for (int i = p->table.ncolumn; i < p->ncell; ++i) {
-    if (p->cells[i].raw.n) {
-      return true;
-    }
-  }
-  return false;
 }
 
 void tfm__table_read(tfm__parser *p)
@@ -265,11 +271,13 @@ void tfm__table_read(tfm__parser *p)
       tfm__draft_add(d, name, value, false);
     }
   }
-  if (too_many(p)) {
+  /* More cells than columns: an unquoted comma would cut the text in silence. Empty ones at the
+   * end are what spreadsheets leave. */
+  if (p->surplus_any) {
     tfm__draft_fail(d,
-                    "%d cells in a row of %d columns; a cell that holds a comma, tab or end "
+                    "%lld cells in a row of %d columns; a cell that holds a comma, tab or end "
                     "of line must be quoted in CSV",
-                    p->ncell, t->ncolumn);
+                    (long long)(p->ncell + p->surplus), t->ncolumn);
   } else if (!d->text.there) {
     tfm_span name = column_name(t, t->text);
     tfm__draft_fail(d, "no cell for column \"%.*s\"", name.n > 100 ? 100 : (int)name.n, name.p);

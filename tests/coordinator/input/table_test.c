@@ -208,6 +208,46 @@ static void an_open_quote_costs_one_row(void **state)
   reading_end(&r);
 }
 
+/* Lines whose quotes never close, each of which would be looked for in 16 MiB: refused in time. */
+static void a_file_of_open_quotes_is_refused(void **state)
+{
+  (void)state;
+  enum { ROWS = 100000 };
+  tfm_buf b = {0};
+  reading r = reading_begin();
+  (void)tfm_buf_str(&b, "text,x\n");
+  for (int i = 0; i < ROWS; ++i) {
+    (void)tfm_buf_str(&b, "b\"x,\"open\n");
+  }
+  read_bytes(&r, ".csv", b.data, b.n);
+  assert_int_equal(r.st, TFM_E_FORMAT);
+  assert_non_null(strstr(r.err.text, "never close"));
+  tfm_buf_fini(&b);
+  reading_end(&r);
+}
+
+static void commas_without_end_cost_no_memory(void **state)
+{
+  (void)state;
+  enum { CELLS = 8 << 20 };
+  tfm_buf b = {0};
+  reading r = reading_begin();
+  (void)tfm_buf_str(&b, "text,x\na");
+  assert_int_equal(tfm_buf_reserve(&b, CELLS + 2), TFM_OK);
+  memset(b.data + b.n, ',', CELLS);
+  b.n += CELLS;
+  (void)tfm_buf_str(&b, "\nb,1\n");
+  read_bytes(&r, ".csv", b.data, b.n);
+  assert_int_equal(r.nrow, 2);
+  assert_true(text_is(&r, 0, "a") && text_is(&r, 1, "b"));
+  reading_end(&r);
+  r = reading_begin();
+  read_bytes(&r, ".csv", b.data + 7, b.n - 7); /* the commas are the header now */
+  assert_int_equal(r.st, TFM_E_FORMAT);
+  tfm_buf_fini(&b);
+  reading_end(&r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -218,6 +258,8 @@ int main(void)
       cmocka_unit_test(all_columns_are_named_before_the_first_row),
       cmocka_unit_test(many_columns_are_no_trouble),
       cmocka_unit_test(an_open_quote_costs_one_row),
+      cmocka_unit_test(a_file_of_open_quotes_is_refused),
+      cmocka_unit_test(commas_without_end_cost_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
