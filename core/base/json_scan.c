@@ -44,14 +44,13 @@ static const char *plain_run(const char *p, const char *end)
   return p;
 }
 
-static int hex_digit(char c)
-{
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  char low = (char)(c | 0x20);
-  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
+/* One more than the value of a hexadecimal digit; 0 for all other bytes. A table, because whether
+ * a digit is a letter is a coin toss that no branch predictor wins. */
+static const unsigned char hex_plus_one[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
 
 /* The four digits after "\u" at p, or -1. */
 static int32_t unit_at(const char *p, const char *end)
@@ -59,15 +58,14 @@ static int32_t unit_at(const char *p, const char *end)
   if (end - p < 6 || p[0] != '\\' || p[1] != 'u') {
     return -1;
   }
-  int32_t unit = 0;
-  for (int i = 2; i < 6; ++i) {
-    int digit = hex_digit(p[i]);
-    if (digit < 0) {
-      return -1;
-    }
-    unit = unit * 16 + digit;
+  const int32_t a = hex_plus_one[(unsigned char)p[2]];
+  const int32_t b = hex_plus_one[(unsigned char)p[3]];
+  const int32_t c = hex_plus_one[(unsigned char)p[4]];
+  const int32_t d = hex_plus_one[(unsigned char)p[5]];
+  if (!a || !b || !c || !d) {
+    return -1;
   }
-  return unit;
+  return (a - 1) << 12 | (b - 1) << 8 | (c - 1) << 4 | (d - 1);
 }
 
 static bool is_high(int32_t unit)
@@ -176,6 +174,18 @@ static const char *special(const char **at, const char *end, tfm_json_unicode un
   return NULL;
 }
 
+/* Appends a run of n bytes and the character after it. */
+static void add_decoded(tfm_buf *room, const char *run, size_t n, uint32_t c)
+{
+  enum { LONGEST = 4 };
+  if (n) {
+    (void)tfm_buf_append(room, run, n);
+  }
+  if (tfm_buf_reserve(room, LONGEST) == TFM_OK) {
+    room->n += tfm_utf8_encode(c, room->data + room->n);
+  }
+}
+
 const char *tfm__json_string(const char **at, const char *end, tfm_json_unicode unicode,
                              tfm_buf *room, tfm_span *out)
 {
@@ -201,9 +211,7 @@ const char *tfm__json_string(const char **at, const char *end, tfm_json_unicode 
       return problem;
     }
     if (out) {
-      char utf8[4];
-      (void)tfm_buf_append(room, run, (size_t)(before - run));
-      (void)tfm_buf_append(room, utf8, tfm_utf8_encode(c, utf8));
+      add_decoded(room, run, (size_t)(before - run), c);
     }
     decoded = true;
     run = p;

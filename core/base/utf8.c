@@ -51,10 +51,36 @@ static size_t prefix_at(const unsigned char *p, size_t n, bool *whole)
   return i;
 }
 
+static bool continues(unsigned char c)
+{
+  return (c & 0xc0) == 0x80;
+}
+
+/* Most characters of most texts: ASCII, and the rows of table 3-7 where every second byte that
+ * continues is allowed. 0: look closer. */
+static size_t common_at(const unsigned char *p, size_t n)
+{
+  if (n >= 1 && p[0] < 0x80) {
+    return 1;
+  }
+  if (n >= 3 && p[0] > 0xe0 && p[0] < 0xf0 && p[0] != 0xed) {
+    return continues(p[1]) && continues(p[2]) ? 3 : 0;
+  }
+  if (n >= 2 && p[0] >= 0xc2 && p[0] < 0xe0) {
+    return continues(p[1]) ? 2 : 0;
+  }
+  return 0;
+}
+
 size_t tfm_utf8_valid_at(const char *p, size_t n)
 {
+  const unsigned char *u = (const unsigned char *)p;
+  size_t len = common_at(u, n);
+  if (len) {
+    return len;
+  }
   bool whole = false;
-  size_t len = prefix_at((const unsigned char *)p, n, &whole);
+  len = prefix_at(u, n, &whole);
   return whole ? len : 0;
 }
 
