@@ -17,7 +17,7 @@ size_t tfm_embed_bytes(const tfm_embed *embed);
 
 /** x[t] = norm(word[id] + type[type] + position[t - start]) for BERT, in the reference's order.
  *  x [T,H] out. ids, types and lengths must be in range: tfm_embed_check() says so for one row.
- */
+ *  Threads: callable from many at once on one embed; tasks are runs of rows, no allocation. */
 void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par);
 
 /** Whether n ids and type ids are inside the tables and n is within max_length.

@@ -5,9 +5,8 @@
 #include "core/model/config.h"
 #include "core/model/safetensors.h"
 
-/** Plain data. `prefix` is what stands before the family's own tensor names in this file
- * ("bert." or
- *  ""), found once at opening. */
+/** Plain data. `prefix` is what stands before the names of the model's body in this file
+ * ("bert." or ""), found once at opening. */
 typedef struct {
   char *folder; /* owned */
   tfm_config config;

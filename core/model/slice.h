@@ -26,7 +26,8 @@ typedef struct {
 
 /** Read and pack the weights and make all scratch memory, first touched by the calling thread.
  *  borrows: model until return. gives: *out, release with tfm_slice_close().
- *  Errors: of safetensors.h, TFM_E_NOMEM (with the bytes wanted). */
+ *  Errors: of safetensors.h, TFM_E_UNSUPPORTED (a head this task has none of, named),
+ *  TFM_E_NOMEM (with the bytes wanted). */
 tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
                           const tfm_slice_options *options, tfm_err *err) TFM_MUST_USE;
 void tfm_slice_close(tfm_slice *slice);
@@ -40,18 +41,21 @@ size_t tfm_slice_scratch_bytes(const tfm_slice *slice);
 void tfm_slice_each_block(const tfm_slice *slice,
                           void (*fn)(void *arg, const void *p, size_t bytes), void *arg);
 
-/** Run the slice's units over batch->x in place. No failure. */
+/** Run the slice's units over batch->x in place. T and B within the options, each sequence of
+ * 1..config.max_length tokens (TFM_ASSERT: frames are checked before they come here). Tasks stay
+ * below about 2 ms. No failure, no allocation. */
 void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par);
 
 /** Floats one sequence's result has: nlabel for classification. Only for a slice with the head.
- */
+ * The logits themselves: the score rule of config.h is for who prints them. */
 int64_t tfm_slice_result_width(const tfm_slice *slice);
 
 /** The head: result [B, width] f32 out. Call after tfm_slice_run() of the last units. */
 void tfm_slice_head(tfm_slice *slice, const tfm_batch *batch, float *result, tfm_par *par);
 
 /** False when every linear layer of the slice passed tfm_linear_probe(); *name (when not NULL)
- * is the first tensor that did not. */
+ * is the family's name of the first that did not, "@" for the prefix and "#" for the layer;
+ * static. */
 bool tfm_slice_probe_failed(const tfm_slice *slice, const char **name);
 
 #endif
