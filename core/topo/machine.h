@@ -96,7 +96,8 @@ tfm_status tfm_machine_open(tfm_machine *machine, tfm_err *err) TFM_MUST_USE;
 
 /** The same for an hwloc synthetic description ("pack:2 numa:1 core:4 pu:1") with everything
  * allowed, or with `allowed` in list syntax when not NULL: for tests and plans of machines that
- * are not here. Errors besides: TFM_E_FORMAT (description or list cannot be read, or the list
+ * are not here. Give the description a numa level: hwloc 2.9 copies overlapping memory where it
+ * has to add one. Errors besides: TFM_E_FORMAT (description or list cannot be read, or the list
  * names units the machine does not have). */
 tfm_status tfm_machine_open_synthetic(tfm_machine *machine, const char *description,
                                       const char *allowed, tfm_err *err) TFM_MUST_USE;

@@ -122,7 +122,7 @@ static void every_division_obeys_the_contract(void **state)
 {
   (void)state;
   static const char *const shapes[] = {"pack:2 numa:1 core:4 pu:1", "pack:4 numa:1 core:6 pu:2",
-                                       "pack:2 numa:3 core:5 pu:1", "core:7 pu:2",
+                                       "pack:2 numa:3 core:5 pu:1", "numa:1 core:7 pu:2",
                                        "numa:1 core:1 pu:1"};
   uint64_t random = 7;
   for (int round = 0; round < 60; ++round) {

@@ -152,11 +152,11 @@ static void descriptions_that_cannot_be_are_refused(void **state)
               "nonsense");
   CHECK_FAILS(tfm_machine_open_synthetic(&m, "", NULL, &err), TFM_E_FORMAT, &err,
               "description");
-  CHECK_FAILS(tfm_machine_open_synthetic(&m, "core:4 pu:1", "3-4", &err), TFM_E_FORMAT, &err,
-              "does not have");
-  CHECK_FAILS(tfm_machine_open_synthetic(&m, "core:4 pu:1", "x", &err), TFM_E_FORMAT, &err,
-              "cpu list");
-  CHECK_FAILS(tfm_machine_open_synthetic(&m, "pack:2 core:1100 pu:2", NULL, &err),
+  CHECK_FAILS(tfm_machine_open_synthetic(&m, "numa:1 core:4 pu:1", "3-4", &err), TFM_E_FORMAT,
+              &err, "does not have");
+  CHECK_FAILS(tfm_machine_open_synthetic(&m, "numa:1 core:4 pu:1", "x", &err), TFM_E_FORMAT,
+              &err, "cpu list");
+  CHECK_FAILS(tfm_machine_open_synthetic(&m, "pack:2 numa:1 core:1100 pu:2", NULL, &err),
               TFM_E_UNSUPPORTED, &err, "4399");
   CHECK_FAILS(tfm_machine_open_synthetic(&m, "numa:300 core:1 pu:1", NULL, &err),
               TFM_E_UNSUPPORTED, &err, "NUMA node number 299");
@@ -204,7 +204,7 @@ static void the_tree_is_printed(void **state)
              "      L3 32 MiB  [not allowed]\n"
              "        cores 6-7: cpus 12-15  [not allowed]\n"
              "this process may use 3 of 8 cores (cpus 0-3,5) on 1 NUMA node of 1 package\n");
-  check_tree("core:2 pu:1", NULL,
+  check_tree("numa:1 core:2 pu:1", NULL,
              "machine synthetic: 2 cores, 1 GiB\n"
              "  NUMA node 0: 1 GiB\n"
              "    cores 0-1: cpus 0-1\n"
