@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-/** True when nobody feeds standard input: it is a terminal, closed, the null device, or silent for two
- *  seconds. Under mpirun a rank's own standard input is mpirun's pipe, so the launcher's is looked at
- *  where /proc shows it. May wait up to two seconds; reads nothing. */
+/** True when nobody feeds standard input: it is a terminal, closed, the null device, or silent
+ *  for two seconds. Under mpirun a rank's own standard input is mpirun's pipe, so the
+ *  launcher's is looked at where /proc shows it. May wait up to two seconds; reads nothing. */
 bool tfm_bare_input(bool under_mpi);
 
 #endif

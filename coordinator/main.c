@@ -1,7 +1,7 @@
 /** The program: find out who I am, then play that role. The only file that sees both roles.
  *
- *  Under mpirun each process is one rank. Without it this process plays rank 0 and starts a thread for
- *  each worker, over link_local: the same pipeline.
+ *  Under mpirun each process is one rank. Without it this process plays rank 0 and starts a
+ *  thread for each worker, over link_local: the same pipeline.
  */
 #include "coordinator/coordinator.h"
 #include "core/base/mem.h"

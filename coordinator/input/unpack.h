@@ -24,8 +24,8 @@ typedef struct {
   /* gives: *state, release with close. Errors: TFM_E_NOMEM. */
   tfm_status (*open)(void **state, tfm_err *err);
   /* Unpack until out is full, or in is used up and nothing more comes out. With a full out
-   * there may be more to come although in is used up: step again. Errors: TFM_E_FORMAT, with what is wrong and no file
-   * name; TFM_E_NOMEM. */
+   * there may be more to come although in is used up: step again. Errors: TFM_E_FORMAT, with
+   * what is wrong and no file name; TFM_E_NOMEM. */
   tfm_status (*step)(void *state, tfm__unpacking *u, tfm_err *err);
   /* Accepts NULL. */
   void (*close)(void *state);

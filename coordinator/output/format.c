@@ -1,10 +1,9 @@
 #include "coordinator/output/format.h"
+#include "core/base/utf8.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "core/base/utf8.h"
 
 void tfm_answer_clear(tfm_answer *answer)
 {

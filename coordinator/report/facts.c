@@ -21,8 +21,6 @@ tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err)
   return st;
 }
 
-/* ---- env -------------------------------------------------------------------------------------- */
-
 static void put_variables(tfm_buf *out)
 {
   static const char *const names[] = {"OMPI_COMM_WORLD_SIZE",
@@ -74,8 +72,6 @@ fail:
   tfm_machine_fini(&machine);
   return st;
 }
-
-/* ---- inspect ---------------------------------------------------------------------------------- */
 
 static void put_weights(const tfm_model *model, tfm_buf *out)
 {
@@ -181,10 +177,8 @@ fail:
   return st;
 }
 
-/* ---- plan ------------------------------------------------------------------------------------- */
-
-/* Several ranks of one host may have been bound so that they share cores: say so, with the flag that
- * mends it. */
+/* Several ranks of one host may have been bound so that they share cores: say so, with the flag
+ * that mends it. */
 static tfm_status put_placement(const tfm_job *job, tfm_buf *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;

@@ -4,8 +4,8 @@
 
 #include "coordinator/job.h"
 
-/** What a checkpoint is and what in it is not supported. Append to out. A model that cannot be opened
- *  is the error; one whose task is not offered is described, and says so. */
+/** What a checkpoint is and what in it is not supported. Append to out. A model that cannot be
+ *  opened is the error; one whose task is not offered is described, and says so. */
 tfm_status tfm_facts_inspect(const tfm_options *options, tfm_buf *out,
                              tfm_err *err) TFM_MUST_USE;
 

@@ -34,8 +34,8 @@ static void slow_task(void *arg, int task, int thread)
   tfm_sleep_s(1e-3);
 }
 
-/* The executor's promise (par.h): each task exactly once, whatever the number of threads. Counting the
- * runs of every task over many rounds catches a lost, doubled or late one. */
+/* The executor's promise (par.h): each task exactly once, whatever the number of threads.
+ * Counting the runs of every task over many rounds catches a lost, doubled or late one. */
 static void each_task_runs_once(void **state)
 {
   (void)state;

@@ -141,8 +141,8 @@ static const int32_t types[15] = {0};
 static const int32_t cu_len[] = {0, 6, 15};
 static const tfm_ids batch = {.B = 2, .T = 15, .cu_len = cu_len, .ids = ids, .type_ids = types};
 
-/* From START to LEAVE with one micro-batch in between: the result must have the oracle's bits, and the
- * worker must leave with the code it was told. */
+/* From START to LEAVE with one micro-batch in between: the result must have the oracle's bits,
+ * and the worker must leave with the code it was told. */
 static void a_worker_scores_and_leaves(void **state)
 {
   (void)state;

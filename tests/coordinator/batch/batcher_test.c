@@ -64,8 +64,8 @@ static void drain(tfm_batcher *b, bool flush, int64_t tokens, int64_t sequences)
   }
 }
 
-/* Whatever the sizes, every row leaves exactly once and no pack breaks its limits. Random sizes with
- * rows longer than the budget among them reach all edges of the cutting. */
+/* Whatever the sizes, every row leaves exactly once and no pack breaks its limits. Random sizes
+ * with rows longer than the budget among them reach all edges of the cutting. */
 static void every_row_leaves_once(void **state)
 {
   (void)state;
