@@ -21,9 +21,9 @@ fi
 
 list() {
   if [ -e .git ] && git ls-files >/dev/null 2>&1; then
-    git ls-files -z -- '*.c' '*.h' '*.inc'
+    git ls-files -z -- '*.c' '*.h' 'core/*.inc'
   else
-    find . \( -name .git -o -path ./build \) -prune -o -type f \( -name '*.[ch]' -o -name '*.inc' \) -print0
+    find . \( -name .git -o -path ./build \) -prune -o -type f \( -name '*.[ch]' -o -path './core/*.inc' \) -print0
   fi
 }
 

@@ -104,16 +104,20 @@ class File:
 
 
 def private_names(root, paths, table):
-    """Names of one room that another room uses: the home of tfm__x is where a header says it."""
-    where = {}
+    """Names of one room that another room uses. A room whose own headers say tfm__x means its
+    own; two rooms may so call two types alike."""
+    where, told = {}, set()
     for path in paths:
+        room = room_of(path, table)
         for n, line in enumerate(tree.lines_of(root / path), 1):
             for name in re.findall(r"\btfm__\w+", line):
-                where.setdefault(name, {}).setdefault(room_of(path, table), f"{path}:{n}")
+                where.setdefault(name, {}).setdefault(room, f"{path}:{n}")
+                if path.endswith(".h"):
+                    told.add((name, room))
     for name, rooms in sorted(where.items()):
-        if len(rooms) > 1:
-            places = ", ".join(sorted(rooms.values()))
-            yield f"{places}: {name} belongs to one room, by its two underscores"
+        for room, place in sorted(rooms.items()):
+            if len(rooms) > 1 and (name, room) not in told:
+                yield f"{place}: {name} is another room's, by its two underscores"
 
 
 def check(root):

@@ -112,7 +112,12 @@ class Layers(Lint):
         code, out = lint("layers.py", {"core/base/b.h": "int tfm__x(void);\n",
                                        "worker/w.c": "int y = tfm__x();\n"})
         self.assertEqual(code, 1)
-        self.assertIn("tfm__x belongs to one room", out)
+        self.assertIn("worker/w.c:1: tfm__x is another room's", out)
+
+    def test_two_rooms_with_a_type_alike(self):
+        self.passes("layers.py", {"core/base/b.h": "typedef int tfm__x;\n",
+                                  "worker/w.h": "typedef char tfm__x;\n",
+                                  "worker/w.c": '#include "worker/w.h"\n\ntfm__x y;\n'})
 
     def test_empty_tree_is_no_success(self):
         with tempfile.TemporaryDirectory() as top:
@@ -155,6 +160,9 @@ class Budget(Lint):
     def test_line_at_and_over_the_limit(self):
         self.passes("budget.py", {"core/base/b.c": "/* " + "x" * 94 + " */\n"})
         self.finds("budget.py", "core/base/b.c", "/* " + "x" * 95 + " */\n", "101 columns")
+
+    def test_banner(self):
+        self.finds("budget.py", "core/base/b.c", "/* ---- loops ---- */\n", "b.c:1: a banner")
 
     def test_tab_and_blank_at_the_end(self):
         self.finds("budget.py", "core/base/b.c", "\tint x;\n", "core/base/b.c:1: a tab")
