@@ -51,9 +51,9 @@ void tfm_locality_add(tfm_locality *sum, const void *p, size_t n, int node);
  *  fallback, and what recorded files are tested with.
  *
  *  Counted are the N<node>=<pages> fields, each page as large as the line's kernelpagesize_kB,
- *  of lines that map no file, and of lines marked `huge` (anonymous huge pages carry the name
- *  of a file that nobody opened). Everything else is skipped: empty lines, mapped files, fields
- *  this build does not know. known is whether any page was counted.
+ *  of lines that map no file. "/anon_hugepage" is no file: anonymous huge pages carry that name.
+ *  Everything else is skipped: empty lines, mapped files, fields this build does not know.
+ *  known is whether any page was counted.
  *  Errors: TFM_E_FORMAT with the line, when it does not begin with an address and a policy, when
  *  a count or size that matters is no number, or when the text ends inside a line; *out is then
  *  unknown. Source: Linux Documentation/filesystems/proc.rst, section 1.1 (numa_maps). */

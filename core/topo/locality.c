@@ -118,7 +118,7 @@ static bool is_address(tfm_span word)
 }
 
 typedef struct {
-  bool file, huge;
+  bool file; /* maps a file that somebody opened */
   int64_t page_kb;
   int64_t pages, local_pages; /* of page_kb each */
 } map_line;
@@ -161,9 +161,7 @@ static const char *read_line(map_line *line, tfm_span text, int node)
   }
   for (tfm_span word = next_word(&text); word.n; word = next_word(&text)) {
     if (starts_with(word, "file=")) {
-      line->file = true;
-    } else if (tfm_span_is(word, "huge")) {
-      line->huge = true;
+      line->file = !starts_with(word, "file=/anon_hugepage");
     } else if (starts_with(word, size_key)) {
       size_t n = sizeof size_key - 1;
       if (!read_decimal((tfm_span){word.p + n, word.n - n}, &line->page_kb) ||
@@ -181,7 +179,7 @@ static bool add_line(tfm_locality *sum, const map_line *line)
 {
   int64_t pages = 0;
   int64_t units = line->page_kb / 4;
-  if (line->file && !line->huge) {
+  if (line->file) {
     return true;
   }
   if (!tfm_mul_i64(line->pages, units, &pages) || pages > INT64_MAX - sum->pages) {
