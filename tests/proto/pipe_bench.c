@@ -42,15 +42,22 @@ static void poll_world(tfm_world *world)
   }
 }
 
-static tfm_frame *take(stage *s)
+/* What has arrived, or NULL. */
+static tfm_frame *look(stage *s)
 {
   tfm_err err = {0};
   tfm_frame *frame = NULL;
+  poll_world(s->world);
+  if (tfm_link_receive(s->in, &frame, &err) != TFM_OK) {
+    stop(&err);
+  }
+  return frame;
+}
+
+static tfm_frame *take(stage *s)
+{
   for (;;) {
-    poll_world(s->world);
-    if (tfm_link_receive(s->in, &frame, &err) != TFM_OK) {
-      stop(&err);
-    }
+    tfm_frame *frame = look(s);
     if (frame) {
       tfm_world_busy(s->world);
       return frame;
@@ -129,13 +136,18 @@ static void run_hide(stage *s, int nframe)
   int sent = 0;
   double start = 0; /* when the first frame came back */
   for (int got = 0; got < nframe;) {
+    tfm_frame *back = look(s);
     tfm_frame *frame = sent < nframe ? tfm_link_frame(s->out) : NULL;
     if (frame) {
       send_batch(s, frame, (uint64_t)++sent);
-      continue;
     }
-    tfm_link_release(take(s));
-    start = ++got == 1 ? tfm_now_s() : start;
+    if (back) {
+      tfm_link_release(back);
+      start = ++got == 1 ? tfm_now_s() : start;
+    }
+    if (!frame && !back) {
+      tfm_world_idle(s->world);
+    }
   }
   double took = tfm_now_s() - start;
   send_end(s);
