@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
+#include "tests/core/model/tolerance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -143,10 +144,8 @@ static void a_slice_without_units_leaves_x_alone(void **state)
 
 /* A row's result may not depend on its neighbours: every sequence alone, all of them backwards,
  * and one of them many times. */
-static void neighbours_and_order_change_no_bit(void **state)
+static void check_orders(const oracle *o, tfm_backend backend)
 {
-  (void)state;
-  oracle o = open_oracle("tiny");
   static const int orders[][6] = {
       {4, 3, 2, 1, 0, -1}, {3, 3, 3, 1, 2, 3}, {2, -1}, {0, -1}, {1, -1}, {3, -1}, {4, -1},
       {1, 0, 1, 0, 1, 4}};
@@ -155,20 +154,27 @@ static void neighbours_and_order_change_no_bit(void **state)
     while (n < 6 && orders[k][n] >= 0) {
       n += 1;
     }
-    golden g = pick_sequences(&o.g, orders[k], n);
+    golden g = pick_sequences(&o->g, orders[k], n);
     float *logits = want_floats(g.B * g.C);
     float *states = want_floats(g.T * g.H);
-    run_whole(&o.model, TFM_BACKEND_NATIVE, &g, logits, states);
+    run_whole(&o->model, backend, &g, logits, states);
     for (int i = 0; i < n; ++i) {
       const int64_t len = g.cu_len[i + 1] - g.cu_len[i];
-      check_bits("logits", logits + i * g.C, o.logits + orders[k][i] * g.C, g.C);
+      check_bits("logits", logits + i * g.C, o->logits + orders[k][i] * g.C, g.C);
       check_bits("states", states + g.cu_len[i] * g.H,
-                 o.states + o.g.cu_len[orders[k][i]] * g.H, len * g.H);
+                 o->states + o->g.cu_len[orders[k][i]] * g.H, len * g.H);
     }
     tfm_free(logits);
     tfm_free(states);
     close_golden(&g);
   }
+}
+
+static void neighbours_and_order_change_no_bit(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  check_orders(&o, TFM_BACKEND_NATIVE);
   close_oracle(&o);
 }
 
@@ -226,6 +232,44 @@ static void large_batches_change_no_bit(void **state)
     tfm_free(states);
     close_golden(&g);
   }
+  close_oracle(&o);
+}
+
+/* openblas has bits of its own, but where its probe passes they must keep the same promises:
+ * cuts, neighbours and order change none of them, and they are the same numbers up to rounding. */
+static void openblas_that_passes_its_probe_keeps_the_promises(void **state)
+{
+  (void)state;
+  oracle o = open_oracle("tiny");
+  tfm_err err = {.status = TFM_OK};
+  const tfm_slice_options options = {.first = 0,
+                                     .last = 6,
+                                     .head = true,
+                                     .backend = TFM_BACKEND_OPENBLAS,
+                                     .max_tokens = o.g.T,
+                                     .max_sequences = o.g.B,
+                                     .nthread = 1};
+  tfm_slice *slice = NULL;
+  const char *name = "";
+  want_ok(tfm_slice_open(&slice, &o.model, &options, &err), &err);
+  const bool failed = tfm_slice_probe_failed(slice, &name);
+  tfm_slice_close(slice);
+  if (failed) {
+    print_message("openblas failed its probe at %s here\n", name);
+    close_oracle(&o);
+    skip();
+  }
+  assert_null(name);
+  float *near = want_floats(o.g.T * o.g.H);
+  memcpy(near, o.states, (size_t)(o.g.T * o.g.H) * sizeof *near);
+  run_whole(&o.model, TFM_BACKEND_OPENBLAS, &o.g, o.logits, o.states);
+  check_near("openblas against native", o.states, near, o.g.T * o.g.H, TOL_MODEL);
+  tfm_free(near);
+  const int64_t cuts[] = {0, 1, 4, 6};
+  threads_par threads = make_threads(3);
+  check_slices(&o, TFM_BACKEND_OPENBLAS, cuts, 3, NULL, "openblas");
+  check_slices(&o, TFM_BACKEND_OPENBLAS, cuts, 3, &threads.par, "openblas, threads");
+  check_orders(&o, TFM_BACKEND_OPENBLAS);
   close_oracle(&o);
 }
 
@@ -297,6 +341,7 @@ int main(void)
       cmocka_unit_test(threads_and_task_order_change_no_bit),
       cmocka_unit_test(backends_and_instruction_sets_give_the_same_bits),
       cmocka_unit_test(large_batches_change_no_bit),
+      cmocka_unit_test(openblas_that_passes_its_probe_keeps_the_promises),
       cmocka_unit_test(a_slice_tells_where_its_weights_are),
       cmocka_unit_test(a_head_that_is_not_there_is_refused_by_task),
   };
