@@ -29,6 +29,8 @@ int tfm_coordinator_local_workers(const tfm_options *options)
   return (int)(stages * replicas);
 }
 
+/* ---- results that are text --------------------------------------------------------------- */
+
 static tfm_status print_text(tfm_buf *text, tfm_err *err)
 {
   if (text->failed) {
@@ -49,6 +51,8 @@ static void log_lines(tfm_log_level level, tfm_buf *text)
     tfm_log(level, "%s", line);
   }
 }
+
+/* ---- scoring ----------------------------------------------------------------------------- */
 
 static tfm_status check_summary_path(const tfm_options *options, tfm_err *err)
 {
@@ -142,6 +146,8 @@ fail:
   tfm_delivery_fini(&d);
   return st;
 }
+
+/* ---- verbs ------------------------------------------------------------------------------- */
 
 static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *options,
                           tfm_buf *text, tfm_err *err)

@@ -21,6 +21,8 @@ tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err)
   return st;
 }
 
+/* ---- env --------------------------------------------------------------------------------- */
+
 static void put_variables(tfm_buf *out)
 {
   static const char *const names[] = {"OMPI_COMM_WORLD_SIZE",
@@ -72,6 +74,8 @@ fail:
   tfm_machine_fini(&machine);
   return st;
 }
+
+/* ---- inspect ----------------------------------------------------------------------------- */
 
 static void put_weights(const tfm_model *model, tfm_buf *out)
 {
@@ -176,6 +180,8 @@ fail:
   tfm_free(shipped);
   return st;
 }
+
+/* ---- plan -------------------------------------------------------------------------------- */
 
 /* Several ranks of one host may have been bound so that they share cores: say so, with the flag
  * that mends it. */

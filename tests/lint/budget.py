@@ -2,7 +2,7 @@
 """Check the size budget and the words nobody should commit.
 
 usage: budget.py [ROOT]
-C: functions of at most 80 lines, files of at most 800 (*_tables.c aside), no tabs, no banners, lines of at
+C: functions of at most 80 lines, files of at most 800 (*_tables.c aside), no tabs, lines of at
 most 100 columns (clang-format holds code to 96; this is for comments). In the program's rooms at
 most 6 parameters before the error that every fallible call takes last, 8 in core/kernels; tests
 may take what their kernel takes. Every text file: no notes to self, no paths of one machine, no
@@ -17,7 +17,6 @@ PARAMETERS, KERNEL_PARAMETERS = 6, 8
 # In pieces, so that this file does not find itself.
 NOTES = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|not " r"implemented yet")
 MACHINE = re.compile(r"(^|[\s\"'=(`:])/(ro" r"ot|ho" r"me|wo" r"rk)/\w")
-BANNER = re.compile(r"\s*(/\*|//)\s*[-=*#]{4}")
 
 
 def functions(lines):
@@ -77,8 +76,6 @@ def check_c(path, lines):
         if count > most:
             yield f"{path}:{n}: {name} has {count} parameters, the limit is {most}"
     for n, line in enumerate(lines, 1):
-        if BANNER.match(line):
-            yield f"{path}:{n}: a banner"
         if "\t" in line:
             yield f"{path}:{n}: a tab"
         if len(line) > COLUMNS:

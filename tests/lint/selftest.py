@@ -161,9 +161,6 @@ class Budget(Lint):
         self.passes("budget.py", {"core/base/b.c": "/* " + "x" * 94 + " */\n"})
         self.finds("budget.py", "core/base/b.c", "/* " + "x" * 95 + " */\n", "101 columns")
 
-    def test_banner(self):
-        self.finds("budget.py", "core/base/b.c", "/* ---- loops ---- */\n", "b.c:1: a banner")
-
     def test_tab_and_blank_at_the_end(self):
         self.finds("budget.py", "core/base/b.c", "\tint x;\n", "core/base/b.c:1: a tab")
         self.finds("budget.py", "core/base/b.c", "int x; \n", "core/base/b.c:1: blanks")
