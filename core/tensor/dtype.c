@@ -9,8 +9,9 @@ typedef struct {
 } dtype_row;
 
 static const dtype_row rows[TFM_DTYPE_COUNT] = {
-    [TFM_F32] = {"F32", 4, true},  [TFM_F16] = {"F16", 2, true},  [TFM_BF16] = {"BF16", 2, true},
-    [TFM_I64] = {"I64", 8, false}, [TFM_I32] = {"I32", 4, false}, [TFM_U8] = {"U8", 1, false},
+    [TFM_F32] = {"F32", 4, true},   [TFM_F16] = {"F16", 2, true},
+    [TFM_BF16] = {"BF16", 2, true}, [TFM_I64] = {"I64", 8, false},
+    [TFM_I32] = {"I32", 4, false},  [TFM_U8] = {"U8", 1, false},
 };
 
 size_t tfm_dtype_bytes(tfm_dtype dtype)
