@@ -1,0 +1,224 @@
+#include "coordinator/schedule/crew.h"
+
+#include "core/base/clock.h"
+#include "tests/support/check.h"
+
+#include <pthread.h>
+
+enum { RANKS = 4 };
+
+/* Workers played by threads that say what the test tells them to. */
+typedef struct {
+  tfm_world *world;
+  tfm_msg_hello hello;
+  tfm_err fails; /* status != OK: FAILED instead of HELLO */
+  pthread_t thread;
+  int code;
+} player;
+
+typedef struct {
+  tfm_world *worlds[RANKS];
+  player players[RANKS];
+  tfm_crew crew;
+} stagecraft;
+
+static void send_payload(player *p, tfm_frame_type type, tfm_buf *payload)
+{
+  tfm_err err = {0};
+  bool sent = false;
+  while (!sent && tfm_world_poll(p->world, &err) == TFM_OK) {
+    if (tfm_msg_send(tfm_world_control_out(p->world, 0), type, payload, &sent, &err) !=
+        TFM_OK) {
+      break;
+    }
+  }
+  tfm_buf_fini(payload);
+}
+
+static void say(player *p)
+{
+  tfm_buf payload = {0};
+  if (p->fails.status != TFM_OK) {
+    tfm_msg_failed failed = {.err = p->fails};
+    (void)tfm_msg_failed_encode(&failed, &payload);
+    send_payload(p, TFM_FRAME_FAILED, &payload);
+    return;
+  }
+  (void)tfm_msg_hello_encode(&p->hello, &payload);
+  send_payload(p, TFM_FRAME_HELLO, &payload);
+}
+
+static void *play(void *arg)
+{
+  player *p = arg;
+  tfm_err err = {0};
+  for (bool left = false; !left;) {
+    tfm_frame *frame = NULL;
+    (void)!tfm_world_poll(p->world, &err);
+    (void)!tfm_link_receive(tfm_world_control_in(p->world, 0), &frame, &err);
+    if (!frame) {
+      tfm_world_idle(p->world);
+      continue;
+    }
+    if (frame->head.type == TFM_FRAME_START) {
+      say(p);
+    } else if (frame->head.type == TFM_FRAME_LEAVE) {
+      tfm_msg_leave leave = {0};
+      (void)!tfm_msg_leave_decode(&leave, frame->bytes + TFM_FRAME_HEADER,
+                                  (size_t)frame->head.payload_bytes, &err);
+      p->code = leave.code;
+      left = true;
+    }
+    tfm_link_release(frame);
+  }
+  (void)!tfm_world_leave(p->world, 30, &err);
+  return NULL;
+}
+
+static tfm_msg_hello common(void)
+{
+  return (tfm_msg_hello){.version = "1",
+                         .digest = "d1",
+                         .host = "node1",
+                         .cpuset = "0-3",
+                         .isa = "avx2",
+                         .arithmetic = "native",
+                         .ncore = 4,
+                         .ncore_host = 4,
+                         .nnode = 1};
+}
+
+static void begin(stagecraft *s)
+{
+  tfm_err err = {0};
+  memset(s, 0, sizeof *s);
+  CHECK_OK(tfm_world_open_local(s->worlds, RANKS, &err), &err);
+  CHECK_OK(tfm_crew_init(&s->crew, s->worlds[0], &err), &err);
+  for (int i = 1; i < RANKS; ++i) {
+    s->players[i] = (player){.world = s->worlds[i], .hello = common(), .code = -1};
+  }
+}
+
+static tfm_status start(stagecraft *s, tfm_err *err)
+{
+  tfm_msg_start start = {.model = "/m", .backend = "native"};
+  tfm_msg_hello own = common();
+  for (int i = 1; i < RANKS; ++i) {
+    assert_int_equal(pthread_create(&s->players[i].thread, NULL, play, &s->players[i]), 0);
+  }
+  return tfm_crew_start(&s->crew, &start, &own, err);
+}
+
+/* All workers leave with the code they were told, whatever happened before. */
+static void end(stagecraft *s, int code)
+{
+  tfm_err err = {0};
+  tfm_crew_dismiss(&s->crew, code);
+  CHECK_OK(tfm_world_leave(s->worlds[0], 30, &err), &err);
+  for (int i = 1; i < RANKS; ++i) {
+    assert_int_equal(pthread_join(s->players[i].thread, NULL), 0);
+    assert_int_equal(s->players[i].code, code);
+  }
+  for (int i = 0; i < RANKS; ++i) {
+    tfm_world_close(s->worlds[i]);
+  }
+  tfm_crew_fini(&s->crew);
+}
+
+static void equal_ranks_are_welcome(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  begin(&s);
+  CHECK_OK(start(&s, &err), &err);
+  assert_string_equal(s.crew.ranks[3].hello.host, "node1");
+  end(&s, 0);
+}
+
+/* One rank with another build, checkpoint or arithmetic would give rows other bits, so it is refused by
+ * name before any weight is read. */
+static void a_rank_that_differs_is_named(void **state)
+{
+  (void)state;
+  for (int field = 0; field < 3; ++field) {
+    stagecraft s;
+    tfm_err err = {0};
+    begin(&s);
+    tfm_msg_hello *odd = &s.players[2].hello;
+    char *texts[] = {odd->version, odd->digest, odd->arithmetic};
+    (void)snprintf(texts[field], 8, "other");
+    assert_int_equal(start(&s, &err), TFM_E_CONFIG);
+    assert_non_null(strstr(err.text, "rank 2"));
+    assert_non_null(strstr(err.text, "other"));
+    end(&s, 78);
+  }
+}
+
+static void a_workers_failure_is_returned(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  begin(&s);
+  (void)tfm_fail(&s.players[3].fails, TFM_E_MISSING, "rank 3: no such folder");
+  assert_int_equal(start(&s, &err), TFM_E_MISSING);
+  assert_string_equal(err.text, "rank 3: no such folder");
+  end(&s, 66);
+}
+
+/* The instruction set is the weakest of all ranks; a share is a rank's place among those with the same
+ * cpuset on the same host. */
+static void common_isa_and_shares(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  int index = -1;
+  int count = -1;
+  begin(&s);
+  (void)snprintf(s.players[1].hello.isa, sizeof s.players[1].hello.isa, "portable");
+  (void)snprintf(s.players[3].hello.host, sizeof s.players[3].hello.host, "node2");
+  CHECK_OK(start(&s, &err), &err);
+  assert_string_equal(tfm_crew_common_isa(&s.crew), "portable");
+  tfm_crew_share(&s.crew, 2, &index, &count);
+  assert_int_equal(index, 1);
+  assert_int_equal(count, 2);
+  tfm_crew_share(&s.crew, 3, &index, &count);
+  assert_int_equal(index, 0);
+  assert_int_equal(count, 1);
+  end(&s, 0);
+}
+
+/* Silence is measured from the last message; a rank without a stage may be silent for ever. */
+static void silence_is_noticed(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  begin(&s);
+  CHECK_OK(start(&s, &err), &err);
+  for (int i = 1; i < RANKS; ++i) {
+    s.crew.ranks[i].assign.stage = i - 1;
+    s.crew.ranks[i].heard_s = tfm_now_s();
+  }
+  CHECK_OK(tfm_crew_check_alive(&s.crew, 10, &err), &err);
+  s.crew.ranks[2].heard_s -= 11;
+  assert_int_equal(tfm_crew_check_alive(&s.crew, 10, &err), TFM_E_PEER);
+  assert_non_null(strstr(err.text, "rank 2"));
+  s.crew.ranks[2].assign.stage = -1;
+  CHECK_OK(tfm_crew_check_alive(&s.crew, 10, &err), &err);
+  end(&s, 0);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(equal_ranks_are_welcome),
+      cmocka_unit_test(a_rank_that_differs_is_named),
+      cmocka_unit_test(a_workers_failure_is_returned),
+      cmocka_unit_test(common_isa_and_shares),
+      cmocka_unit_test(silence_is_noticed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
