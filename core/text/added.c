@@ -52,11 +52,17 @@ tfm_status tfm__added_put(tfm__added *a, tfm_arena *memory, const tfm__added_tok
                     token->content.n, TFM__ADDED_BYTES);
   }
   int32_t at = tfm__vocab_id(&a->ids, token->content);
-  if (at >= 0) {
-    a->tokens[at].special = a->tokens[at].special || token->special;
-    return TFM_OK;
+  tfm__added_token merged = *token;
+  merged.was_normalized = token->normalized;
+  if (at < 0) {
+    return append(a, memory, &merged, err);
   }
-  return append(a, memory, token, err);
+  const tfm__added_token *old = &a->tokens[at];
+  merged.content = old->content;
+  merged.special = token->special || old->special;
+  merged.was_normalized = token->normalized || old->was_normalized;
+  a->tokens[at] = merged;
+  return TFM_OK;
 }
 
 /* ---- ids ---- */
@@ -127,58 +133,63 @@ static tfm_status make_set(tfm__added_set *set, tfm__trie_item *items, size_t n)
 {
   const size_t start[2] = {0, n};
   set->empty = n == 0;
+  set->only = n ? (unsigned char)items[0].key.p[0] : -1;
   for (size_t i = 0; i < n; ++i) {
-    set->begins[(unsigned char)items[i].key.p[0]] = true;
+    unsigned char c = (unsigned char)items[i].key.p[0];
+    set->begins[c] = true;
+    set->only = c == set->only ? set->only : -1;
   }
   return n ? tfm__trie_build(&set->trie, items, start, 1, &set->root) : TFM_OK;
 }
 
-/* Items of one kind: special tokens first, because of equal ones the first wins. */
-static tfm_status gather(const tfm__added *a, bool normalized, const tfm__chain *normalizer,
-                         tfm_arena *memory, tfm__trie_item *items, size_t *n, tfm_err *err)
+static tfm_status spell_all(tfm__added *a, const tfm__chain *normalizer, tfm_arena *memory,
+                            tfm_err *err)
 {
-  *n = 0;
-  for (int special = 1; special >= 0; --special) {
-    for (size_t i = 0; i < a->n; ++i) {
-      const tfm__added_token *t = &a->tokens[i];
-      if (t->normalized != normalized || t->special != (special == 1)) {
-        continue;
-      }
-      tfm_span key = t->content;
-      if (normalized && normalized_content(t, normalizer, memory, &key) != TFM_OK) {
-        return no_memory(err);
-      }
-      if (key.n == 0) {
-        return tfm_fail(err, TFM_E_UNSUPPORTED,
-                        "the normalizer leaves nothing of the added token \"%.*s\"",
-                        t->content.n > 64 ? 64 : (int)t->content.n, t->content.p);
-      }
-      items[(*n)++] = (tfm__trie_item){key, (int32_t)i};
+  for (size_t i = 0; i < a->n; ++i) {
+    tfm__added_token *t = &a->tokens[i];
+    t->text = t->content;
+    if (t->was_normalized && normalized_content(t, normalizer, memory, &t->text) != TFM_OK) {
+      return no_memory(err);
+    }
+    if (t->text.n == 0) {
+      return tfm_fail(err, TFM_E_UNSUPPORTED,
+                      "the normalizer leaves nothing of the added token \"%.*s\"",
+                      t->content.n > 64 ? 64 : (int)t->content.n, t->content.p);
     }
   }
   return TFM_OK;
 }
 
+/* The tokens of one kind as they are searched for. When the normaliser makes two of them equal
+ * the first wins; the library then takes one at random. */
+static size_t gather(const tfm__added *a, bool normalized, tfm__trie_item *items)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < a->n; ++i) {
+    const tfm__added_token *t = &a->tokens[i];
+    if (t->normalized == normalized) {
+      items[n++] = (tfm__trie_item){normalized ? t->text : t->content, (int32_t)i};
+    }
+  }
+  return n;
+}
+
 tfm_status tfm__added_ready(tfm__added *a, const tfm__vocab *vocab,
-                            const tfm__chain *normalizer, tfm_err *err)
+                            const tfm__chain *normalizer, tfm_arena *memory, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  size_t n = 0;
-  tfm_arena memory = {0};
   tfm__trie_item *items = tfm_realloc(NULL, a->n + 1, sizeof *items);
   if (!items) {
     return no_memory(err);
   }
   assign(a, vocab);
   TFM_TRY(index_ids(a));
-  TFM_TRY(gather(a, false, normalizer, &memory, items, &n, err));
-  TFM_TRY(make_set(&a->raw, items, n));
-  TFM_TRY(gather(a, true, normalizer, &memory, items, &n, err));
-  TFM_TRY(make_set(&a->normalized, items, n));
+  TFM_TRY(spell_all(a, normalizer, memory, err));
+  TFM_TRY(make_set(&a->raw, items, gather(a, false, items)));
+  TFM_TRY(make_set(&a->normalized, items, gather(a, true, items)));
 
 fail:
   tfm_free(items);
-  tfm_arena_fini(&memory);
   return st == TFM_E_NOMEM ? no_memory(err) : st;
 }
 
@@ -194,6 +205,12 @@ const tfm__added_token *tfm__added_by_text(const tfm__added *a, tfm_span content
 {
   int32_t at = tfm__vocab_id(&a->ids, content);
   return at < 0 ? NULL : &a->tokens[at];
+}
+
+bool tfm__added_is_special(const tfm__added *a, tfm_span content)
+{
+  const tfm__added_token *t = tfm__added_by_text(a, content);
+  return t && t->special;
 }
 
 void tfm__added_fini(tfm__added *a)
@@ -269,18 +286,28 @@ static size_t over_spaces(tfm_span s, size_t end)
   return end;
 }
 
+/* The next byte at or behind i with which a token begins; s.n when there is none. */
+static size_t skip_others(const tfm__added_set *set, tfm_span s, size_t i)
+{
+  if (set->only >= 0) {
+    const char *p = memchr(s.p + i, set->only, s.n - i);
+    return p ? (size_t)(p - s.p) : s.n;
+  }
+  while (i < s.n && !set->begins[(unsigned char)s.p[i]]) {
+    ++i;
+  }
+  return i;
+}
+
 /* Look for the next token and let it wait. The search goes on behind the token itself, also when
  * it then takes in blanks behind it or is passed over as part of a word. */
 static bool find(const tfm__added *a, const tfm__added_set *set, tfm__cut *cut)
 {
   tfm_span s = cut->text;
   size_t i = cut->search;
-  while (i < s.n) {
+  while (i < s.n && (i = skip_others(set, s, i)) < s.n) {
     size_t bytes = 0;
-    const tfm__added_token *t = NULL;
-    if (set->begins[(unsigned char)s.p[i]]) {
-      t = match_at(a, set, s.p + i, s.n - i, &bytes);
-    }
+    const tfm__added_token *t = match_at(a, set, s.p + i, s.n - i, &bytes);
     if (!t) {
       ++i;
       continue;

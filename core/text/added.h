@@ -21,9 +21,11 @@
 enum { TFM__ADDED_BYTES = 4096 }; /* longest content */
 
 typedef struct {
-  tfm_span content;
-  int32_t id; /* in the file, then the one it really gets: see tfm__added_ready() */
+  tfm_span content; /* as the file has it */
+  tfm_span text; /* as it is searched for and decoded: the content, normalised when asked for */
+  int32_t id;    /* in the file, then the one it really gets: see tfm__added_ready() */
   bool single_word, lstrip, rstrip, normalized, special;
+  bool was_normalized; /* in any of its listings: then it is decoded in that form */
 } tfm__added_token;
 
 /** The tokens of one kind (normalized or not) and their trie. */
@@ -32,6 +34,7 @@ typedef struct {
   int32_t root;
   bool empty;
   bool begins[256]; /* whether a token begins with this byte */
+  int only;         /* the one byte they all begin with, -1 when there are several */
 } tfm__added_set;
 
 /** Zero-initialised is empty. */
@@ -49,8 +52,8 @@ typedef struct {
 
 void tfm__added_init(tfm__added *a);
 
-/** Append a token, or merge it into the one with the same content: the first one's options stay,
- *  and it is special when either is. Empty contents are passed over, as the library does.
+/** Append a token, or merge it into the one with the same content: the last one's options count,
+ *  and it is special when either is. Empty contents are passed over. All as the library does.
  *  Errors: TFM_E_NOMEM, TFM_E_UNSUPPORTED (longer than TFM__ADDED_BYTES). */
 tfm_status tfm__added_put(tfm__added *a, tfm_arena *memory, const tfm__added_token *token,
                           tfm_err *err) TFM_MUST_USE;
@@ -60,13 +63,17 @@ tfm_status tfm__added_put(tfm__added *a, tfm_arena *memory, const tfm__added_tok
  *  of normalized ones run through the normaliser.
  *  Errors: TFM_E_NOMEM, TFM_E_UNSUPPORTED (the normaliser leaves nothing of a token). */
 tfm_status tfm__added_ready(tfm__added *a, const tfm__vocab *vocab,
-                            const tfm__chain *normalizer, tfm_err *err) TFM_MUST_USE;
+                            const tfm__chain *normalizer, tfm_arena *memory,
+                            tfm_err *err) TFM_MUST_USE;
 
 /** The token with an id, or NULL. */
 const tfm__added_token *tfm__added_by_id(const tfm__added *a, int32_t id);
 
 /** The token with a content, or NULL. */
 const tfm__added_token *tfm__added_by_text(const tfm__added *a, tfm_span content);
+
+/** Whether some special token has this content. */
+bool tfm__added_is_special(const tfm__added *a, tfm_span content);
 
 /** Where cutting a text stands. Zero-initialised but for the text: at its start. */
 typedef struct {

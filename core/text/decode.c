@@ -6,9 +6,8 @@ static tfm_status gather(const tfm_tokenizer *t, const int32_t *ids, size_t n,
 {
   tfm_status st = TFM_OK;
   for (size_t i = 0; i < n; ++i) {
-    const tfm__added_token *added = tfm__added_by_id(&t->added, ids[i]);
     tfm_span s = tfm_tokenizer_token(t, ids[i]);
-    if (!s.p || (skip_special && added && added->special)) {
+    if (!s.p || (skip_special && tfm__added_is_special(&t->added, s))) {
       continue;
     }
     TFM_TRY(tfm__strings_add(out, s));

@@ -57,22 +57,27 @@ static tfm_status add_odd(tfm__odd **odd, size_t *n, size_t *cap, tfm__odd x)
   return TFM_OK;
 }
 
+/* What a token shows unless it is an odd one. */
+static tfm_span usual_text(const tfm_tokenizer *t, int32_t id)
+{
+  tfm_span text = tfm__vocab_text(&t->vocab, id);
+  return text.p ? text : tfm_tokenizer_token(t, id);
+}
+
 /* ---- a sequence ---- */
 
 /* An added token that stands in the text as `shown`. */
-static tfm_status put_added(work *w, sequence *s, const tfm__added_token *t, tfm_span shown,
-                            int32_t begin, int32_t end)
+static tfm_status put_added(const tfm_tokenizer *t, work *w, sequence *s, int32_t id,
+                            tfm_span shown)
 {
   tfm_status st = TFM_OK;
   TFM_TRY(tfm__tokens_reserve(&s->tokens, 1));
-  if (!tfm_span_eq(shown, t->content)) {
+  if (!tfm_span_eq(shown, usual_text(t, id))) {
     tfm__odd x = {.token = s->tokens.n, .from = w->room.n, .n = shown.n};
     TFM_TRY(tfm_buf_span(&w->room, shown));
     TFM_TRY(add_odd(&s->odd, &s->nodd, &s->odd_cap, x));
   }
-  s->tokens.id[s->tokens.n] = t->id;
-  s->tokens.begin[s->tokens.n] = begin;
-  s->tokens.end[s->tokens.n++] = end;
+  s->tokens.id[s->tokens.n++] = id;
 
 fail:
   return st;
@@ -124,7 +129,9 @@ static tfm_status put_part(const tfm_tokenizer *t, work *w, sequence *s, tfm__vi
   while (tfm__added_next(&t->added, &t->added.normalized, &cut, &begin, &end, &added)) {
     if (added) {
       tfm_span shown = {text->p + begin, end - begin};
-      TFM_TRY(put_added(w, s, added, shown, text->at[begin], text->at[end - 1] + 1));
+      TFM_TRY(put_added(t, w, s, added->id, shown));
+      s->tokens.begin[s->tokens.n - 1] = text->at[begin];
+      s->tokens.end[s->tokens.n - 1] = text->at[end - 1] + 1;
     } else {
       TFM_TRY(put_piece(t, w, s, text, (tfm__piece){(uint32_t)begin, (uint32_t)end}));
     }
@@ -154,8 +161,9 @@ static tfm_status put_sequence(const tfm_tokenizer *t, work *w, sequence *s, tfm
     counted = begin;
     tfm_span part = {text.p + begin, end - begin};
     if (added) {
-      int32_t length = (int32_t)tfm_utf8_count(part.p, part.n);
-      TFM_TRY(put_added(w, s, added, part, at, at + length));
+      TFM_TRY(put_added(t, w, s, added->id, part));
+      s->tokens.begin[s->tokens.n - 1] = at;
+      s->tokens.end[s->tokens.n - 1] = at + (int32_t)tfm_utf8_count(part.p, part.n);
     } else {
       tfm__view view = {.p = part.p, .n = part.n, .first = at};
       TFM_TRY(put_part(t, w, s, view));
@@ -200,7 +208,7 @@ static tfm_status place_special(const tfm_tokenizer *t, work *w, tfm_encoding *e
   e->begin[i] = e->end[i] = 0;
   e->special[i] = 1;
   e->sequence[i] = 0;
-  if (tfm_span_eq(place->text, tfm_tokenizer_token(t, place->id))) {
+  if (tfm_span_eq(place->text, usual_text(t, place->id))) {
     return TFM_OK;
   }
   tfm__odd x = {.token = i, .text = place->text.p, .n = place->text.n};
@@ -337,5 +345,5 @@ tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_
     const tfm__odd *x = &w->odd[low];
     return (tfm_span){x->text ? x->text : w->room.data + x->from, x->n};
   }
-  return tfm_tokenizer_token(t, e->ids[i]);
+  return usual_text(t, e->ids[i]);
 }

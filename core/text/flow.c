@@ -27,7 +27,7 @@ tfm_status tfm__text_reserve(tfm__text *t, size_t n)
   if (cap == 0 || t->n + n > UINT32_MAX) {
     return TFM_E_NOMEM;
   }
-  char *p = tfm_realloc(t->p, cap, 1);
+  char *p = tfm_realloc(t->p, cap + TFM__TEXT_SLACK, 1);
   if (!p) {
     return TFM_E_NOMEM;
   }

@@ -12,11 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TFM__TEXT_SLACK = 16 };
+
 /** A text in work. One number a byte is alignment enough: whatever normalisers do, each
  *  character they write stands for exactly one character of the caller's text (DECISIONS.md,
  *  T3). At most UINT32_MAX bytes, so that a piece is 8 bytes. */
 typedef struct {
-  char *p;     /* UTF-8 */
+  char *p;     /* UTF-8; TFM__TEXT_SLACK bytes more may be read */
   int32_t *at; /* [n] the code point of the caller's text that each byte came from */
   size_t n;
   size_t cap;

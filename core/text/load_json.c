@@ -205,7 +205,7 @@ tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm
   if (j.finish.n) {
     t->finish = j.finish.v[0].self;
   }
-  st = tfm__added_ready(&t->added, &t->vocab, &t->normalizer, err);
+  st = tfm__added_ready(&t->added, &t->vocab, &t->normalizer, &t->memory, err);
   if (st != TFM_OK) {
     (void)tfm_err_prefix(err, "%s: $.added_tokens", name);
   }

@@ -115,7 +115,7 @@ tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path, tfm_er
 tfm_span tfm_tokenizer_token(const tfm_tokenizer *t, int32_t id)
 {
   const tfm__added_token *added = tfm__added_by_id(&t->added, id);
-  return added ? added->content : tfm__vocab_text(&t->vocab, id);
+  return added ? added->text : tfm__vocab_text(&t->vocab, id);
 }
 
 int32_t tfm_tokenizer_id(const tfm_tokenizer *t, tfm_span token)

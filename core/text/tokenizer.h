@@ -76,12 +76,12 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
  *  encode on e. */
 tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_t i);
 
-/** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out added
- * tokens that are marked special. Errors: TFM_E_NOMEM. */
+/** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out
+ * tokens whose text is that of an added token marked special. Errors: TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n,
                                 bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
-/** The vocabulary's text of an id (borrowed until closed); {NULL,0} when no token has that id. */
+/** The text of an id, of an added token as the normaliser leaves it (borrowed until closed); {NULL,0} when no token has that id. */
 tfm_span tfm_tokenizer_token(const tfm_tokenizer *t, int32_t id);
 
 /** The id of a token's exact text, -1 when there is none. */

@@ -32,7 +32,24 @@ typedef struct {
   uint32_t total; /* pops of the chain and own together */
 } jump;
 
+/* Most words are tokens, and most tokens are short: those of up to 8 bytes, and of up to 16, are
+ * looked up in tables first, a load or two a word instead of one a byte. A word that is a token is
+ * its own longest match, so the answer is the walk's. Bytes behind the word are zero in a key;
+ * tokens that hold NUL are left to the tries. */
 typedef struct {
+  uint64_t key;
+  int32_t id; /* -1: free */
+} slot8;
+
+typedef struct {
+  uint64_t key[2];
+  int32_t id;
+} slot16;
+
+typedef struct {
+  slot8 *short8;
+  slot16 *short16;
+  unsigned shift8, shift16; /* 64 less the bits of a table's index */
   tfm__trie trie;
   int32_t start; /* the root for a word's start */
   int32_t rest;  /* the root for its rest; the same one when the prefix is empty */
@@ -171,10 +188,120 @@ static tfm_status build_tries(wordpiece *w, const tfm__vocab *vocab, tfm_span pr
   return st;
 }
 
+/* ---- tables of short words ---- */
+
+static uint64_t low_bytes(uint64_t x, size_t n)
+{
+  return n >= 8 ? x : x & (((uint64_t)1 << 8 * n) - 1);
+}
+
+static inline size_t place8(const wordpiece *w, uint64_t key)
+{
+  return (size_t)(key * 0x9e3779b97f4a7c15u >> w->shift8);
+}
+
+static inline size_t place16(const wordpiece *w, uint64_t a, uint64_t b)
+{
+  return (size_t)((a * 0x9e3779b97f4a7c15u ^ (b ^ a >> 32) * 0xd6e8feb86659fd93u) >>
+                  w->shift16);
+}
+
+/* The bits of an index into a table that is at most half full with n. */
+static unsigned bits_for(size_t n)
+{
+  unsigned bits = 4;
+  while ((size_t)1 << bits < 2 * n) {
+    ++bits;
+  }
+  return bits;
+}
+
+static bool is_short(tfm_span s)
+{
+  return s.n > 0 && s.n <= 16 && !memchr(s.p, '\0', s.n);
+}
+
+static void put_short(wordpiece *w, tfm_span s, int32_t id)
+{
+  uint64_t key[2] = {0};
+  memcpy(key, s.p, s.n);
+  if (s.n <= 8) {
+    size_t mask = ((size_t)1 << (64 - w->shift8)) - 1;
+    size_t i = place8(w, key[0]);
+    while (w->short8[i].id >= 0) {
+      i = (i + 1) & mask;
+    }
+    w->short8[i] = (slot8){key[0], id};
+    return;
+  }
+  size_t mask = ((size_t)1 << (64 - w->shift16)) - 1;
+  size_t i = place16(w, key[0], key[1]);
+  while (w->short16[i].id >= 0) {
+    i = (i + 1) & mask;
+  }
+  w->short16[i] = (slot16){{key[0], key[1]}, id};
+}
+
+static tfm_status build_tables(wordpiece *w, const tfm__vocab *vocab)
+{
+  size_t n[2] = {0};
+  for (size_t i = 0; i < vocab->n; ++i) {
+    tfm_span s = tfm__vocab_entry_text(vocab, &vocab->entry[i]);
+    n[s.n > 8] += is_short(s);
+  }
+  unsigned bits[2] = {bits_for(n[0]), bits_for(n[1])};
+  w->shift8 = 64 - bits[0];
+  w->shift16 = 64 - bits[1];
+  w->short8 = tfm_realloc(NULL, (size_t)1 << bits[0], sizeof *w->short8);
+  w->short16 = tfm_realloc(NULL, (size_t)1 << bits[1], sizeof *w->short16);
+  if (!w->short8 || !w->short16) {
+    return TFM_E_NOMEM;
+  }
+  memset(w->short8, 0xff, sizeof *w->short8 << bits[0]);
+  memset(w->short16, 0xff, sizeof *w->short16 << bits[1]);
+  for (size_t i = 0; i < vocab->n; ++i) {
+    tfm_span s = tfm__vocab_entry_text(vocab, &vocab->entry[i]);
+    if (is_short(s)) {
+      put_short(w, s, vocab->entry[i].id);
+    }
+  }
+  return TFM_OK;
+}
+
+/* The token that is the whole word, -1 when there is none or it is long. 16 bytes are readable at
+ * p (tfm__text keeps them). A word that ends in NUL would look like a shorter one. */
+static inline int32_t find_short(const wordpiece *w, const char *p, size_t n)
+{
+  uint64_t key[2];
+  if (n > 16 || p[n - 1] == '\0') {
+    return -1;
+  }
+  memcpy(key, p, sizeof key);
+  if (n <= 8) {
+    uint64_t a = low_bytes(key[0], n);
+    size_t mask = ((size_t)1 << (64 - w->shift8)) - 1;
+    size_t i = place8(w, a);
+    while (w->short8[i].id >= 0 && w->short8[i].key != a) {
+      i = (i + 1) & mask;
+    }
+    return w->short8[i].id;
+  }
+  uint64_t b = low_bytes(key[1], n - 8);
+  size_t mask = ((size_t)1 << (64 - w->shift16)) - 1;
+  size_t i = place16(w, key[0], b);
+  while (w->short16[i].id >= 0 &&
+         (w->short16[i].key[0] != key[0] || w->short16[i].key[1] != b)) {
+    i = (i + 1) & mask;
+  }
+  return w->short16[i].id;
+}
+
 static void close_model(void *self)
 {
   wordpiece *w = self;
   if (w) {
+    tfm_free(w->short8);
+    tfm_free(w->short16);
     tfm__trie_fini(&w->trie);
     tfm_free(w->jumps);
     tfm_free(w->pops);
@@ -199,6 +326,7 @@ tfm_status tfm__wordpiece_open(void **out, const tfm__vocab *vocab,
   }
   w->unknown = unknown;
   w->most_chars = options->most_chars;
+  TFM_TRY(build_tables(w, vocab));
   TFM_TRY(build_tries(w, vocab, options->prefix));
   TFM_TRY(link_all(w));
   *out = w;
@@ -272,6 +400,14 @@ static tfm_status tokenize(const void *self, const tfm__text *text, const tfm__p
     const int32_t *at = text->at + piece.begin;
     size_t n = piece.end - piece.begin;
     bool too_long = is_too_long(w, p, n);
+    int32_t whole = too_long ? -1 : find_short(w, p, n);
+    if (whole >= 0) {
+      TFM_TRY(tfm__tokens_reserve(out, 1));
+      out->id[out->n] = whole;
+      out->begin[out->n] = at[0];
+      out->end[out->n++] = at[n - 1] + 1;
+      continue;
+    }
     TFM_TRY(tfm__tokens_reserve(out, too_long ? 1 : n));
     size_t first = out->n;
     if (too_long || !cut_word(w, p, n, out)) {
