@@ -24,6 +24,9 @@ static const double spin_s = 20e-6;
 static const double nap_first_s = 20e-6;
 static const double nap_last_s = 1e-3;
 static const double nap_growth = 1.25;
+/* With something of ours on its way the naps stay short: a large message moves only while both ends
+ * look after it, and its receiver cannot see it until it is whole. */
+static const double nap_sending_s = 100e-6;
 
 bool tfm_world_launched_by_mpi(void)
 {
@@ -201,7 +204,8 @@ void tfm_world_idle(tfm_world *world)
       return;
     }
   }
-  nap(world, world->nap_s);
+  nap(world,
+      world->nsending > 0 && world->nap_s > nap_sending_s ? nap_sending_s : world->nap_s);
   world->nap_s *= nap_growth;
   if (world->nap_s > nap_last_s) {
     world->nap_s = nap_last_s;
