@@ -128,6 +128,10 @@ static tfm_status check_place(const index_reader *x, const char *name, const cha
     return tfm_fail(err, TFM_E_FORMAT, TFM__INDEX_FILE ": names %s, which cannot be opened: %s",
                     tfm__shown_of(name).text, strerror(errno));
   }
+  if (tfm_path_look(real) != TFM_PATH_FILE) {
+    return tfm_fail(err, TFM_E_FORMAT, TFM__INDEX_FILE ": names %s, which is no regular file",
+                    tfm__shown_of(name).text);
+  }
   for (int i = 0; i < 3; ++i) {
     if (is_inside(x->roots[i], real)) {
       return TFM_OK;

@@ -138,6 +138,7 @@ static void long_names_and_many_files_are_refused(void **state)
 static void broken_shards_are_named(void **state)
 {
   (void)state;
+  char path[128];
   tfm_err err = {.status = TFM_OK};
   tfm_checkpoint *ck = NULL;
   folder f = open_shards("{\"weight_map\":{\"b\":\"one.st\",\"c\":\"two.st\"}}");
@@ -145,6 +146,11 @@ static void broken_shards_are_named(void **state)
   CHECK_FAILS(tfm_checkpoint_open(&ck, f.path, &err), TFM_E_UNSUPPORTED, &err, "two.st");
   put_shard(&f, "two.st", TENSOR("c"), 5);
   CHECK_FAILS(tfm_checkpoint_open(&ck, f.path, &err), TFM_E_FORMAT, &err, "two.st");
+  (void)snprintf(path, sizeof path, "%s/two.st", f.path);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(mkdir(path, 0700), 0);
+  CHECK_FAILS(tfm_checkpoint_open(&ck, f.path, &err), TFM_E_FORMAT, &err,
+              "two.st, which is no regular file");
   close_folder(&f);
 }
 
