@@ -17,8 +17,10 @@
 
 typedef struct tfm_world tfm_world;
 
-/** Start MPI. Collective: all ranks. gives: *out, release with tfm_world_close().
- *  Errors: TFM_E_PEER with MPI's own text. */
+/** Start MPI. Collective: all ranks. gives: *out, release with tfm_world_close(). Also installs
+ * the assertion hook, so that a bug of one rank stops all.
+ *  Errors: TFM_E_PEER with MPI's own text, TFM_E_NOMEM. After an error MPI may be half-way up:
+ * nothing but tfm_world_abort() can follow. */
 tfm_status tfm_world_open_mpi(tfm_world **out, int *argc, char ***argv,
                               tfm_err *err) TFM_MUST_USE;
 
@@ -30,8 +32,8 @@ bool tfm_world_launched_by_mpi(void);
 const char *tfm_world_library(void);
 
 /** Make nrank worlds of one process; worlds[i] is for the thread that plays rank i. Each is
- * closed by its own thread or, when a thread was never started, by the maker. Errors:
- * TFM_E_NOMEM. */
+ * closed by its own thread or, when a thread was never started, by the maker. Called before the
+ * threads start: it installs the assertion hook. Errors: TFM_E_NOMEM; nothing is open then. */
 tfm_status tfm_world_open_local(tfm_world **worlds, int nrank, tfm_err *err) TFM_MUST_USE;
 
 int tfm_world_rank(const tfm_world *world);
@@ -44,8 +46,12 @@ enum { TFM_CONTROL_BYTES = 16384 };
 tfm_link *tfm_world_control_out(tfm_world *world, int peer);
 tfm_link *tfm_world_control_in(tfm_world *world, int peer);
 
-/** Open one end of a data link. Both ends must give the same limits. gives: *link, closed with
- * the world. Local: does not wait for the other end. Errors: TFM_E_NOMEM, TFM_E_PEER. */
+/** Open one end of a data link: at most one from and one to each other rank. Both ends must give
+ * the same limits; a frame that is too long for the receiver is refused there. nbuffer frames
+ * are made and touched by the calling thread: an outgoing link that only sends on what was
+ * received needs none. gives: *link, closed with the world. Local: does not wait for the other
+ * end. Errors: TFM_E_NOMEM; TFM_E_CONFIG when MPI cannot count such frames (2^31-1 bytes);
+ * TFM_E_INTERNAL (peer, counts or limits make no sense, or the link is open already). */
 tfm_status tfm_world_open_out(tfm_world *world, tfm_link **link, int to,
                               const tfm_frame_limits *limits, int nbuffer,
                               tfm_err *err) TFM_MUST_USE;
@@ -69,17 +75,20 @@ void tfm_world_busy(tfm_world *world);
  *  handler. */
 void tfm_world_wake(tfm_world *world);
 
-/** Leave together. Collective: all ranks. Keeps progressing and throws away what still arrives
- * until every rank is here and nothing is in flight, waiting politely; gives up after limit_s
- * seconds (TFM_E_PEER). */
+/** Leave together. Collective: all ranks. Keeps progressing and throws away what still arrives,
+ * on whatever link, until every rank is here and nothing is in flight, waiting politely; gives
+ * up after limit_s seconds (TFM_E_PEER). Frames may be held by the user. Afterwards, or after an
+ * error, only close or abort. */
 tfm_status tfm_world_leave(tfm_world *world, double limit_s, tfm_err *err) TFM_MUST_USE;
 
-/** Free links and buffers, end MPI after leave(). NULL is allowed. */
+/** Free links and buffers, end MPI. NULL is allowed. Over MPI leave() must have succeeded: ending
+ * MPI would wait for ever for the others, so the job is aborted instead. */
 void tfm_world_close(tfm_world *world);
 
 /** Stop all ranks at once: one line on stderr, then MPI_Abort with the code clamped to 1..125
- * (mpirun turns 0 and 256 into success), or exit in a local world. The one place that does so.
- */
+ * (mpirun turns 0 and 256 into success), or _exit in a local world and off MPI's thread. line may
+ * be NULL: something has been printed already. Callable from any thread. The one place that does
+ * so. */
 _Noreturn void tfm_world_abort(int code, const char *line);
 
 #endif

@@ -2,6 +2,7 @@
  *
  *    mpirun -np 8 --oversubscribe --bind-to none pipe_bench hide MS [FRAMES [POLL_MS]]
  *    mpirun -np 8 --oversubscribe --bind-to none pipe_bench idle SECONDS
+ *    mpirun -np 8 --oversubscribe --bind-to none pipe_bench poll
  *
  *  hide: every worker "computes" MS milliseconds a frame by sleeping (so 8 ranks do not fight for
  *  2 cores) and polls every POLL_MS (1.5) as a stage does between tasks. Prints the efficiency:
@@ -9,7 +10,9 @@
  *  way through the line. 1.0: the transfer is hidden wholly.
  *
  *  idle: rank 0 sends single frames with SECONDS of silence between them. Prints the CPU share of
- *  the busiest rank while it waited, and the time a frame took through all idle stages.
+ *  each rank, and the time a frame took through all idle stages.
+ *
+ *  poll: prints what a poll costs that finds nothing.
  */
 #include "core/base/clock.h"
 #include "proto/world.h"
@@ -180,6 +183,21 @@ static void run_idle(stage *s, double silence_s)
          worst * 1e3, ROUNDS);
 }
 
+/* One rank after the other, so that they do not share the cores. */
+static void run_poll(stage *s)
+{
+  enum { POLLS = 100000 };
+  int rank = tfm_world_rank(s->world);
+  tfm_sleep_s(0.2 * rank);
+  double start = tfm_cpu_s();
+  for (int i = 0; i < POLLS; ++i) {
+    poll_world(s->world);
+  }
+  double took = tfm_cpu_s() - start;
+  printf("rank %d: %.2f us a poll\n", rank, took / POLLS * 1e6);
+  tfm_sleep_s(0.2 * (tfm_world_size(s->world) - rank));
+}
+
 static void open_links(stage *s)
 {
   tfm_err err = {0};
@@ -204,17 +222,19 @@ int main(int argc, char **argv)
   if (tfm_world_open_mpi(&s.world, &argc, &argv, &err) != TFM_OK) {
     stop(&err);
   }
-  if (argc < 3) {
-    tfm_world_abort(64, "pipe_bench hide MS [FRAMES [POLL_MS]] | idle SECONDS");
+  if (argc < 2) {
+    tfm_world_abort(64, "pipe_bench hide MS [FRAMES [POLL_MS]] | idle SECONDS | poll");
   }
   bool hide = strcmp(argv[1], "hide") == 0;
-  double amount = strtod(argv[2], NULL);
+  double amount = argc > 2 ? strtod(argv[2], NULL) : 1;
   s.compute_s = hide ? amount * 1e-3 : 0;
   s.poll_s = (argc > 4 ? strtod(argv[4], NULL) : 1.5) * 1e-3;
   open_links(&s);
   double start = tfm_now_s();
   double cpu = tfm_cpu_s();
-  if (tfm_world_rank(s.world) > 0) {
+  if (strcmp(argv[1], "poll") == 0) {
+    run_poll(&s);
+  } else if (tfm_world_rank(s.world) > 0) {
     run_worker(&s);
   } else if (hide) {
     run_hide(&s, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 100);
