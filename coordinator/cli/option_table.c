@@ -19,12 +19,7 @@ enum {
   .at = offsetof(tfm_options, list), .count_at = offsetof(tfm_options, count)
 
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
-enum {
-  MOST_TOKENS = 1 << 24,
-  MOST_ROWS = 1 << 20,
-  MOST_RANKS = 1 << 16,
-  MOST_THREADS = 1 << 20
-};
+enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
 
 static const char *const tasks[] = {"text-classification", "sentiment-analysis", NULL};
 static const char *const dtypes[] = {"auto", "float32", NULL};
