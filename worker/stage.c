@@ -120,20 +120,28 @@ fail:
   return st;
 }
 
-static tfm_batch batch_of(tfm_stage *stage, tfm_frame *frame)
+/* View a frame as a batch. tfm_frame_open() proved that the lengths are >= 1 and sum to T; that
+ * none is longer than the model can take is known only here. */
+static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch, tfm_err *err)
 {
   const tfm_frame_head *head = &frame->head;
   const uint32_t *lengths = tfm_frame_lengths(frame->bytes);
   int32_t at = 0;
   for (int64_t b = 0; b < head->B; ++b) {
+    if (lengths[b] > stage->max_length) {
+      return tfm_fail(
+          err, TFM_E_FORMAT, "frame %llu: want sequences of at most %lld tokens, got %u",
+          (unsigned long long)head->sequence, (long long)stage->max_length, lengths[b]);
+    }
     stage->cu_len[b] = at;
-    at += (int32_t)lengths[b]; /* tfm_frame_open() proved that they sum to T */
+    at += (int32_t)lengths[b];
   }
   stage->cu_len[head->B] = at;
-  return (tfm_batch){.B = head->B,
-                     .T = head->T,
-                     .cu_len = stage->cu_len,
-                     .x = tfm_frame_values(frame->bytes, head->B)};
+  *batch = (tfm_batch){.B = head->B,
+                       .T = head->T,
+                       .cu_len = stage->cu_len,
+                       .x = tfm_frame_values(frame->bytes, head->B)};
+  return TFM_OK;
 }
 
 /* A row whose values left the finite numbers is that row's failure, not the batch's. */
@@ -185,7 +193,11 @@ fail:
 
 static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
 {
-  tfm_batch batch = batch_of(stage, frame);
+  tfm_batch batch;
+  if (batch_of(stage, frame, &batch, err) != TFM_OK) {
+    tfm_link_release(frame);
+    return err->status;
+  }
   set_state(stage, true, frame->head.batch);
   double start = stage->state_s;
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));

@@ -15,7 +15,8 @@ typedef struct {
   tfm_slice *slice;
   tfm_team *team;
   tfm_link *in, *out;
-  int32_t *cu_len; /* [max_sequences + 1] */
+  int64_t max_length; /* tokens of one sequence, by the model */
+  int32_t *cu_len;    /* [max_sequences + 1] */
   tfm_msg_stats stats;
   tfm_msg_heartbeat now; /* what the next heartbeat says */
   double state_s;        /* since when */

@@ -20,7 +20,8 @@ tfm_locality tfm__slice_locality(const tfm_slice *slice, int node)
     tfm_slice_each_block(slice, ask_block, &ask);
   }
   if (ask.sum.refused) {
-    return tfm_locality_of_process(node); /* coarser, but of the same memory for the most part */
+    return tfm_locality_of_process(
+        node); /* coarser, but of the same memory for the most part */
   }
   return ask.sum;
 }

@@ -237,6 +237,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   if (a->probe && tfm_slice_probe_failed(stage->slice, &bad)) {
     copy_text(ready->probe_failed, sizeof ready->probe_failed, bad);
   }
+  stage->max_length = w->model.config.max_length;
   stage->cu_len = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_len);
   if (!stage->cu_len) {
     TFM_TRY(

@@ -12,7 +12,7 @@
 
 #define MODEL TFM_SOURCE_DIR "/deploy/models/tfm-sentiment"
 
-enum { TOKENS = 512, SEQUENCES = 8 };
+enum { TOKENS = 1024, SEQUENCES = 8 };
 
 /* The test plays rank 0 by hand; the worker is a thread of a local world. */
 typedef struct {
@@ -135,6 +135,17 @@ static line open_line(stagecraft *s, const tfm_model *model)
   return l;
 }
 
+/* Everything up to READY. */
+static line open_stage(stagecraft *s, const tfm_model *model)
+{
+  say_start(s, MODEL);
+  tfm_link_release(await_control(s, TFM_FRAME_HELLO));
+  say_assign(s, model);
+  line l = open_line(s, model);
+  tfm_link_release(await_control(s, TFM_FRAME_READY));
+  return l;
+}
+
 static const int32_t ids[] = {2,    51, 1298, 1029, 5,    3,  2, 1029,
                               1007, 43, 4692, 1003, 1057, 18, 3};
 static const int32_t types[15] = {0};
@@ -158,11 +169,7 @@ static void a_worker_scores_and_leaves(void **state)
   tfm_whole_run(whole, &batch, want, NULL, NULL);
 
   begin(&s);
-  say_start(&s, MODEL);
-  tfm_link_release(await_control(&s, TFM_FRAME_HELLO));
-  say_assign(&s, &model);
-  line l = open_line(&s, &model);
-  tfm_link_release(await_control(&s, TFM_FRAME_READY));
+  line l = open_stage(&s, &model);
 
   tfm_frame *frame = tfm_link_frame(l.out);
   uint32_t *lengths = tfm_frame_lengths(frame->bytes);
@@ -232,11 +239,7 @@ static void a_result_on_the_line_is_refused(void **state)
   tfm_model model = {0};
   assert_int_equal(tfm_model_open(&model, MODEL, &err), TFM_OK);
   begin(&s);
-  say_start(&s, MODEL);
-  tfm_link_release(await_control(&s, TFM_FRAME_HELLO));
-  say_assign(&s, &model);
-  line l = open_line(&s, &model);
-  tfm_link_release(await_control(&s, TFM_FRAME_READY));
+  line l = open_stage(&s, &model);
   tfm_frame *frame = tfm_link_frame(l.out);
   size_t payload = 0;
   assert_true(tfm_frame_result_bytes(1, model.config.H, &payload));
@@ -245,6 +248,35 @@ static void a_result_on_the_line_is_refused(void **state)
   frame->head = (tfm_frame_head){.type = TFM_FRAME_RESULT,
                                  .batch = 1,
                                  .B = 1,
+                                 .width = model.config.H,
+                                 .payload_bytes = payload};
+  assert_int_equal(tfm_link_send(l.out, frame, &err), TFM_OK);
+  tfm_link_release(await_control(&s, TFM_FRAME_FAILED));
+  assert_int_equal(finish(&s, 70), 70);
+  tfm_model_fini(&model);
+}
+
+/* Lengths that sum to T but are longer than the model can take come from a broken peer only; they
+ * must not reach the kernels. */
+static void an_overlong_sequence_is_refused(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  tfm_model model = {0};
+  assert_int_equal(tfm_model_open(&model, MODEL, &err), TFM_OK);
+  begin(&s);
+  line l = open_stage(&s, &model);
+  tfm_frame *frame = tfm_link_frame(l.out);
+  int64_t T = model.config.max_length + 1;
+  size_t payload = 0;
+  assert_true(tfm_frame_activation_bytes(1, T, model.config.H, &payload));
+  tfm_frame_lengths(frame->bytes)[0] = (uint32_t)T;
+  memset(tfm_frame_values(frame->bytes, 1), 0, (size_t)(T * model.config.H) * sizeof(float));
+  frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
+                                 .batch = 1,
+                                 .B = 1,
+                                 .T = T,
                                  .width = model.config.H,
                                  .payload_bytes = payload};
   assert_int_equal(tfm_link_send(l.out, frame, &err), TFM_OK);
@@ -269,6 +301,7 @@ int main(void)
       cmocka_unit_test(a_missing_model_is_reported),
       cmocka_unit_test(a_worker_scores_and_leaves),
       cmocka_unit_test(a_result_on_the_line_is_refused),
+      cmocka_unit_test(an_overlong_sequence_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

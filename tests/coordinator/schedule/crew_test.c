@@ -136,8 +136,8 @@ static void equal_ranks_are_welcome(void **state)
   end(&s, 0);
 }
 
-/* One rank with another build, checkpoint or arithmetic would give rows other bits, so it is refused by
- * name before any weight is read. */
+/* One rank with another build, checkpoint or arithmetic would give rows other bits, so it is
+ * refused by name before any weight is read. */
 static void a_rank_that_differs_is_named(void **state)
 {
   (void)state;
@@ -167,8 +167,8 @@ static void a_workers_failure_is_returned(void **state)
   end(&s, 66);
 }
 
-/* The instruction set is the weakest of all ranks; a share is a rank's place among those with the same
- * cpuset on the same host. */
+/* The instruction set is the weakest of all ranks; a share is a rank's place among those with the
+ * same cpuset on the same host. */
 static void common_isa_and_shares(void **state)
 {
   (void)state;
