@@ -18,7 +18,7 @@ void tfm__parser_add_cell(tfm__parser *p, tfm__cell cell)
 {
   if (p->ncell == p->cell_most) { /* so that 16 MiB of commas are no gigabyte of cells */
     ++p->surplus;
-    p->surplus_any = p->surplus_any || cell.n;
+    p->surplus_any = p->surplus_any || cell.n > (cell.quoted ? 2 : 0); /* "" is empty */
     return;
   }
   if (p->ncell == p->cell_cap) {

@@ -37,7 +37,7 @@ static void cells_are_read_as_python_reads_them(void **state)
       {".csv", "text,x\n\"a\"bc,1\n", "abc"},
       {".csv", "text,x\na,1\n\"never ends,2\nmore,3\n", "a|!|more"},
       {".csv", "text,x\na\nb,1,2,3\nc,1\n", "a|!|c"},
-      {".csv", "text,x\na,1,,\n", "a"},
+      {".csv", "text,x\na,1,,\"\"\n", "a"},
       {".csv", "x,text\na\nb,c\n", "!|c"},
       {".csv", "text,x\n", ""},
       {".csv", "", ""},
