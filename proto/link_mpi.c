@@ -223,14 +223,14 @@ fail:
 /* Control messages: one probe answers for all peers, since rank 0 of a large job has thousands.
  * Only when the first in the queue is for a link that has no ready slot are the others asked one
  * by one. */
-static tfm_status fill_control(tfm_world *world, tfm_err *err)
+static tfm_status fill_control(tfm_world *world, bool *any, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm__mpi *mpi = world->transport;
-  for (bool any = true; any;) {
+  for (bool more = true; more;) {
     MPI_Status status;
     int flag = 0;
-    any = false;
+    more = false;
     TFM_TRY(
         tfm__mpi_check(MPI_Iprobe(MPI_ANY_SOURCE, TFM_TAG_CONTROL, mpi->comm, &flag, &status),
                        "MPI_Iprobe", err));
@@ -243,13 +243,13 @@ static tfm_status fill_control(tfm_world *world, tfm_err *err)
                       status.MPI_SOURCE);
     }
     if (tfm__link_ready(in)) {
-      TFM_TRY(fill_link(mpi, in, &any, err));
+      TFM_TRY(fill_link(mpi, in, &more, err));
+      *any = *any || more;
       continue;
     }
-    bool ignored = false;
     for (int peer = 0; peer < world->nrank; ++peer) {
       if (world->control_in[peer]) {
-        TFM_TRY(fill_link(mpi, world->control_in[peer], &ignored, err));
+        TFM_TRY(fill_link(mpi, world->control_in[peer], any, err));
       }
     }
   }
@@ -336,6 +336,21 @@ fail:
   return st;
 }
 
+/* Start receiving what has come for links with ready slots. */
+static tfm_status fill_links(tfm_world *world, bool *any, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (tfm_link *link = world->links; link && !link->control; link = link->next) {
+    if (link->incoming) {
+      TFM_TRY(fill_link(world->transport, link, any, err));
+    }
+  }
+  TFM_TRY(fill_control(world, any, err));
+
+fail:
+  return st;
+}
+
 tfm_status tfm__mpi_poll(tfm_world *world, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -346,13 +361,12 @@ tfm_status tfm__mpi_poll(tfm_world *world, tfm_err *err)
     TFM_TRY(drop_stray(mpi, err));
     return TFM_OK;
   }
-  for (tfm_link *link = world->links; link && !link->control; link = link->next) {
-    if (link->incoming) {
-      TFM_TRY(fill_link(mpi, link, &any, err));
-    }
+  /* A probe looks first and lets MPI work after it: what that work brought in is seen by the
+   * second turn, and not after a nap. */
+  for (int turn = 0; turn < 2 && !any; ++turn) {
+    TFM_TRY(fill_links(world, &any, err));
   }
-  TFM_TRY(fill_control(world, err));
-  if (any) { /* small ones are complete already: the caller need not come again for them */
+  if (any) { /* most are complete already: the caller need not come again for them */
     TFM_TRY(finish_errands(mpi, err));
   }
 
