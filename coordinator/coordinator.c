@@ -123,7 +123,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   tfm_status st = TFM_OK;
   tfm_delivery d = {0};
   bool done = false;
-  bool demo = options->bare && tfm_bare_input(tfm_world_is_mpi(world));
+  bool demo = options->bare && tfm_bare_input(tfm_world_launched_by_mpi());
   TFM_TRY(check_summary_path(options, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
   TFM_TRY(tfm_job_plan(job, err));

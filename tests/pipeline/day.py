@@ -3,6 +3,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import subprocess
 
 import harness
@@ -21,15 +22,27 @@ def expected_rows():
     return out
 
 
+def bare(words, stdin):
+    return subprocess.run([*words, PROGRAM], stdin=stdin, capture_output=True, text=True,
+                          timeout=60, env={**os.environ, **harness.MPI})
+
+
 def test_bare_command_scores_the_sample():
-    done = subprocess.run(["mpirun", "-np", "8", PROGRAM], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60,
-                          env={**__import__("os").environ, **harness.MPI})
-    assert done.returncode == 0, done.stderr
-    first = done.stdout.split("\n")[0]
-    assert "sample" in first, first
-    assert done.stdout.count("POSITIVE") > 5 and done.stdout.count("NEGATIVE") > 5
-    assert "numeric_id" in done.stderr or "c1-native" in done.stderr
+    for words in ([], ["mpirun", "-np", "1"], ["mpirun", "-np", "8"]):
+        done = bare(words, subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr
+        first = done.stdout.split("\n")[0]
+        assert "sample" in first, f"{words}: {first}"
+        assert done.stdout.count("POSITIVE") > 5 and done.stdout.count("NEGATIVE") > 5
+        assert "numeric_id" in done.stderr
+
+
+def test_bare_command_reads_an_empty_file():
+    """Standard input that is a file is input, even an empty one: no sample."""
+    with open(scratch() / "empty", "w+b") as empty:
+        for words in ([], ["mpirun", "-np", "3"]):
+            done = bare(words, empty)
+            assert done.returncode == 0 and done.stdout == "", f"{words}: {done.stdout[:80]}"
 
 
 def test_a_pipe_without_mpirun():
