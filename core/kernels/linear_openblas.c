@@ -68,8 +68,10 @@ static void blas_task(void *arg, int task, int thread)
   float *sums = tfm__linear_scratch_mine()->blas.sums;
   const int64_t chunks = column_chunks(lin);
   const int64_t row = task / chunks * TFM_LINEAR_TILE;
-  const int64_t col = tfm__share(lin->N, chunks, task % chunks);
-  const int64_t cols = tfm__share(lin->N, chunks, task % chunks + 1) - col;
+  /* Whole panels: the epilogue reads the bias panel by panel. */
+  const int64_t col = TFM__LANES * tfm__share(lin->panels, chunks, task % chunks);
+  const int64_t end = TFM__LANES * tfm__share(lin->panels, chunks, task % chunks + 1);
+  const int64_t cols = (end < lin->N ? end : lin->N) - col;
   for (int64_t k0 = 0; k0 < lin->K; k0 += TFM__BLAS_DEPTH) {
     const int64_t k = lin->K - k0 < TFM__BLAS_DEPTH ? lin->K - k0 : TFM__BLAS_DEPTH;
     int64_t ldx = 0;
