@@ -46,6 +46,7 @@ static void ties_go_to_the_lower_label(void **state)
       answer(&f, 0),
       "[{\"label\":\"second\",\"score\":2},{\"label\":\"third\",\"score\":2},"
       "{\"label\":\"a\\\"b\",\"score\":0.5},{\"label\":\"fourth\",\"score\":-1}]");
+  tfm_answer_fini(&f.answer);
   make(&f, 0, TFM_SCORE_NONE);
   assert_string_equal(answer(&f, 0), "\"second\"");
   tfm_answer_fini(&f.answer);
@@ -59,6 +60,7 @@ static void top_k_is_cut_to_the_labels(void **state)
   make(&f, 2, TFM_SCORE_NONE);
   assert_string_equal(answer(&f, 0), "[{\"label\":\"second\",\"score\":2},"
                                      "{\"label\":\"third\",\"score\":2}]");
+  tfm_answer_fini(&f.answer);
   make(&f, 1000000, TFM_SCORE_NONE);
   assert_non_null(strstr(answer(&f, 0), "fourth"));
   tfm_answer_fini(&f.answer);
