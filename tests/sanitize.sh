@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../deploy/steps.sh"
 
 VALGRIND=(valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
-  --errors-for-leak-kinds=definite --num-callers=30
+  --errors-for-leak-kinds=definite --num-callers=40
   --suppressions=tests/support/valgrind-mpi.supp)
 
 # Lines `name TAB command...` of the tests with label unit.
