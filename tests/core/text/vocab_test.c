@@ -1,0 +1,73 @@
+#include "core/text/vocab.h"
+#include "tests/core/text/support.h"
+
+enum { MANY = 60000 };
+
+static tfm_span word(char room[32], int i)
+{
+  return (tfm_span){room, (size_t)snprintf(room, 32, "w%d", i)};
+}
+
+/* Through every growth of the three tables each token keeps its id and each id its text. */
+static void tokens_and_ids_find_each_other(void **state)
+{
+  (void)state;
+  tfm__vocab v;
+  char room[32];
+  tfm__vocab_init(&v);
+  assert_int_equal(tfm__vocab_id(&v, SPAN("x")), -1);
+  assert_null(tfm__vocab_text(&v, 0).p);
+  for (int i = 0; i < MANY; ++i) {
+    assert_int_equal(tfm__vocab_add(&v, word(room, i), 2 * i), TFM__ADDED);
+  }
+  for (int i = 0; i < MANY; ++i) {
+    assert_int_equal(tfm__vocab_id(&v, word(room, i)), 2 * i);
+    CHECK_SPAN(tfm__vocab_text(&v, 2 * i), word(room, i));
+    assert_null(tfm__vocab_text(&v, 2 * i + 1).p); /* a hole */
+  }
+  assert_int_equal(v.highest, 2 * (MANY - 1));
+  assert_int_equal(tfm__vocab_id(&v, word(room, MANY)), -1);
+  assert_null(tfm__vocab_text(&v, -1).p);
+  assert_null(tfm__vocab_text(&v, INT32_MAX).p);
+  tfm__vocab_fini(&v);
+}
+
+static void texts_and_ids_are_given_once(void **state)
+{
+  (void)state;
+  tfm__vocab v;
+  tfm__vocab_init(&v);
+  assert_int_equal(tfm__vocab_add(&v, SPAN("a"), 5), TFM__ADDED);
+  assert_int_equal(tfm__vocab_add(&v, SPAN("a"), 6), TFM__SAME_TEXT);
+  assert_int_equal(tfm__vocab_add(&v, SPAN("b"), 5), TFM__SAME_ID);
+  assert_int_equal(tfm__vocab_id(&v, SPAN("b")), -1);
+  assert_int_equal(tfm__vocab_move(&v, SPAN("a"), 9), TFM__ADDED);
+  assert_int_equal(tfm__vocab_id(&v, SPAN("a")), 9);
+  assert_null(tfm__vocab_text(&v, 5).p);
+  assert_int_equal(v.n, 1);
+  tfm__vocab_fini(&v);
+}
+
+/* A token is its bytes: NULs count, and nothing is a token too. */
+static void any_bytes_are_a_token(void **state)
+{
+  (void)state;
+  tfm__vocab v;
+  tfm__vocab_init(&v);
+  assert_int_equal(tfm__vocab_add(&v, SPAN("a"), 0), TFM__ADDED);
+  assert_int_equal(tfm__vocab_add(&v, SPAN("a\0b"), 1), TFM__ADDED);
+  assert_int_equal(tfm__vocab_add(&v, SPAN("a\0c"), 2), TFM__ADDED);
+  assert_int_equal(tfm__vocab_add(&v, SPAN(""), 3), TFM__ADDED);
+  assert_int_equal(tfm__vocab_id(&v, SPAN("a\0c")), 2);
+  assert_int_equal(tfm__vocab_id(&v, SPAN("")), 3);
+  CHECK_SPAN(tfm__vocab_text(&v, 1), SPAN("a\0b"));
+  tfm__vocab_fini(&v);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {cmocka_unit_test(tokens_and_ids_find_each_other),
+                                     cmocka_unit_test(texts_and_ids_are_given_once),
+                                     cmocka_unit_test(any_bytes_are_a_token)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
