@@ -1,17 +1,16 @@
 /** Text to token ids and back: the front of the text room.
  *
  *  A tokenizer is a pipeline of components read from tokenizer.json (or from a family's older
- * files): added tokens are cut out, then normalize -> pre-tokenize -> model -> post-process;
- * decoding runs the decoder chain. Each component kind is one row in a table
- * (core/text/component.h).
+ *  files): added tokens are cut out, then normalize -> pre-tokenize -> model -> post-process;
+ *  decoding runs the decoder chain. Each component kind is one row in a table
+ *  (core/text/component.h).
  *
  *  Offsets are Unicode code points of the caller's text, whatever the normaliser did to it, as
- * the `tokenizers` library's Python binding gives them. Time is linear in the length of the
- * text, whatever the text (a word of a megabyte included).
+ *  the `tokenizers` library's Python binding gives them. Time is linear in the length of the
+ *  text, whatever the text (a word of a megabyte included).
  *
- *  Threads: a tokenizer is read-only once open; encode and decode are callable from many
- * threads on one tokenizer, each with its own tfm_encoding.
- */
+ *  Threads: a tokenizer is read-only once open; encode and decode are callable from many threads
+ *  on one tokenizer, each with its own tfm_encoding. */
 #ifndef TFM_CORE_TEXT_TOKENIZER_H
 #define TFM_CORE_TEXT_TOKENIZER_H
 
@@ -26,13 +25,13 @@
 typedef struct tfm_tokenizer tfm_tokenizer;
 
 /** The result of encoding one row; arrays of n elements. Zero-initialised is empty and ready;
- * one encoding serves many rows (its memory is kept). */
+ *  one encoding serves many rows (its memory is kept). Offsets are [begin, end) in the text or
+ *  pair text the token came from; 0 and 0 for specials. */
 typedef struct {
   size_t n; /* tokens, specials included */
   int32_t *ids;
   int32_t *type_ids;
-  int32_t
-      *begin; /* code points in the text the token came from, [begin, end); 0,0 for specials */
+  int32_t *begin;
   int32_t *end;
   uint8_t *special;  /* 1 where post-processing added the token */
   uint8_t *sequence; /* 0: text, 1: text_pair; specials hold 0 */
@@ -57,15 +56,17 @@ typedef struct {
 tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder,
                                      tfm_err *err) TFM_MUST_USE;
 
-/** Read one tokenizer.json, or a vocab.txt. Same errors. */
+/** Read one tokenizer.json, or a vocab.txt (a name that ends in .txt), with the options of the
+ * tokenizer_config.json beside it. Same errors. */
 tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path,
                                    tfm_err *err) TFM_MUST_USE;
 
 void tfm_tokenizer_close(tfm_tokenizer *t);
 
-/** Encode a text, with a pair text unless pair.p is NULL. Both must be well-formed UTF-8 (any
- * code points, NUL included); at most 2^31-1 bytes together. Errors: TFM_E_FORMAT (not UTF-8,
- * too long), TFM_E_NOMEM. */
+/** Encode a text, with a pair text unless pair.p is NULL. Both must be well-formed UTF-8 (any code
+ * points, NUL included); at most 2^31-1 bytes together. Errors: TFM_E_FORMAT (not UTF-8, too
+ * long), TFM_E_USAGE (max_length has no room for the special tokens: compare it with added_single
+ * and added_pair beforehand), TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span pair,
                                 const tfm_encode_options *options, tfm_encoding *e,
                                 tfm_err *err) TFM_MUST_USE;
@@ -76,12 +77,13 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
  *  encode on e. */
 tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_t i);
 
-/** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out
- * tokens whose text is that of an added token marked special. Errors: TFM_E_NOMEM. */
+/** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out tokens whose
+ * text is that of an added token marked special. Errors: TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n,
                                 bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
-/** The text of an id, of an added token as the normaliser leaves it (borrowed until closed); {NULL,0} when no token has that id. */
+/** The text of an id, of an added token as the normaliser leaves it; {NULL, 0} when no token has
+ * that id. Borrowed until closed. */
 tfm_span tfm_tokenizer_token(const tfm_tokenizer *t, int32_t id);
 
 /** The id of a token's exact text, -1 when there is none. */
