@@ -157,9 +157,18 @@ void tfm__link_sent(tfm__slot *slot)
   go_home(slot);
 }
 
+void tfm__link_filling(tfm__slot *slot)
+{
+  TFM_ASSERT(slot->state == TFM__SLOT_READY);
+  slot->state = TFM__SLOT_FILLING;
+  ++slot->frame.home->world->nfilling;
+  tfm_world_busy(slot->frame.home->world);
+}
+
 void tfm__link_arrived(tfm__slot *slot, size_t n, bool cut)
 {
   TFM_ASSERT(slot->state == TFM__SLOT_READY || slot->state == TFM__SLOT_FILLING);
+  slot->frame.home->world->nfilling -= slot->state == TFM__SLOT_FILLING;
   slot->state = TFM__SLOT_ARRIVED;
   slot->frame.n = n;
   slot->cut = cut;

@@ -172,7 +172,7 @@ static tfm_status receive(tfm__mpi *mpi, MPI_Message *message, int n, tfm__slot 
   }
   mpi->errands[mpi->n++] = e;
   if (slot) {
-    slot->state = TFM__SLOT_FILLING;
+    tfm__link_filling(slot);
     slot->frame.n = (size_t)n;
     slot->cut = !fits;
   }

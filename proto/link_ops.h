@@ -20,7 +20,7 @@ typedef enum {
   TFM__SLOT_HELD,    /* the user's */
   TFM__SLOT_SENDING, /* the transport's, until tfm__link_sent() */
   TFM__SLOT_READY,   /* in the link's ring, for the transport to fill */
-  TFM__SLOT_FILLING, /* the transport's, until tfm__link_arrived() */
+  TFM__SLOT_FILLING, /* the transport's, from tfm__link_filling() until tfm__link_arrived() */
   TFM__SLOT_ARRIVED
 } tfm__slot_state;
 
@@ -86,7 +86,7 @@ struct tfm_world {
   int event;       /* eventfd that wake() writes; the transport's to close */
   tfm_link *links; /* data links first, control links after them */
   tfm_link **control_out, **control_in; /* [nrank], NULL where there is none */
-  int nsending;                         /* slots in that state */
+  int nsending, nfilling;               /* slots in these states */
   bool leaving;                         /* leave() has begun */
   bool left;                            /* leave() is over */
   double nap_s;                         /* the next sleep of idle() */
@@ -114,9 +114,11 @@ void tfm__link_free(tfm_link *link);
 /** Throw away what has arrived; false when nothing had. */
 bool tfm__link_drain(tfm_link *in);
 
-/** A transport's reports. sent: the frame goes home. arrived: n bytes are in the slot, which was
- * READY or FILLING; cut: the message was longer, and the n bytes are worth nothing. */
+/** A transport's reports. sent: the frame goes home. filling: a ready slot is being filled.
+ * arrived: n bytes are in the slot, which was READY or FILLING; cut: the message was longer, and
+ * the n bytes are worth nothing. */
 void tfm__link_sent(tfm__slot *slot);
+void tfm__link_filling(tfm__slot *slot);
 void tfm__link_arrived(tfm__slot *slot, size_t n, bool cut);
 
 /** The oldest slot that is ready to be filled, or NULL. */

@@ -24,9 +24,11 @@ static const double spin_s = 20e-6;
 static const double nap_first_s = 20e-6;
 static const double nap_last_s = 1e-3;
 static const double nap_growth = 1.25;
-/* With something of ours on its way the naps stay short: a large message moves only while both ends
- * look after it, and its receiver cannot see it until it is whole. */
-static const double nap_sending_s = 100e-6;
+/* While a large message moves, naps stay short: it moves only when both ends look after it. Its
+ * receiver knows how long that is; its sender waits for a receiver that may be computing, so it
+ * gives up looking after a while without news. */
+static const double nap_moving_s = 100e-6;
+static const double send_news_s = 3e-3;
 
 bool tfm_world_launched_by_mpi(void)
 {
@@ -195,17 +197,16 @@ static void nap(const tfm_world *world, double seconds)
 
 void tfm_world_idle(tfm_world *world)
 {
-  if (world->nap_s <= nap_first_s) {
-    double now = tfm_now_s();
-    if (world->quiet_s <= 0) {
-      world->quiet_s = now;
-    }
-    if (now - world->quiet_s < spin_s) {
-      return;
-    }
+  double now = tfm_now_s();
+  if (world->quiet_s <= 0) {
+    world->quiet_s = now;
   }
-  nap(world,
-      world->nsending > 0 && world->nap_s > nap_sending_s ? nap_sending_s : world->nap_s);
+  double quiet = now - world->quiet_s;
+  if (quiet < spin_s) {
+    return;
+  }
+  bool moving = world->nfilling > 0 || (world->nsending > 0 && quiet < send_news_s);
+  nap(world, moving && world->nap_s > nap_moving_s ? nap_moving_s : world->nap_s);
   world->nap_s *= nap_growth;
   if (world->nap_s > nap_last_s) {
     world->nap_s = nap_last_s;
