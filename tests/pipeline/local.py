@@ -1,0 +1,105 @@
+"""The same bits every time, without mpirun: one hash for any stages, replicas, cuts, threads,
+batching, row order, instruction set; and the negative control that shows the check can fail."""
+import os
+
+import harness
+from harness import MODEL, Skip, call, digest, must, rows, scratch, texts
+
+LOCAL = [
+    [],
+    ["--stages", 3],
+    ["--stages", 14],
+    ["--stages", 2, "--replicas", 3],
+    ["--layers", "0-2a,2f-4,5-6"],
+    ["--layers", "0a,0f-6a,6f"],
+    ["--threads", 3],
+    ["--max-batch-tokens", 512, "--sort-window", 1],
+    ["--max-batch-tokens", 20000, "--sort-window", 7],
+    ["--stages", 2, "--threads", 2, "--max-batch-tokens", 600],
+]
+
+
+def score(src, out, options, np=0, env=None):
+    run = must(call("classify", "-m", MODEL, "-i", src, "-o", out, "--return-logits", *options,
+                    np=np, env=env))
+    return digest(out), run
+
+
+def one_hash(layouts):
+    folder = scratch()
+    src = rows(texts(), folder / "rows.jsonl")
+    seen = {}
+    for i, (np, options) in enumerate(layouts):
+        value, _ = score(src, folder / f"out{i}.jsonl", options, np)
+        seen.setdefault(value, []).append((np, options))
+    assert len(seen) == 1, f"{len(seen)} hashes: {seen}"
+    return next(iter(seen))
+
+
+def test_local_layouts_give_one_hash():
+    one_hash([(0, options) for options in LOCAL])
+
+
+def test_row_order_does_not_matter():
+    folder = scratch()
+    all_texts = texts()
+    order = sorted(range(len(all_texts)), key=lambda i: (i * 7919) % 101)
+    src, back = folder / "rows.jsonl", folder / "mixed.jsonl"
+    lines = harness.lines(rows(all_texts, src))
+    back.write_text("".join(lines[i] + "\n" for i in order), encoding="utf-8")
+    score(src, folder / "a.jsonl", [])
+    score(back, folder / "b.jsonl", ["--stages", 3])
+    straight = harness.lines(folder / "a.jsonl")
+    assert [straight[i] for i in order] == harness.lines(folder / "b.jsonl")
+
+
+def test_instruction_sets_give_one_hash():
+    folder = scratch()
+    src = rows(texts(), folder / "rows.jsonl")
+    seen, missing = {}, []
+    for isa in ("portable", "avx2", "avx512"):
+        run = call("classify", "-m", MODEL, "-i", src, "-o", folder / f"{isa}.jsonl",
+                   "--return-logits", "--isa", isa)
+        if run.code == 78:
+            missing.append(isa)
+            continue
+        must(run)
+        seen.setdefault(digest(folder / f"{isa}.jsonl"), []).append(isa)
+    assert len(seen) == 1, f"{seen}"
+    if len(missing) == 2:
+        raise Skip(f"this machine has none of {missing}")
+
+
+def test_ref_and_native_give_one_hash():
+    folder = scratch()
+    src = rows(texts(), folder / "rows.jsonl")
+    ref, _ = score(src, folder / "ref.jsonl", ["--backend", "ref"])
+    native, _ = score(src, folder / "native.jsonl", ["--backend", "native", "--stages", 4])
+    assert ref == native
+
+
+HASWELL = {"OPENBLAS_CORETYPE": "Haswell"}
+
+
+def test_openblas_that_fails_its_probe_is_refused():
+    folder = scratch()
+    src = rows(texts(), folder / "rows.jsonl")
+    run = must(call("classify", "-m", MODEL, "-i", src, "-o", folder / "o.jsonl", "--backend",
+                    "openblas", env=HASWELL), 78)
+    assert "native" in run.err and not (folder / "o.jsonl").exists()
+
+
+def test_openblas_without_its_probe_is_caught():
+    """The negative control: were this one hash too, the tests above would prove nothing."""
+    folder = scratch()
+    src = rows(texts(), folder / "rows.jsonl")
+    forced = ["--backend", "openblas", "--openblas-probe", "off"]
+    seen = set()
+    for i, options in enumerate(LOCAL):
+        seen.add(score(src, folder / f"{i}.jsonl", [*forced, *options], env=HASWELL)[0])
+    assert len(seen) > 1, "openblas on AVX2 kernels was expected to depend on the batch"
+
+
+if __name__ == "__main__":
+    os.environ.pop("TFM_THREADS", None)
+    harness.run(globals())
