@@ -106,26 +106,20 @@ static tfm_status normalized_content(const tfm__added_token *t, const tfm__chain
                                      tfm_arena *memory, tfm_span *out)
 {
   tfm_status st = TFM_OK;
-  tfm__text text[2] = {{0}};
-  int now = 0;
+  tfm__text room[2] = {{0}};
+  const tfm__text *text = NULL;
   tfm__view view = {.p = t->content.p, .n = t->content.n};
-  TFM_TRY(tfm__text_copy(&text[0], &view));
-  for (size_t i = 0; i < normalizer->n; ++i) {
-    view = tfm__text_view(&text[now]);
-    now = !now;
-    text[now].n = 0;
-    TFM_TRY(normalizer->v[i].kind->normalize(normalizer->v[i].self, &view, &text[now]));
-  }
-  char *p = tfm_arena_strndup(memory, text[now].p, text[now].n);
+  TFM_TRY(tfm__normalize(normalizer, view, room, &text));
+  char *p = tfm_arena_strndup(memory, text->p, text->n);
   if (!p) {
     st = TFM_E_NOMEM;
     goto fail;
   }
-  *out = (tfm_span){p, text[now].n};
+  *out = (tfm_span){p, text->n};
 
 fail:
-  tfm__text_fini(&text[0]);
-  tfm__text_fini(&text[1]);
+  tfm__text_fini(&room[0]);
+  tfm__text_fini(&room[1]);
   return st;
 }
 

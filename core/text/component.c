@@ -241,6 +241,35 @@ void tfm__component_read(tfm__loader *l, tfm__family family, tfm__chain *chain)
   }
 }
 
+tfm_status tfm__normalize(const tfm__chain *chain, tfm__view view, tfm__text room[2],
+                          const tfm__text **out)
+{
+  tfm_status st = TFM_OK;
+  tfm__text *now = &room[0];
+  tfm__text *next = &room[1];
+  bool written = false;
+  for (size_t i = 0; i < chain->n; ++i) {
+    const tfm__component *c = &chain->v[i];
+    if (c->kind->keeps && c->kind->keeps(c->self, view.p, view.n)) {
+      continue;
+    }
+    next->n = 0;
+    TFM_TRY(c->kind->normalize(c->self, &view, next));
+    view = tfm__text_view(next);
+    tfm__text *swap = now;
+    now = next;
+    next = swap;
+    written = true;
+  }
+  if (!written) {
+    TFM_TRY(tfm__text_copy(now, &view));
+  }
+  *out = now;
+
+fail:
+  return st;
+}
+
 void tfm__chain_close(tfm__chain *chain)
 {
   for (size_t i = 0; i < chain->n; ++i) {

@@ -62,10 +62,16 @@ typedef struct {
   /* Normaliser: out = in, changed. out is empty, and not what `in` views. */
   tfm_status (*normalize)(const void *self, const tfm__view *in, tfm__text *out);
 
-  /* Pre-tokenizer: cut the pieces `in` of text further, into out (empty, and not in). May also
-   * replace the text and its alignment: the pieces of out are of the new one. */
-  tfm_status (*split)(const void *self, tfm__text *text, const tfm__pieces *in,
-                      tfm__pieces *out);
+  /* Normaliser, may be NULL: a quick look whether normalize() would leave this text as it is,
+   * alignments included. false when that takes more than a glance. */
+  bool (*keeps)(const void *self, const char *p, size_t n);
+
+  /* Pre-tokenizer: cut the pieces `in` of text further, into out (empty, and not in). A kind
+   * that rewrites also writes a new text into fresh (empty, and not text), and the pieces of out
+   * are of that one; for others fresh is NULL. */
+  tfm_status (*split)(const void *self, const tfm__text *text, const tfm__pieces *in,
+                      tfm__text *fresh, tfm__pieces *out);
+  bool rewrites;
 
   /* Model: append the tokens of every piece. */
   tfm_status (*tokenize)(const void *self, const tfm__text *text, const tfm__pieces *pieces,
@@ -111,6 +117,11 @@ void tfm__component_note(tfm__loader *l, tfm__family family);
 /** Read the component, or Sequence of them, that comes next, and append to chain (whose array is
  *  the loader's memory); null appends nothing. The types must have been noted in this order. */
 void tfm__component_read(tfm__loader *l, tfm__family family, tfm__chain *chain);
+
+/** Run a chain of normalisers over a part of the caller's text. *out is one of the two rooms
+ *  (whose contents are lost). Errors: TFM_E_NOMEM. */
+tfm_status tfm__normalize(const tfm__chain *chain, tfm__view view, tfm__text room[2],
+                          const tfm__text **out);
 
 void tfm__chain_close(tfm__chain *chain);
 

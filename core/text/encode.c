@@ -16,7 +16,8 @@ typedef struct {
 
 /* The working memory of an encoding. */
 typedef struct {
-  tfm__text text[2];
+  tfm__text text[2];  /* what normalisers write */
+  tfm__text fresh[2]; /* what pre-tokenizers write */
   tfm__pieces pieces[2];
   sequence seq[2];
   tfm_buf room;  /* texts of odd tokens */
@@ -30,6 +31,7 @@ void tfm_encoding_fini(tfm_encoding *e)
   if (w) {
     for (int i = 0; i < 2; ++i) {
       tfm__text_fini(&w->text[i]);
+      tfm__text_fini(&w->fresh[i]);
       tfm__pieces_fini(&w->pieces[i]);
       tfm__tokens_fini(&w->seq[i].tokens);
       tfm_free(w->seq[i].odd);
@@ -83,10 +85,11 @@ fail:
   return st;
 }
 
-static tfm_status put_piece(const tfm_tokenizer *t, work *w, sequence *s, tfm__text *text,
+static tfm_status put_piece(const tfm_tokenizer *t, work *w, sequence *s, const tfm__text *text,
                             tfm__piece piece)
 {
   tfm_status st = TFM_OK;
+  int spare = 0;
   tfm__pieces *now = &w->pieces[0];
   tfm__pieces *next = &w->pieces[1];
   now->n = 0;
@@ -94,8 +97,15 @@ static tfm_status put_piece(const tfm_tokenizer *t, work *w, sequence *s, tfm__t
   now->v[now->n++] = piece;
   for (size_t i = 0; i < t->pre_tokenizer.n; ++i) {
     const tfm__component *c = &t->pre_tokenizer.v[i];
+    tfm__text *fresh = NULL;
     next->n = 0;
-    TFM_TRY(c->kind->split(c->self, text, now, next));
+    if (c->kind->rewrites) {
+      fresh = &w->fresh[spare];
+      fresh->n = 0;
+      spare = !spare;
+    }
+    TFM_TRY(c->kind->split(c->self, text, now, fresh, next));
+    text = fresh ? fresh : text;
     tfm__pieces *swap = now;
     now = next;
     next = swap;
@@ -112,16 +122,8 @@ fail:
 static tfm_status put_part(const tfm_tokenizer *t, work *w, sequence *s, tfm__view view)
 {
   tfm_status st = TFM_OK;
-  tfm__text *text = &w->text[0];
-  if (t->normalizer.n == 0) {
-    TFM_TRY(tfm__text_copy(text, &view));
-  }
-  for (size_t i = 0; i < t->normalizer.n; ++i) {
-    text = &w->text[i % 2];
-    text->n = 0;
-    TFM_TRY(t->normalizer.v[i].kind->normalize(t->normalizer.v[i].self, &view, text));
-    view = tfm__text_view(text);
-  }
+  const tfm__text *text = NULL;
+  TFM_TRY(tfm__normalize(&t->normalizer, view, w->text, &text));
   tfm__cut cut = {.text = {text->p, text->n}};
   size_t begin = 0;
   size_t end = 0;
@@ -130,8 +132,8 @@ static tfm_status put_part(const tfm_tokenizer *t, work *w, sequence *s, tfm__vi
     if (added) {
       tfm_span shown = {text->p + begin, end - begin};
       TFM_TRY(put_added(t, w, s, added->id, shown));
-      s->tokens.begin[s->tokens.n - 1] = text->at[begin];
-      s->tokens.end[s->tokens.n - 1] = text->at[end - 1] + 1;
+      s->tokens.begin[s->tokens.n - 1] = tfm__at_begin(text->at[begin]);
+      s->tokens.end[s->tokens.n - 1] = tfm__at_end(text->at[end - 1]);
     } else {
       TFM_TRY(put_piece(t, w, s, text, (tfm__piece){(uint32_t)begin, (uint32_t)end}));
     }

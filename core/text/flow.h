@@ -15,11 +15,13 @@
 enum { TFM__TEXT_SLACK = 16 };
 
 /** A text in work. One number a byte is alignment enough: whatever normalisers do, each
- *  character they write stands for exactly one character of the caller's text (DECISIONS.md,
- *  T3). At most UINT32_MAX bytes, so that a piece is 8 bytes. */
+ *  character they write stands for exactly one character of the caller's text, or for the empty
+ *  place before its part of it (DECISIONS.md, T3). At most UINT32_MAX bytes, so that a piece is
+ *  8 bytes. */
 typedef struct {
   char *p;     /* UTF-8; TFM__TEXT_SLACK bytes more may be read */
-  int32_t *at; /* [n] the code point of the caller's text that each byte came from */
+  int32_t *at; /* [n] the code point of the caller's text that each byte came from; ~c for one
+                  that was put in before code point c and covers nothing */
   size_t n;
   size_t cap;
 } tfm__text;
@@ -32,6 +34,18 @@ typedef struct {
   size_t n;
   int32_t first;
 } tfm__view;
+
+/** Where in the caller's text a byte with alignment `at` begins, and ends. A token of bytes
+ *  [i, j) covers [tfm__at_begin(at[i]), tfm__at_end(at[j - 1])). */
+static inline int32_t tfm__at_begin(int32_t at)
+{
+  return at < 0 ? ~at : at;
+}
+
+static inline int32_t tfm__at_end(int32_t at)
+{
+  return at < 0 ? ~at : at + 1;
+}
 
 /** Make room for n more bytes. */
 tfm_status tfm__text_reserve(tfm__text *t, size_t n);

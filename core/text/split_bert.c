@@ -30,9 +30,10 @@ static inline uint8_t look(const splitter *s, const char *p, size_t *len)
   return page ? s->pages[page][c % PAGE] : LETTER;
 }
 
-static tfm_status split(const void *self, tfm__text *text, const tfm__pieces *in,
-                        tfm__pieces *out)
+static tfm_status split(const void *self, const tfm__text *text, const tfm__pieces *in,
+                        tfm__text *fresh, tfm__pieces *out)
 {
+  (void)fresh;
   const splitter *s = self;
   tfm_status st = TFM_OK;
   const char *p = text->p;

@@ -404,8 +404,8 @@ static tfm_status tokenize(const void *self, const tfm__text *text, const tfm__p
     if (whole >= 0) {
       TFM_TRY(tfm__tokens_reserve(out, 1));
       out->id[out->n] = whole;
-      out->begin[out->n] = at[0];
-      out->end[out->n++] = at[n - 1] + 1;
+      out->begin[out->n] = tfm__at_begin(at[0]);
+      out->end[out->n++] = tfm__at_end(at[n - 1]);
       continue;
     }
     TFM_TRY(tfm__tokens_reserve(out, too_long ? 1 : n));
@@ -417,8 +417,8 @@ static tfm_status tokenize(const void *self, const tfm__text *text, const tfm__p
     }
     for (size_t i = first; i < out->n; ++i) {
       size_t bytes = (uint32_t)out->end[i];
-      out->begin[i] = at[0];
-      out->end[i] = at[bytes - 1] + 1;
+      out->begin[i] = tfm__at_begin(at[0]);
+      out->end[i] = tfm__at_end(at[bytes - 1]);
       at += bytes;
     }
   }
