@@ -9,7 +9,8 @@
 
 static const tfm__kind *const normalizers[] = {&tfm__bert_normalizer, NULL};
 static const tfm__kind *const pre_tokenizers[] = {&tfm__bert_pre_tokenizer, NULL};
-static const tfm__kind *const models[] = {&tfm__wordpiece, NULL};
+static const tfm__kind *const models[] = {&tfm__bpe, &tfm__wordpiece, &tfm__unigram,
+                                          &tfm__wordlevel, NULL};
 static const tfm__kind *const post_processors[] = {&tfm__bert_processing,
                                                    &tfm__template_processing, NULL};
 static const tfm__kind *const decoders[] = {&tfm__wordpiece_decoder, NULL};
@@ -88,15 +89,16 @@ static size_t note_type(tfm__loader *l)
   return l->ntype++;
 }
 
-/* Old files leave a type out: then a field that only one kind has tells. */
-static const char *kind_with_field(tfm__family family, tfm_span key)
+/* Old files leave a type out: then the first kind of the table tells, whose mark is there. */
+static size_t kind_with_field(tfm__family family, tfm_span key, size_t guess)
 {
-  for (const tfm__kind *const *k = families[family].kinds; *k; ++k) {
-    if ((*k)->mark && tfm_span_is(key, (*k)->mark)) {
-      return (*k)->type;
+  const tfm__kind *const *kinds = families[family].kinds;
+  for (size_t k = 0; k < guess && kinds[k]; ++k) {
+    if (kinds[k]->mark && tfm_span_is(key, kinds[k]->mark)) {
+      return k;
     }
   }
-  return NULL;
+  return guess;
 }
 
 void tfm__component_note(tfm__loader *l, tfm__family family)
@@ -107,12 +109,12 @@ void tfm__component_note(tfm__loader *l, tfm__family family)
   }
   size_t at = note_type(l);
   const char *members = families[family].members;
-  const char *guess = NULL;
+  size_t guess = SIZE_MAX;
   bool typed = false;
   tfm_span key;
   tfm_jread_object(l->r);
   while (tfm_jread_key(l->r, &key)) {
-    guess = guess ? guess : kind_with_field(family, key);
+    guess = kind_with_field(family, key, guess);
     if (tfm_span_is(key, "type")) {
       if (typed) {
         tfm_jread_fail(l->r, TFM_E_FORMAT, "the key stands there twice");
@@ -132,8 +134,8 @@ void tfm__component_note(tfm__loader *l, tfm__family family)
       (void)tfm_jread_skip(l->r);
     }
   }
-  if (!typed && guess && tfm_jread_ok(l->r)) {
-    l->types[at] = tfm_span_of(guess);
+  if (!typed && guess != SIZE_MAX && tfm_jread_ok(l->r)) {
+    l->types[at] = tfm_span_of(families[family].kinds[guess]->type);
   }
 }
 

@@ -51,9 +51,8 @@ void tfm__loader_want(tfm__loader *l, bool seen, const char *key);
 /** What the functions of a kind do. Only those of its family are set. */
 typedef struct {
   const char *type; /* as the file spells it */
-  const char
-      *mark; /* a field only this kind of its family has: tells when a file leaves the type
-                       out; may be NULL */
+  const char *mark; /* a field that tells this kind when a file leaves the type out, unless one
+                       further up in the table has its own; may be NULL */
 
   /* Read the component's object, "type" included, from l->r. Returns what the other functions
    * get as self; on a failure, which is the reader's, any value. */
@@ -73,9 +72,16 @@ typedef struct {
                       tfm__text *fresh, tfm__pieces *out);
   bool rewrites;
 
-  /* Model: append the tokens of every piece. */
-  tfm_status (*tokenize)(const void *self, const tfm__text *text, const tfm__pieces *pieces,
-                         tfm__tokens *out);
+  /* Model: append the tokens of every piece. memo is what memo_open() gave to this thread, NULL
+   * when the kind has none. Errors: TFM_E_NOMEM; TFM_E_FORMAT when the text holds characters for
+   * which the model has no token. */
+  tfm_status (*tokenize)(const void *self, void *memo, const tfm__text *text,
+                         const tfm__pieces *pieces, tfm__tokens *out);
+
+  /* Model: what one thread remembers from row to row, and its working memory; bounded, whatever
+   * rows come. NULL when memory is out. Both or none are set. */
+  void *(*memo_open)(const void *self);
+  void (*memo_close)(void *memo);
 
   /* Decoder: out = in, changed. out is empty. */
   tfm_status (*decode)(const void *self, const tfm__strings *in, tfm__strings *out);

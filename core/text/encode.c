@@ -7,23 +7,45 @@
 
 #include <string.h>
 
-/* Tokens of one sequence and the odd ones among them. */
-typedef struct {
-  tfm__tokens tokens;
-  tfm__odd *odd;
-  size_t nodd, odd_cap;
-} sequence;
-
 /* The working memory of an encoding. */
 typedef struct {
   tfm__text text[2];  /* what normalisers write */
   tfm__text fresh[2]; /* what pre-tokenizers write */
   tfm__pieces pieces[2];
-  sequence seq[2];
-  tfm_buf room;  /* texts of odd tokens */
-  tfm__odd *odd; /* of the finished encoding, by token */
-  size_t nodd, odd_cap;
+  tfm__tokens seq[2];
+  tfm__odds odd;   /* of the finished encoding */
+  void *memo;      /* of the model */
+  uint64_t serial; /* of the tokenizer that the memo belongs to */
+  void (*memo_close)(void *memo);
 } work;
+
+static void forget(work *w)
+{
+  if (w->memo) {
+    w->memo_close(w->memo);
+  }
+  w->memo = NULL;
+  w->serial = 0;
+}
+
+/* The memo of another tokenizer's model is of no use to this one. */
+static tfm_status remember(const tfm_tokenizer *t, work *w)
+{
+  const tfm__component *model = &t->model.v[0];
+  if (w->serial == t->serial) {
+    return TFM_OK;
+  }
+  forget(w);
+  if (model->kind->memo_open) {
+    w->memo = model->kind->memo_open(model->self);
+    w->memo_close = model->kind->memo_close;
+    if (!w->memo) {
+      return TFM_E_NOMEM;
+    }
+  }
+  w->serial = t->serial;
+  return TFM_OK;
+}
 
 void tfm_encoding_fini(tfm_encoding *e)
 {
@@ -33,30 +55,14 @@ void tfm_encoding_fini(tfm_encoding *e)
       tfm__text_fini(&w->text[i]);
       tfm__text_fini(&w->fresh[i]);
       tfm__pieces_fini(&w->pieces[i]);
-      tfm__tokens_fini(&w->seq[i].tokens);
-      tfm_free(w->seq[i].odd);
+      tfm__tokens_fini(&w->seq[i]);
     }
-    tfm_buf_fini(&w->room);
-    tfm_free(w->odd);
+    forget(w);
+    tfm__odds_fini(&w->odd);
     tfm_free(w);
   }
   tfm_free(e->ids); /* the one block of all arrays */
   *e = (tfm_encoding){0};
-}
-
-static tfm_status add_odd(tfm__odd **odd, size_t *n, size_t *cap, tfm__odd x)
-{
-  if (*n == *cap) {
-    size_t wider = *cap ? *cap * 2 : 16;
-    tfm__odd *v = tfm_realloc(*odd, wider, sizeof *v);
-    if (!v) {
-      return TFM_E_NOMEM;
-    }
-    *odd = v;
-    *cap = wider;
-  }
-  (*odd)[(*n)++] = x;
-  return TFM_OK;
 }
 
 /* What a token shows unless it is an odd one. */
@@ -69,24 +75,21 @@ static tfm_span usual_text(const tfm_tokenizer *t, int32_t id)
 /* ---- a sequence ---- */
 
 /* An added token that stands in the text as `shown`. */
-static tfm_status put_added(const tfm_tokenizer *t, work *w, sequence *s, int32_t id,
-                            tfm_span shown)
+static tfm_status put_added(const tfm_tokenizer *t, tfm__tokens *s, int32_t id, tfm_span shown)
 {
   tfm_status st = TFM_OK;
-  TFM_TRY(tfm__tokens_reserve(&s->tokens, 1));
+  TFM_TRY(tfm__tokens_reserve(s, 1));
   if (!tfm_span_eq(shown, usual_text(t, id))) {
-    tfm__odd x = {.token = s->tokens.n, .from = w->room.n, .n = shown.n};
-    TFM_TRY(tfm_buf_span(&w->room, shown));
-    TFM_TRY(add_odd(&s->odd, &s->nodd, &s->odd_cap, x));
+    TFM_TRY(tfm__odds_copy(&s->odd, s->n, shown));
   }
-  s->tokens.id[s->tokens.n++] = id;
+  s->id[s->n++] = id;
 
 fail:
   return st;
 }
 
-static tfm_status put_piece(const tfm_tokenizer *t, work *w, sequence *s, const tfm__text *text,
-                            tfm__piece piece)
+static tfm_status put_piece(const tfm_tokenizer *t, work *w, tfm__tokens *s,
+                            const tfm__text *text, tfm__piece piece)
 {
   tfm_status st = TFM_OK;
   int spare = 0;
@@ -111,7 +114,7 @@ static tfm_status put_piece(const tfm_tokenizer *t, work *w, sequence *s, const 
     next = swap;
   }
   const tfm__component *model = &t->model.v[0];
-  TFM_TRY(model->kind->tokenize(model->self, text, now, &s->tokens));
+  TFM_TRY(model->kind->tokenize(model->self, w->memo, text, now, s));
 
 fail:
   return st;
@@ -119,7 +122,7 @@ fail:
 
 /* A part of the caller's text that holds no added token: normalise it, cut the normalized added
  * tokens out, split and tokenize the rest. */
-static tfm_status put_part(const tfm_tokenizer *t, work *w, sequence *s, tfm__view view)
+static tfm_status put_part(const tfm_tokenizer *t, work *w, tfm__tokens *s, tfm__view view)
 {
   tfm_status st = TFM_OK;
   const tfm__text *text = NULL;
@@ -131,9 +134,9 @@ static tfm_status put_part(const tfm_tokenizer *t, work *w, sequence *s, tfm__vi
   while (tfm__added_next(&t->added, &t->added.normalized, &cut, &begin, &end, &added)) {
     if (added) {
       tfm_span shown = {text->p + begin, end - begin};
-      TFM_TRY(put_added(t, w, s, added->id, shown));
-      s->tokens.begin[s->tokens.n - 1] = tfm__at_begin(text->at[begin]);
-      s->tokens.end[s->tokens.n - 1] = tfm__at_end(text->at[end - 1]);
+      TFM_TRY(put_added(t, s, added->id, shown));
+      s->begin[s->n - 1] = tfm__at_begin(text->at[begin]);
+      s->end[s->n - 1] = tfm__at_end(text->at[end - 1]);
     } else {
       TFM_TRY(put_piece(t, w, s, text, (tfm__piece){(uint32_t)begin, (uint32_t)end}));
     }
@@ -143,7 +146,7 @@ fail:
   return st;
 }
 
-static tfm_status put_sequence(const tfm_tokenizer *t, work *w, sequence *s, tfm_span text)
+static tfm_status put_sequence(const tfm_tokenizer *t, work *w, tfm__tokens *s, tfm_span text)
 {
   tfm_status st = TFM_OK;
   tfm__cut cut = {.text = text};
@@ -152,8 +155,8 @@ static tfm_status put_sequence(const tfm_tokenizer *t, work *w, sequence *s, tfm
   size_t counted = 0; /* bytes whose code points are counted */
   int32_t at = 0;
   const tfm__added_token *added = NULL;
-  s->tokens.n = 0;
-  s->nodd = 0;
+  s->n = 0;
+  tfm__odds_clear(&s->odd);
   while (tfm__added_next(&t->added, &t->added.raw, &cut, &begin, &end, &added)) {
     if (begin < counted) { /* blanks that two tokens take in */
       at -= (int32_t)tfm_utf8_count(text.p + begin, counted - begin);
@@ -163,9 +166,9 @@ static tfm_status put_sequence(const tfm_tokenizer *t, work *w, sequence *s, tfm
     counted = begin;
     tfm_span part = {text.p + begin, end - begin};
     if (added) {
-      TFM_TRY(put_added(t, w, s, added->id, part));
-      s->tokens.begin[s->tokens.n - 1] = at;
-      s->tokens.end[s->tokens.n - 1] = at + (int32_t)tfm_utf8_count(part.p, part.n);
+      TFM_TRY(put_added(t, s, added->id, part));
+      s->begin[s->n - 1] = at;
+      s->end[s->n - 1] = at + (int32_t)tfm_utf8_count(part.p, part.n);
     } else {
       tfm__view view = {.p = part.p, .n = part.n, .first = at};
       TFM_TRY(put_part(t, w, s, view));
@@ -174,6 +177,19 @@ static tfm_status put_sequence(const tfm_tokenizer *t, work *w, sequence *s, tfm
 
 fail:
   return st;
+}
+
+static tfm_status put_both(const tfm_tokenizer *t, work *w, tfm_span text, tfm_span pair,
+                           tfm_err *err)
+{
+  tfm_status st = put_sequence(t, w, &w->seq[0], text);
+  if (st == TFM_OK && pair.p) {
+    st = put_sequence(t, w, &w->seq[1], pair);
+  }
+  return st == TFM_E_FORMAT ? tfm_fail(err, st,
+                                       "the text holds a character for which the "
+                                       "tokenizer has no token, nor an unknown one")
+                            : st;
 }
 
 /* ---- the finished encoding ---- */
@@ -213,8 +229,7 @@ static tfm_status place_special(const tfm_tokenizer *t, work *w, tfm_encoding *e
   if (tfm_span_eq(place->text, usual_text(t, place->id))) {
     return TFM_OK;
   }
-  tfm__odd x = {.token = i, .text = place->text.p, .n = place->text.n};
-  return add_odd(&w->odd, &w->nodd, &w->odd_cap, x);
+  return tfm__odds_borrow(&w->odd, i, place->text);
 }
 
 /* Tokens [from, from + n) of a sequence. */
@@ -222,27 +237,25 @@ static tfm_status place_sequence(work *w, tfm_encoding *e, const tfm__place *pla
                                  size_t n)
 {
   int which = place->what == TFM__SECOND;
-  const sequence *s = &w->seq[which];
+  const tfm__tokens *s = &w->seq[which];
   size_t at = e->n;
   if (n == 0) {
     return TFM_OK;
   }
-  memcpy(e->ids + at, s->tokens.id + from, n * sizeof *e->ids);
-  memcpy(e->begin + at, s->tokens.begin + from, n * sizeof *e->begin);
-  memcpy(e->end + at, s->tokens.end + from, n * sizeof *e->end);
+  memcpy(e->ids + at, s->id + from, n * sizeof *e->ids);
+  memcpy(e->begin + at, s->begin + from, n * sizeof *e->begin);
+  memcpy(e->end + at, s->end + from, n * sizeof *e->end);
   for (size_t i = 0; i < n; ++i) {
     e->type_ids[at + i] = place->type_id;
   }
   memset(e->special + at, 0, n);
   memset(e->sequence + at, which, n);
   e->n += n;
-  for (size_t i = 0; i < s->nodd; ++i) {
-    tfm__odd x = s->odd[i];
-    if (x.token < from || x.token >= from + n) {
-      continue;
-    }
-    x.token += at - from;
-    if (add_odd(&w->odd, &w->nodd, &w->odd_cap, x) != TFM_OK) {
+  for (size_t i = 0; i < s->odd.n; ++i) {
+    size_t token = s->odd.v[i].token;
+    if (token >= from && token < from + n &&
+        tfm__odds_borrow(&w->odd, token - from + at, tfm__odds_find(&s->odd, token)) !=
+            TFM_OK) {
       return TFM_E_NOMEM;
     }
   }
@@ -257,7 +270,7 @@ static tfm_status finish(const tfm_tokenizer *t, work *w, tfm_encoding *e, bool 
   const tfm__place *place = pair ? t->finish->pair : t->finish->single;
   size_t nplace = pair ? t->finish->npair : t->finish->nsingle;
   size_t specials = o->add_special_tokens ? tfm__template_added(t->finish, pair) : 0;
-  const size_t had[2] = {w->seq[0].tokens.n, pair ? w->seq[1].tokens.n : 0};
+  const size_t had[2] = {w->seq[0].n, pair ? w->seq[1].n : 0};
   size_t n[2] = {had[0], had[1]};
   if (o->max_length) {
     if (o->max_length < specials) {
@@ -312,40 +325,25 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
   if (!w) {
     return tfm_fail(err, TFM_E_NOMEM, "not enough memory to tokenize");
   }
-  tfm_buf_clear(&w->room);
-  w->nodd = 0;
+  tfm__odds_clear(&w->odd);
   TFM_TRY(check_text(text, INT32_MAX, err));
   TFM_TRY(check_text(pair, INT32_MAX - text.n, err));
-  TFM_TRY(put_sequence(t, w, &w->seq[0], text));
-  if (pair.p) {
-    TFM_TRY(put_sequence(t, w, &w->seq[1], pair));
-  }
+  TFM_TRY(remember(t, w));
+  TFM_TRY(put_both(t, w, text, pair, err));
   TFM_TRY(finish(t, w, e, pair.p != NULL, options, err));
   return TFM_OK;
 
 fail:
   e->n = 0;
-  return st == TFM_E_NOMEM
-             ? tfm_fail(err, st, "not enough memory for a text of %zu bytes", text.n + pair.n)
-             : st;
+  if (st == TFM_E_NOMEM) {
+    return tfm_fail(err, st, "not enough memory for a text of %zu bytes", text.n + pair.n);
+  }
+  return st;
 }
 
 tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_t i)
 {
   const work *w = e->scratch;
-  size_t low = 0;
-  size_t high = w->nodd;
-  while (low < high) {
-    size_t mid = low + (high - low) / 2;
-    if (w->odd[mid].token < i) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  if (low < w->nodd && w->odd[low].token == i) {
-    const tfm__odd *x = &w->odd[low];
-    return (tfm_span){x->text ? x->text : w->room.data + x->from, x->n};
-  }
-  return usual_text(t, e->ids[i]);
+  tfm_span odd = tfm__odds_find(&w->odd, i);
+  return odd.p ? odd : usual_text(t, e->ids[i]);
 }

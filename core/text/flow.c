@@ -122,8 +122,69 @@ fail:
 
 void tfm__tokens_fini(tfm__tokens *t)
 {
+  tfm__odds_fini(&t->odd);
   tfm_free(t->id);
   tfm_free(t->begin);
   tfm_free(t->end);
   *t = (tfm__tokens){0};
+}
+
+static tfm_status add_odd(tfm__odds *o, tfm__odd x)
+{
+  if (o->n == o->cap) {
+    size_t cap = grown(o->cap, o->n, 1, 16);
+    tfm__odd *v = cap ? tfm_realloc(o->v, cap, sizeof *v) : NULL;
+    if (!v) {
+      return TFM_E_NOMEM;
+    }
+    o->v = v;
+    o->cap = cap;
+  }
+  o->v[o->n++] = x;
+  return TFM_OK;
+}
+
+tfm_status tfm__odds_copy(tfm__odds *o, size_t token, tfm_span text)
+{
+  tfm__odd x = {.token = token, .from = o->room.n, .n = text.n};
+  tfm_status st = tfm_buf_span(&o->room, text);
+  return st == TFM_OK ? add_odd(o, x) : st;
+}
+
+tfm_status tfm__odds_borrow(tfm__odds *o, size_t token, tfm_span text)
+{
+  return add_odd(o, (tfm__odd){.token = token, .text = text.p ? text.p : "", .n = text.n});
+}
+
+tfm_span tfm__odds_find(const tfm__odds *o, size_t token)
+{
+  size_t low = 0;
+  size_t high = o->n;
+  while (low < high) {
+    size_t mid = low + (high - low) / 2;
+    if (o->v[mid].token < token) {
+      low = mid + 1;
+    } else {
+      high = mid;
+    }
+  }
+  if (low == o->n || o->v[low].token != token) {
+    return (tfm_span){NULL, 0};
+  }
+  const tfm__odd *x = &o->v[low];
+  const char *copied = o->room.data ? o->room.data + x->from : "";
+  return (tfm_span){x->text ? x->text : copied, x->n};
+}
+
+void tfm__odds_clear(tfm__odds *o)
+{
+  o->n = 0;
+  tfm_buf_clear(&o->room);
+}
+
+void tfm__odds_fini(tfm__odds *o)
+{
+  tfm_free(o->v);
+  tfm_buf_fini(&o->room);
+  *o = (tfm__odds){0};
 }

@@ -6,6 +6,7 @@
 #ifndef TFM_CORE_TEXT_FLOW_H
 #define TFM_CORE_TEXT_FLOW_H
 
+#include "core/base/buf.h"
 #include "core/base/span.h"
 #include "core/base/status.h"
 
@@ -109,7 +110,8 @@ tfm_status tfm__pieces_reserve(tfm__pieces *p, size_t n);
 void tfm__pieces_fini(tfm__pieces *p);
 
 /** A token whose shown text is not the vocabulary's: an added token with the blanks it took in,
- *  or in the form the normaliser gave it; a template's own spelling. */
+ *  or in the form the normaliser gave it; an unknown token that shows what it stands for; a
+ *  template's own spelling. */
 typedef struct {
   size_t token; /* its index */
   const char
@@ -118,6 +120,27 @@ typedef struct {
   size_t n;
 } tfm__odd;
 
+/** Odd tokens by index, and the room of their texts. */
+typedef struct {
+  tfm__odd *v;
+  size_t n;
+  size_t cap;
+  tfm_buf room;
+} tfm__odds;
+
+/** Token `token`, above those that are there, shows this text: copied into the room. */
+tfm_status tfm__odds_copy(tfm__odds *o, size_t token, tfm_span text);
+
+/** The same, borrowed from the tokenizer. */
+tfm_status tfm__odds_borrow(tfm__odds *o, size_t token, tfm_span text);
+
+/** The text of token `token` when it is an odd one, else {NULL, 0}. Takes log n. */
+tfm_span tfm__odds_find(const tfm__odds *o, size_t token);
+
+/** Forget all, keep the memory. */
+void tfm__odds_clear(tfm__odds *o);
+void tfm__odds_fini(tfm__odds *o);
+
 /** Tokens of one sequence, without specials. */
 typedef struct {
   int32_t *id;    /* [n] */
@@ -125,6 +148,7 @@ typedef struct {
   int32_t *end;   /* [n] */
   size_t n;
   size_t cap;
+  tfm__odds odd;
 } tfm__tokens;
 
 tfm_status tfm__tokens_reserve(tfm__tokens *t, size_t n);

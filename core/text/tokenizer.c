@@ -4,14 +4,17 @@
 #include "core/base/mem.h"
 #include "core/text/tokenizer_private.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { LARGEST_FILE = 512 << 20 }; /* bytes of a tokenizer.json: no known one has 64 MiB */
 
 tfm_tokenizer *tfm__tokenizer_new(void)
 {
+  static _Atomic uint64_t serials = 0;
   tfm_tokenizer *t = tfm_calloc(1, sizeof *t);
   if (t) {
+    t->serial = atomic_fetch_add(&serials, 1) + 1;
     tfm__vocab_init(&t->vocab);
     tfm__added_init(&t->added);
     t->finish = &tfm__plain_template;

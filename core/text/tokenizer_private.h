@@ -8,6 +8,7 @@
 #include "core/text/tokenizer.h"
 
 struct tfm_tokenizer {
+  uint64_t serial;  /* no two tokenizers of a process have the same, at any time */
   tfm_arena memory; /* everything small */
   tfm__vocab vocab;
   tfm__chain normalizer, pre_tokenizer, decoder;

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
+#include "core/text/algo/read_vocab.h"
 #include "core/text/kinds.h"
 #include "core/text/trie.h"
 
@@ -389,9 +390,10 @@ static bool is_too_long(const wordpiece *w, const char *p, size_t n)
   return n > w->most_chars && tfm_utf8_count(p, n) > w->most_chars;
 }
 
-static tfm_status tokenize(const void *self, const tfm__text *text, const tfm__pieces *pieces,
-                           tfm__tokens *out)
+static tfm_status tokenize(const void *self, void *memo, const tfm__text *text,
+                           const tfm__pieces *pieces, tfm__tokens *out)
 {
+  (void)memo; /* the tables are as fast as any memory of words */
   const wordpiece *w = self;
   tfm_status st = TFM_OK;
   for (size_t k = 0; k < pieces->n; ++k) {
@@ -429,37 +431,6 @@ fail:
 
 /* ---- reading ---- */
 
-static void read_vocab(tfm__loader *l)
-{
-  tfm_buf token = {0}; /* the key is borrowed until the next call, and the id comes after it */
-  tfm_span key;
-  tfm_jread_object(l->r);
-  while (tfm_jread_key(l->r, &key)) {
-    tfm_buf_clear(&token);
-    if (tfm_buf_span(&token, key) != TFM_OK) {
-      tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the vocabulary");
-    }
-    int32_t id = (int32_t)tfm_jread_int(l->r, 0, TFM__HIGHEST_ID);
-    if (!tfm_jread_ok(l->r)) {
-      break;
-    }
-    switch (tfm__vocab_add(l->vocab, tfm_buf_view(&token), id)) {
-    case TFM__ADDED:
-      break;
-    case TFM__SAME_TEXT:
-      tfm_jread_fail(l->r, TFM_E_FORMAT, "the token stands there twice");
-      break;
-    case TFM__SAME_ID:
-      tfm_jread_fail(l->r, TFM_E_FORMAT, "another token has the id %d already", (int)id);
-      break;
-    case TFM__NO_MEMORY:
-      tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the vocabulary");
-      break;
-    }
-  }
-  tfm_buf_fini(&token);
-}
-
 static void *read(tfm__loader *l)
 {
   tfm_jread *r = l->r;
@@ -480,7 +451,7 @@ static void *read(tfm__loader *l)
       if (seen_vocab) {
         tfm_jread_fail(r, TFM_E_FORMAT, "the key stands there twice");
       }
-      read_vocab(l);
+      tfm__read_vocab(l);
       seen_vocab = true;
     } else {
       (void)tfm_jread_skip(r);

@@ -48,7 +48,7 @@ static void run(void *model, tfm_span word, tfm__tokens *out)
   tfm__pieces pieces = {.v = &whole, .n = 1};
   assert_int_equal(tfm__text_copy(&text, &view), TFM_OK);
   out->n = 0;
-  assert_int_equal(tfm__wordpiece.tokenize(model, &text, &pieces, out), TFM_OK);
+  assert_int_equal(tfm__wordpiece.tokenize(model, NULL, &text, &pieces, out), TFM_OK);
   tfm__text_fini(&text);
 }
 

@@ -1,0 +1,400 @@
+/* Unigram language model: of all ways to cut a piece into tokens, the one with the greatest sum of
+ * scores. Pieces are remembered.
+ *
+ * As the `tokenizers` library computes it: sums in double, added token by token from the left; at
+ * each place the first of equal sums stays, tokens tried by increasing start, then length. A
+ * character that is no token by itself may also be unknown, at the lowest score less 10; unknown
+ * characters in a row are one token, unless their text happens to be one of the vocabulary, or
+ * all of their bytes have tokens and byte_fallback is on.
+ * Source: Kudo 2018; the library's optimised Viterbi, one pass over a double array. */
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+#include "core/text/algo/read_score.h"
+#include "core/text/algo/read_vocab.h"
+#include "core/text/algo/words.h"
+#include "core/text/kinds.h"
+#include "core/text/trie.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MANY = 1 << 16 }; /* lists longer than this are given back */
+
+/* The best way to a place: its sum, and the token it ends with. */
+typedef struct {
+  double sum;
+  int32_t id;
+  uint32_t bytes; /* of that token; 0: no way leads here yet */
+} place;
+
+typedef struct {
+  const tfm__vocab *vocab;
+  tfm__trie trie;
+  int32_t root;
+  double *score; /* [pieces] by id */
+  size_t n, cap;
+  int64_t unknown; /* -1: none */
+  double unknown_score;
+  bool byte_fallback;
+  int32_t byte_id[256]; /* -1: none */
+} unigram;
+
+typedef struct {
+  tfm__words words;
+  place *place; /* [n + 1] for each byte of the piece in work */
+  size_t place_cap;
+  tfm__part *part;
+  size_t n, cap;
+} memo;
+
+/* ---- the best way ---- */
+
+static inline void try_way(place *to, double sum, int32_t id, uint32_t bytes)
+{
+  if (to->bytes == 0 || sum > to->sum) {
+    *to = (place){sum, id, bytes};
+  }
+}
+
+/* Fill w[0..n]; false when it needs an unknown token and there is none. */
+static bool find_way(const unigram *u, place *w, const char *p, size_t n)
+{
+  for (size_t i = 0; i <= n; ++i) {
+    w[i].sum = 0;
+    w[i].bytes = 0;
+  }
+  for (size_t i = 0, len = 0; i < n; i += len) {
+    double here = w[i].sum;
+    bool single = false;
+    (void)tfm_utf8_decode(p + i, &len);
+    int32_t v = u->root;
+    for (size_t k = i; k < n; ++k) {
+      v = tfm__trie_child(&u->trie, v, (unsigned char)p[k]);
+      if (v < 0) {
+        break;
+      }
+      int32_t id = u->trie.value[v];
+      if (id >= 0) {
+        size_t bytes = k + 1 - i;
+        try_way(&w[k + 1], here + u->score[id], id, (uint32_t)bytes);
+        single |= bytes == len;
+      }
+    }
+    if (!single) {
+      try_way(&w[i + len], here + u->unknown_score, (int32_t)u->unknown, (uint32_t)len);
+      if (w[i + len].id < 0) { /* it was the best way, and there is no unknown token */
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/* ---- its tokens ---- */
+
+static tfm_status reserve_parts(memo *m, size_t most)
+{
+  if (most <= m->cap) {
+    return TFM_OK;
+  }
+  tfm__part *part = tfm_realloc(m->part, most, sizeof *part);
+  if (!part) {
+    return TFM_E_NOMEM;
+  }
+  m->part = part;
+  m->cap = most;
+  return TFM_OK;
+}
+
+static bool has_bytes(const unigram *u, const char *p, size_t n)
+{
+  bool all = u->byte_fallback;
+  for (size_t i = 0; all && i < n; ++i) {
+    all = u->byte_id[(unsigned char)p[i]] >= 0;
+  }
+  return all;
+}
+
+/* Put unknown characters before the parts that are there (they are written from the end). Each of
+ * their bytes' tokens covers all of them, which `bytes` 0 says of all but the last. */
+static size_t put_unknown(const unigram *u, memo *m, size_t at, const char *p, size_t n)
+{
+  int32_t id = tfm__vocab_id(u->vocab, (tfm_span){p, n});
+  if (id < 0 && has_bytes(u, p, n)) {
+    for (size_t i = n; i-- > 0;) {
+      uint32_t covers = i + 1 == n ? (uint32_t)n : 0;
+      m->part[--at] = (tfm__part){u->byte_id[(unsigned char)p[i]], covers};
+    }
+    return at;
+  }
+  m->part[--at] = (tfm__part){id < 0 ? (int32_t)u->unknown : id, (uint32_t)n};
+  return at;
+}
+
+/* The parts of a piece: no more than it has bytes. */
+static tfm_status put_piece(const unigram *u, memo *m, const char *p, size_t n)
+{
+  tfm_status st = TFM_OK;
+  if (n + 1 > m->place_cap) {
+    tfm_free(m->place);
+    m->place = tfm_realloc(NULL, n + 1, sizeof *m->place);
+    m->place_cap = m->place ? n + 1 : 0;
+    if (!m->place) {
+      return TFM_E_NOMEM;
+    }
+  }
+  TFM_TRY(reserve_parts(m, n));
+  if (!find_way(u, m->place, p, n)) {
+    return TFM_E_FORMAT;
+  }
+  size_t at = n;
+  size_t unknown_end = 0;
+  for (size_t i = n; i > 0;) {
+    const place *w = &m->place[i];
+    size_t from = i - w->bytes;
+    if (w->id == u->unknown) {
+      unknown_end = unknown_end ? unknown_end : i;
+      if (from == 0 || m->place[from].id != u->unknown) {
+        at = put_unknown(u, m, at, p + from, unknown_end - from);
+        unknown_end = 0;
+      }
+    } else {
+      m->part[--at] = (tfm__part){w->id, w->bytes};
+    }
+    i = from;
+  }
+  m->n = n - at;
+  memmove(m->part, m->part + at, m->n * sizeof *m->part);
+
+fail:
+  return st;
+}
+
+/* An unknown token shows the text it stands for. */
+static tfm_status note_unknown(const unigram *u, tfm__tokens *out, int32_t id, tfm_span text)
+{
+  if (id != u->unknown || tfm_span_eq(text, tfm__vocab_text(u->vocab, id))) {
+    return TFM_OK;
+  }
+  return tfm__odds_copy(&out->odd, out->n, text);
+}
+
+/* Append the tokens of a piece at p, whose bytes come from `at`. */
+static tfm_status put_tokens(const unigram *u, const tfm__part *part, size_t count,
+                             const char *p, const int32_t *at, tfm__tokens *out)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(tfm__tokens_reserve(out, count));
+  for (size_t k = 0; k < count;) {
+    size_t last = k;
+    while (part[last].bytes == 0) {
+      ++last;
+    }
+    size_t bytes = part[last].bytes;
+    if (last == k) {
+      TFM_TRY(note_unknown(u, out, part[k].id, (tfm_span){p, bytes}));
+    }
+    for (; k <= last; ++k) {
+      out->id[out->n] = part[k].id;
+      out->begin[out->n] = tfm__at_begin(at[0]);
+      out->end[out->n++] = tfm__at_end(at[bytes - 1]);
+    }
+    at += bytes;
+    p += bytes;
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status tokenize(const void *self, void *memory, const tfm__text *text,
+                           const tfm__pieces *pieces, tfm__tokens *out)
+{
+  const unigram *u = self;
+  memo *m = memory;
+  tfm_status st = TFM_OK;
+  for (size_t k = 0; k < pieces->n; ++k) {
+    const char *p = text->p + pieces->v[k].begin;
+    const int32_t *at = text->at + pieces->v[k].begin;
+    size_t n = pieces->v[k].end - pieces->v[k].begin;
+    if (n > TFM__WORD_BYTES) {
+      TFM_TRY(put_piece(u, m, p, n));
+      TFM_TRY(put_tokens(u, m->part, m->n, p, at, out));
+      continue;
+    }
+    uint64_t hash = tfm__words_hash(p, n);
+    size_t count = 0;
+    const tfm__part *known = tfm__words_get(&m->words, hash, p, n, &count);
+    if (!known) {
+      TFM_TRY(put_piece(u, m, p, n));
+      tfm__words_put(&m->words, hash, p, n, m->part, m->n);
+      known = m->part;
+      count = m->n;
+    }
+    TFM_TRY(put_tokens(u, known, count, p, at, out));
+  }
+
+fail:
+  if (m->place_cap > MANY) {
+    tfm_free(m->place);
+    tfm_free(m->part);
+    m->place = NULL;
+    m->part = NULL;
+    m->place_cap = m->cap = m->n = 0;
+  }
+  return st;
+}
+
+static void memo_close(void *memory)
+{
+  memo *m = memory;
+  tfm__words_fini(&m->words);
+  tfm_free(m->place);
+  tfm_free(m->part);
+  tfm_free(m);
+}
+
+static void *memo_open(const void *self)
+{
+  (void)self;
+  memo *m = tfm_calloc(1, sizeof *m);
+  if (m && tfm__words_init(&m->words) != TFM_OK) {
+    tfm_free(m);
+    m = NULL;
+  }
+  return m;
+}
+
+/* ---- reading ---- */
+
+static void close_model(void *self)
+{
+  unigram *u = self;
+  tfm__trie_fini(&u->trie);
+  tfm_free(u->score);
+}
+
+/* ["piece", -1.5] */
+static void read_piece(tfm__loader *l, unigram *u)
+{
+  tfm_jread *r = l->r;
+  int n = 0;
+  double score = 0;
+  if (u->n > TFM__HIGHEST_ID) {
+    tfm_jread_fail(r, TFM_E_UNSUPPORTED, "more than %d pieces", TFM__HIGHEST_ID + 1);
+  }
+  tfm_jread_array(r);
+  for (; tfm_jread_element(r); ++n) {
+    if (n == 0) {
+      tfm_span piece = tfm_jread_string(r);
+      if (tfm_jread_ok(r)) {
+        tfm__read_vocab_add(l, piece, (int32_t)u->n);
+      }
+    } else if (n == 1) {
+      score = tfm__read_score(r);
+    } else {
+      (void)tfm_jread_skip(r);
+    }
+  }
+  if (n != 2) {
+    tfm_jread_fail(r, TFM_E_FORMAT, "want a piece and its score, got %d elements", n);
+  }
+  if (u->n == u->cap) {
+    size_t cap = u->cap ? u->cap * 2 : 1024;
+    double *v = tfm_realloc(u->score, cap, sizeof *v);
+    if (!v) {
+      tfm_jread_fail(r, TFM_E_NOMEM, "not enough memory for the vocabulary");
+      return;
+    }
+    u->score = v;
+    u->cap = cap;
+  }
+  u->score[u->n++] = score;
+}
+
+static tfm_status build_trie(unigram *u)
+{
+  tfm__trie_item *items = tfm_realloc(NULL, u->n + 1, sizeof *items);
+  size_t start[2] = {0};
+  if (!items) {
+    return TFM_E_NOMEM;
+  }
+  for (size_t i = 0; i < u->n; ++i) {
+    tfm_span s = tfm__vocab_entry_text(u->vocab, &u->vocab->entry[i]);
+    if (s.n) {
+      items[start[1]++] = (tfm__trie_item){s, u->vocab->entry[i].id};
+    }
+  }
+  tfm_status st = tfm__trie_build(&u->trie, items, start, 1, &u->root);
+  tfm_free(items);
+  return st;
+}
+
+static void finish_reading(tfm__loader *l, unigram *u)
+{
+  tfm_jread *r = l->r;
+  char room[8];
+  if (u->unknown >= 0 && (uint64_t)u->unknown >= u->n) {
+    tfm_jread_fail(r, TFM_E_FORMAT, "\"unk_id\" is %lld, but there are %zu pieces",
+                   (long long)u->unknown, u->n);
+    return;
+  }
+  double lowest = INFINITY;
+  for (size_t i = 0; i < u->n; ++i) {
+    lowest = u->score[i] < lowest ? u->score[i] : lowest;
+  }
+  u->unknown_score = lowest - 10;
+  for (unsigned c = 0; c < 256; ++c) {
+    int n = snprintf(room, sizeof room, "<0x%02X>", c);
+    u->byte_id[c] = tfm__vocab_id(u->vocab, (tfm_span){room, (size_t)n});
+  }
+  if (build_trie(u) != TFM_OK) {
+    tfm_jread_fail(r, TFM_E_NOMEM, "not enough memory for the vocabulary");
+  }
+}
+
+static void *read(tfm__loader *l)
+{
+  tfm_jread *r = l->r;
+  tfm_span key;
+  bool seen_vocab = false;
+  unigram *u = tfm__loader_alloc(l, sizeof *u);
+  if (!u) {
+    return NULL;
+  }
+  u->vocab = l->vocab;
+  u->unknown = -1;
+  tfm_jread_object(r);
+  while (tfm_jread_key(r, &key)) {
+    if (tfm_span_is(key, "unk_id")) {
+      u->unknown = tfm_jread_null(r) ? -1 : tfm_jread_int(r, 0, INT64_MAX);
+    } else if (tfm_span_is(key, "byte_fallback")) {
+      u->byte_fallback = tfm_jread_bool(r);
+    } else if (tfm_span_is(key, "vocab")) {
+      if (seen_vocab) {
+        tfm_jread_fail(r, TFM_E_FORMAT, "the key stands there twice");
+      }
+      seen_vocab = true;
+      tfm_jread_array(r);
+      while (tfm_jread_element(r)) {
+        read_piece(l, u);
+      }
+    } else {
+      (void)tfm_jread_skip(r);
+    }
+  }
+  tfm__loader_want(l, seen_vocab, "vocab");
+  if (tfm_jread_ok(r)) {
+    finish_reading(l, u);
+  }
+  return u;
+}
+
+const tfm__kind tfm__unigram = {.type = "Unigram",
+                                .mark = "unk_id",
+                                .read = read,
+                                .tokenize = tokenize,
+                                .memo_open = memo_open,
+                                .memo_close = memo_close,
+                                .close = close_model};
