@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/linear_private.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,15 +29,22 @@ bool tfm_backend_parse(const char *name, tfm_backend *out)
   return false;
 }
 
+static char openblas_arithmetic[64];
+
+static void name_openblas(void)
+{
+  (void)snprintf(openblas_arithmetic, sizeof openblas_arithmetic, "openblas-%s",
+                 tfm__openblas_begin());
+}
+
 const char *tfm_backend_arithmetic(tfm_backend backend)
 {
-  static char openblas[64];
+  static pthread_once_t once = PTHREAD_ONCE_INIT; /* stages of one process ask at once */
   if (backend != TFM_BACKEND_OPENBLAS) {
     return "native";
   }
-  /* The same text each time, so that threads that race here do no harm. */
-  (void)snprintf(openblas, sizeof openblas, "openblas-%s", tfm__openblas_begin());
-  return openblas;
+  (void)pthread_once(&once, name_openblas);
+  return openblas_arithmetic;
 }
 
 static tfm_status linear_alloc(tfm_linear *lin, tfm_err *err)
