@@ -39,7 +39,7 @@ valgrind_units() {
   local name command
   while IFS=$'\t' read -r -a command; do
     name=${command[0]}
-    note "valgrind.$name" env TFM_EMULATED_CPU=1 "${VALGRIND[@]}" "${command[@]:1}"
+    note "valgrind.$name" "${VALGRIND[@]}" "${command[@]:1}"
   done < <(unit_tests)
 }
 

@@ -4,7 +4,6 @@
 #include "core/base/mem.h"
 #include "core/kernels/linear_private.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,22 +28,15 @@ bool tfm_backend_parse(const char *name, tfm_backend *out)
   return false;
 }
 
-static char openblas_arithmetic[64];
-
-static void name_openblas(void)
-{
-  (void)snprintf(openblas_arithmetic, sizeof openblas_arithmetic, "openblas-%s",
-                 tfm__openblas_begin());
-}
-
 const char *tfm_backend_arithmetic(tfm_backend backend)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT; /* stages of one process ask at once */
+  static char openblas[64];
   if (backend != TFM_BACKEND_OPENBLAS) {
     return "native";
   }
-  (void)pthread_once(&once, name_openblas);
-  return openblas_arithmetic;
+  /* The same text each time, so that threads that race here do no harm. */
+  (void)snprintf(openblas, sizeof openblas, "openblas-%s", tfm__openblas_begin());
+  return openblas;
 }
 
 static tfm_status linear_alloc(tfm_linear *lin, tfm_err *err)

@@ -7,8 +7,32 @@
 
 /* ---- the tables ---- */
 
-static const tfm__kind *const normalizers[] = {&tfm__bert_normalizer, NULL};
-static const tfm__kind *const pre_tokenizers[] = {&tfm__bert_pre_tokenizer, NULL};
+static const tfm__kind *const normalizers[] = {&tfm__bert_normalizer,
+                                               &tfm__lowercase,
+                                               &tfm__strip_accents,
+                                               &tfm__nmt,
+                                               &tfm__strip,
+                                               &tfm__prepend,
+                                               &tfm__nfc,
+                                               &tfm__nfd,
+                                               &tfm__nfkc,
+                                               &tfm__nfkd,
+                                               &tfm__precompiled,
+                                               &tfm__replace,
+                                               &tfm__byte_level_normalizer,
+                                               NULL};
+static const tfm__kind *const pre_tokenizers[] = {&tfm__bert_pre_tokenizer,
+                                                  &tfm__byte_level_pre_tokenizer,
+                                                  &tfm__metaspace,
+                                                  &tfm__whitespace,
+                                                  &tfm__whitespace_split,
+                                                  &tfm__punctuation_split,
+                                                  &tfm__digits,
+                                                  &tfm__split,
+                                                  &tfm__char_delimiter,
+                                                  &tfm__unicode_scripts,
+                                                  &tfm__fixed_length,
+                                                  NULL};
 static const tfm__kind *const models[] = {&tfm__bpe, &tfm__wordpiece, &tfm__unigram,
                                           &tfm__wordlevel, NULL};
 static const tfm__kind *const post_processors[] = {&tfm__bert_processing,
@@ -257,7 +281,7 @@ tfm_status tfm__normalize(const tfm__chain *chain, tfm__view view, tfm__text roo
     }
     next->n = 0;
     TFM_TRY(c->kind->normalize(c->self, &view, next));
-    view = tfm__text_view(next);
+    view = (tfm__view){.p = next->p, .at = next->at, .n = next->n, .first = view.first};
     tfm__text *swap = now;
     now = next;
     next = swap;

@@ -27,8 +27,8 @@ typedef struct {
   size_t cap;
 } tfm__text;
 
-/** A text to read: somebody's tfm__text, or a part of the caller's own text (`at` is NULL then,
- *  and its first character is code point number `first`). Never owns. */
+/** A text to read: a part of the caller's own text that begins with code point number `first`
+ *  (`at` is NULL then), or what has become of that part. Never owns. */
 typedef struct {
   const char *p;
   const int32_t *at;

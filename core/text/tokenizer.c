@@ -2,6 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/text/chars.h"
 #include "core/text/tokenizer_private.h"
 
 #include <stdatomic.h>
@@ -15,6 +16,7 @@ tfm_tokenizer *tfm__tokenizer_new(void)
   tfm_tokenizer *t = tfm_calloc(1, sizeof *t);
   if (t) {
     t->serial = atomic_fetch_add(&serials, 1) + 1;
+    tfm__chars_ready();
     tfm__vocab_init(&t->vocab);
     tfm__added_init(&t->added);
     t->finish = &tfm__plain_template;

@@ -138,6 +138,40 @@ int tfm__unicode_nfd(uint32_t c, uint32_t out[TFM__NFD_MOST])
   return (int)n;
 }
 
+int tfm__unicode_nfkd(uint32_t c, uint32_t out[TFM__NFKD_MOST])
+{
+  utf8proc_int32_t d[TFM__NFKD_MOST];
+  out[0] = c;
+  if (c < 0xa0 || IS_IN(not_kompat, c) || IS_IN(not_decomposed, c)) {
+    return 1;
+  }
+  utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, d, TFM__NFKD_MOST,
+                                               UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, NULL);
+  if (n < 1 || n > TFM__NFKD_MOST) {
+    return 1;
+  }
+  for (int i = 0; i < (int)n; ++i) {
+    out[i] = (uint32_t)d[i];
+  }
+  return (int)n;
+}
+
+/* The entry of tfm__lower for c, or NULL. */
+static const tfm__range *find_lower(uint32_t c)
+{
+  size_t low = 0;
+  size_t high = tfm__lower_n;
+  while (low < high) {
+    size_t mid = low + (high - low) / 2;
+    if (tfm__lower[mid].first < c) {
+      low = mid + 1;
+    } else {
+      high = mid;
+    }
+  }
+  return low < tfm__lower_n && tfm__lower[low].first == c ? &tfm__lower[low] : NULL;
+}
+
 int tfm__unicode_lower(uint32_t c, uint32_t out[TFM__LOWER_MOST])
 {
   if (c == 0x130) {
@@ -145,11 +179,7 @@ int tfm__unicode_lower(uint32_t c, uint32_t out[TFM__LOWER_MOST])
     out[1] = 0x307;
     return 2;
   }
-  out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
-  for (size_t i = 0; c >= FIRST_EXCEPTION && i < tfm__lower_n; ++i) {
-    if (tfm__lower[i].first == c) {
-      out[0] = tfm__lower[i].last;
-    }
-  }
+  const tfm__range *exception = c < FIRST_EXCEPTION ? NULL : find_lower(c);
+  out[0] = exception ? exception->last : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
   return 1;
 }

@@ -34,6 +34,11 @@ enum {
  *  length. */
 int tfm__unicode_nfd(uint32_t c, uint32_t out[TFM__NFD_MOST]);
 
+enum { TFM__NFKD_MOST = 18 }; /* the longest compatible decomposition: that of U+FDFA */
+
+/** The same with compatible decompositions. */
+int tfm__unicode_nfkd(uint32_t c, uint32_t out[TFM__NFKD_MOST]);
+
 /** The lower case of c, whatever stands around it (a final sigma too). Returns its length. */
 int tfm__unicode_lower(uint32_t c, uint32_t out[TFM__LOWER_MOST]);
 

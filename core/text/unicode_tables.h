@@ -3,6 +3,8 @@
 #ifndef TFM_CORE_TEXT_UNICODE_TABLES_H
 #define TFM_CORE_TEXT_UNICODE_TABLES_H
 
+#include "core/text/chars.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +13,12 @@
 typedef struct {
   uint32_t first, last;
 } tfm__range;
+
+/** A closed range and what all of it has: a category, a cluster class, a script number. */
+typedef struct {
+  uint32_t first, last;
+  uint8_t value;
+} tfm__valued;
 
 extern const tfm__range tfm__not_control[];
 extern const size_t tfm__not_control_n;
@@ -30,5 +38,19 @@ extern const tfm__range tfm__word[];
 extern const size_t tfm__word_n;
 extern const tfm__range tfm__lower[];
 extern const size_t tfm__lower_n;
+extern const tfm__range tfm__not_kompat[];
+extern const size_t tfm__not_kompat_n;
+extern const tfm__range tfm__mark[];
+extern const size_t tfm__mark_n;
+extern const tfm__range tfm__not_mark[];
+extern const size_t tfm__not_mark_n;
+extern const tfm__range tfm__digit[];
+extern const size_t tfm__digit_n;
+extern const tfm__valued tfm__category[];
+extern const size_t tfm__category_n;
+extern const tfm__valued tfm__cluster[];
+extern const size_t tfm__cluster_n;
+extern const tfm__valued tfm__script[];
+extern const size_t tfm__script_n;
 
 #endif

@@ -12,11 +12,14 @@ import argparse
 import json
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
 
 from tokenizers import Tokenizer
+
+import front_text
 
 LETTERS = ["a", "b", "c", "ab", " ", "é", "ß", "北", "😀", "\u0301", "▁", "Ġ", "<", ">", "x", "_", "#",
            ".", "\n", "\u00a0", "0"]
@@ -130,7 +133,16 @@ def wordlevel(rng):
     return base(model=model, pre_tokenizer={"type": "BertPreTokenizer"}), letters
 
 
-PARTS = {"bpe": bpe, "unigram": unigram, "wordlevel": wordlevel}
+def front(rng):
+    letters = rng.sample(front_text.HARD, rng.randint(2, 40))
+    added = []
+    for i in range(rng.choice([0, 0, 1, 2])):
+        flags = {k: rng.random() < 0.4 for k in ("single_word", "lstrip", "rstrip", "normalized", "special")}
+        added.append({"id": i, "content": rng.choice(["<x>", "ab", "é", "北", "a"]), **flags})
+    return {**front_text.tokenizer(rng), "added_tokens": added}, letters
+
+
+PARTS = {"bpe": bpe, "unigram": unigram, "wordlevel": wordlevel, "front": front}
 
 
 # ---- comparing ----
@@ -196,7 +208,10 @@ def main():
     p.add_argument("--rows", type=int, default=100)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--show", type=int, default=3)
+    p.add_argument("--charsmaps", default="", help="files to take the charsmaps of part front from")
     a = p.parse_args()
+    for name in filter(None, a.charsmaps.split(",")):
+        front_text.CHARSMAPS.extend(re.findall(r'"precompiled_charsmap": ?"([^"]+)"', pathlib.Path(name).read_text(encoding="utf-8")))
     rows = opened = refused = bad = 0
     drive = Drive(a.drive)
     with tempfile.TemporaryDirectory() as tmp:

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -36,16 +35,6 @@ static inline int next_isa(tfm_isa *isa)
   }
   return tfm_isa_use(*isa < TFM_ISA_COUNT ? *isa : tfm_isa_best(), NULL) == TFM_OK &&
          *isa < TFM_ISA_COUNT;
-}
-
-/** Skip the test where the CPU is emulated (tests/sanitize.sh says so): valgrind computes a fused
- * multiply-add with other signs of zero and ignores the modes that flush denormals, so bits of
- * the machine's arithmetic cannot be judged there. */
-static inline void skip_emulated_arithmetic(void)
-{
-  if (getenv("TFM_EMULATED_CPU")) {
-    skip();
-  }
 }
 
 __attribute__((format(printf, 4, 5))) static inline void

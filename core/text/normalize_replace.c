@@ -1,0 +1,86 @@
+/* Replace: every match of a pattern becomes one text, which takes the place of the match's last
+ * character. */
+#include "core/text/edit.h"
+#include "core/text/kinds.h"
+#include "core/text/regex.h"
+
+typedef struct {
+  tfm__pattern *pattern;
+  tfm_span content;
+} replacer;
+
+/* Write the content for a match whose end is at e->i. */
+static tfm_status put_content(tfm__edit *e, tfm_span content)
+{
+  tfm_status st = tfm__edit_reserve(e, content.n);
+  if (st != TFM_OK || content.n == 0) {
+    return st;
+  }
+  int32_t at = tfm__edit_before(e);
+  memcpy(e->out->p + e->out->n, content.p, content.n);
+  for (size_t i = 0; i < content.n; ++i) {
+    e->out->at[e->out->n + i] = at;
+  }
+  e->out->n += content.n;
+  return TFM_OK;
+}
+
+static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *out)
+{
+  const replacer *r = self;
+  tfm_status st = TFM_OK;
+  tfm__edit e = tfm__edit_of(in, out);
+  tfm__matches m = tfm__matches_of(r->pattern, in->p, in->n);
+  while (in->n) {
+    bool found = false;
+    size_t begin = 0;
+    size_t end = 0;
+    TFM_TRY(tfm__matches_next(&m, &found, &begin, &end));
+    if (!found) {
+      break;
+    }
+    TFM_TRY(tfm__edit_keep(&e, begin - e.i));
+    while (e.i < end) {
+      tfm__edit_skip(&e);
+    }
+    TFM_TRY(put_content(&e, r->content));
+  }
+  TFM_TRY(tfm__edit_keep(&e, in->n - e.i));
+
+fail:
+  tfm__matches_fini(&m);
+  return st;
+}
+
+static void close_replacer(void *self)
+{
+  replacer *r = self;
+  tfm__pattern_close(r->pattern);
+}
+
+static void *read(tfm__loader *l)
+{
+  replacer *r = tfm__loader_alloc(l, sizeof *r);
+  tfm_span key;
+  bool seen_content = false;
+  tfm_jread_object(l->r);
+  while (r && tfm_jread_key(l->r, &key)) {
+    if (tfm_span_is(key, "pattern")) {
+      if (r->pattern) {
+        tfm_jread_fail(l->r, TFM_E_FORMAT, "the key stands there twice");
+      }
+      r->pattern = tfm__pattern_read(l);
+    } else if (tfm_span_is(key, "content")) {
+      r->content = tfm__loader_copy(l, tfm_jread_string(l->r));
+      seen_content = true;
+    } else {
+      (void)tfm_jread_skip(l->r);
+    }
+  }
+  tfm__loader_want(l, r && r->pattern, "pattern");
+  tfm__loader_want(l, seen_content, "content");
+  return r;
+}
+
+const tfm__kind tfm__replace = {
+    .type = "Replace", .read = read, .normalize = normalize, .close = close_replacer};
