@@ -35,8 +35,9 @@ static const tfm__kind *const pre_tokenizers[] = {&tfm__bert_pre_tokenizer,
                                                   NULL};
 static const tfm__kind *const models[] = {&tfm__bpe, &tfm__wordpiece, &tfm__unigram,
                                           &tfm__wordlevel, NULL};
-static const tfm__kind *const post_processors[] = {&tfm__bert_processing,
-                                                   &tfm__template_processing, NULL};
+static const tfm__kind *const post_processors[] = {
+    &tfm__bert_processing, &tfm__roberta_processing, &tfm__template_processing,
+    &tfm__byte_level_processing, NULL};
 static const tfm__kind *const decoders[] = {&tfm__wordpiece_decoder, NULL};
 
 static const struct {

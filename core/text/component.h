@@ -90,7 +90,7 @@ typedef struct {
   void (*close)(void *self);
 } tfm__kind;
 
-/** A post-processor's self is a tfm__template (finish.h): all kinds come down to one. */
+/** A post-processor's self is a tfm__processor (finish.h): all kinds come down to one. */
 
 typedef struct {
   const tfm__kind *kind;

@@ -232,9 +232,27 @@ static tfm_status place_special(const tfm_tokenizer *t, work *w, tfm_encoding *e
   return tfm__odds_borrow(&w->odd, i, place->text);
 }
 
+/* Trim the offsets of the tokens of e from `at` on, which are a sequence. */
+static void trim(const tfm_tokenizer *t, const work *w, tfm_encoding *e, size_t at)
+{
+  static const tfm__stand inside[] = {TFM__BEGINS_FIRST, TFM__BEGINS_SECOND};
+  tfm__stand stand = at > 0 && e->special[at - 1] ? inside[e->sequence[at]] : TFM__BEGINS;
+  const tfm__trims *trims = &t->trims;
+  for (size_t i = at; i < e->n; ++i) {
+    uint8_t known = trims->blanks[e->ids[i]];
+    tfm__blanks blanks = {known & 15, known >> 4};
+    if (known == TFM__BLANKS || w->odd.n) {
+      blanks = tfm__blanks_of(tfm_encoding_token(t, e, i));
+    }
+    if (blanks.first || blanks.last) {
+      tfm__trim_offsets(trims, blanks, i == at ? stand : TFM__LATER, &e->begin[i], &e->end[i]);
+    }
+  }
+}
+
 /* Tokens [from, from + n) of a sequence. */
-static tfm_status place_sequence(work *w, tfm_encoding *e, const tfm__place *place, size_t from,
-                                 size_t n)
+static tfm_status place_sequence(const tfm_tokenizer *t, work *w, tfm_encoding *e,
+                                 const tfm__place *place, size_t from, size_t n)
 {
   int which = place->what == TFM__SECOND;
   const tfm__tokens *s = &w->seq[which];
@@ -258,6 +276,9 @@ static tfm_status place_sequence(work *w, tfm_encoding *e, const tfm__place *pla
             TFM_OK) {
       return TFM_E_NOMEM;
     }
+  }
+  if (t->trims.n) {
+    trim(t, w, e, at);
   }
   return TFM_OK;
 }
@@ -289,7 +310,7 @@ static tfm_status finish(const tfm_tokenizer *t, work *w, tfm_encoding *e, bool 
     if (place[i].what != TFM__SPECIAL) {
       int which = place[i].what == TFM__SECOND;
       size_t from = t->truncate_left ? had[which] - n[which] : 0;
-      TFM_TRY(place_sequence(w, e, &place[i], from, n[which]));
+      TFM_TRY(place_sequence(t, w, e, &place[i], from, n[which]));
     } else if (o->add_special_tokens) {
       TFM_TRY(place_special(t, w, e, &place[i]));
     }

@@ -1,4 +1,6 @@
-/* BertProcessing: [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with type 1 from B on. */
+/* BertProcessing: [CLS] A [SEP], and [CLS] A [SEP] B [SEP] with type 1 from B on.
+ * RobertaProcessing: <s> A </s>, and <s> A </s></s> B </s> with type 0 all through; it also trims
+ * offsets. */
 #include "core/text/finish.h"
 #include "core/text/kinds.h"
 
@@ -25,37 +27,78 @@ static tfm__place read_special(tfm__loader *l)
   return place;
 }
 
-static void *read(tfm__loader *l)
+typedef struct {
+  tfm__place cls, sep;
+  bool trims, prefix_space, seen_trims, seen_prefix;
+} fields;
+
+static fields read_fields(tfm__loader *l)
 {
   tfm_jread *r = l->r;
   tfm_span key;
-  tfm__place cls = {0};
-  tfm__place sep = {0};
+  fields f = {.trims = false};
   tfm_jread_object(r);
   while (tfm_jread_key(r, &key)) {
     if (tfm_span_is(key, "cls")) {
-      cls = read_special(l);
+      f.cls = read_special(l);
     } else if (tfm_span_is(key, "sep")) {
-      sep = read_special(l);
+      f.sep = read_special(l);
+    } else if (tfm_span_is(key, "trim_offsets")) {
+      f.trims = tfm_jread_bool(r);
+      f.seen_trims = true;
+    } else if (tfm_span_is(key, "add_prefix_space")) {
+      f.prefix_space = tfm_jread_bool(r);
+      f.seen_prefix = true;
     } else {
       (void)tfm_jread_skip(r);
     }
   }
-  tfm__loader_want(l, cls.what == TFM__SPECIAL, "cls");
-  tfm__loader_want(l, sep.what == TFM__SPECIAL, "sep");
-  tfm__place *v = tfm__loader_alloc(l, 5 * sizeof *v);
-  tfm__template *t = tfm__loader_alloc(l, sizeof *t);
-  if (!v || !t) {
-    return NULL;
-  }
-  v[0] = cls;
-  v[1] = (tfm__place){.what = TFM__FIRST};
-  v[2] = sep;
-  v[3] = (tfm__place){.what = TFM__SECOND, .type_id = 1};
-  v[4] = sep;
-  v[4].type_id = 1;
-  *t = (tfm__template){.single = v, .nsingle = 3, .pair = v, .npair = 5};
-  return t;
+  tfm__loader_want(l, f.cls.what == TFM__SPECIAL, "cls");
+  tfm__loader_want(l, f.sep.what == TFM__SPECIAL, "sep");
+  return f;
 }
 
-const tfm__kind tfm__bert_processing = {.type = "BertProcessing", .read = read};
+/* cls, the first, sep; for a pair `seps` times sep, the second, sep. */
+static tfm__processor *make(tfm__loader *l, const fields *f, size_t seps, int32_t second_type)
+{
+  tfm__place *v = tfm__loader_alloc(l, (4 + seps) * sizeof *v);
+  tfm__template *t = tfm__loader_alloc(l, sizeof *t);
+  tfm__processor *p = tfm__loader_alloc(l, sizeof *p);
+  if (!v || !t || !p) {
+    return NULL;
+  }
+  size_t n = 0;
+  v[n++] = f->cls;
+  v[n++] = (tfm__place){.what = TFM__FIRST};
+  for (size_t i = 0; i < seps; ++i) {
+    v[n++] = f->sep;
+  }
+  v[n++] = (tfm__place){.what = TFM__SECOND, .type_id = second_type};
+  v[n] = f->sep;
+  v[n++].type_id = second_type;
+  *t = (tfm__template){.single = v, .nsingle = 3, .pair = v, .npair = n};
+  *p = (tfm__processor){.order = t, .wraps = {true, seps > 1}};
+  return p;
+}
+
+static void *read_bert(tfm__loader *l)
+{
+  fields f = read_fields(l);
+  return make(l, &f, 1, 1);
+}
+
+static void *read_roberta(tfm__loader *l)
+{
+  fields f = read_fields(l);
+  tfm__loader_want(l, f.seen_trims, "trim_offsets");
+  tfm__loader_want(l, f.seen_prefix, "add_prefix_space");
+  tfm__processor *p = make(l, &f, 2, 0);
+  if (p) {
+    p->trims = f.trims;
+    p->trim.prefix_space = f.prefix_space;
+  }
+  return p;
+}
+
+const tfm__kind tfm__bert_processing = {.type = "BertProcessing", .read = read_bert};
+const tfm__kind tfm__roberta_processing = {.type = "RobertaProcessing", .read = read_roberta};

@@ -275,7 +275,11 @@ static void *read(tfm__loader *l)
     t->single = resolve(l, &single, &table, &t->nsingle);
     t->pair = resolve(l, &pair, &table, &t->npair);
   }
-  return t;
+  tfm__processor *p = tfm__loader_alloc(l, sizeof *p);
+  if (p) {
+    p->order = t;
+  }
+  return p;
 }
 
 const tfm__kind tfm__template_processing = {.type = "TemplateProcessing", .read = read};

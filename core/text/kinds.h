@@ -34,7 +34,9 @@ extern const tfm__kind tfm__unigram;                  /* algo/unigram.c */
 extern const tfm__kind tfm__wordlevel;                /* algo/wordlevel.c */
 extern const tfm__kind tfm__wordpiece;                /* algo/wordpiece.c */
 extern const tfm__kind tfm__bert_processing;          /* finish_bert.c */
+extern const tfm__kind tfm__roberta_processing;       /* finish_bert.c */
 extern const tfm__kind tfm__template_processing;      /* finish_template.c */
+extern const tfm__kind tfm__byte_level_processing;    /* finish_trim.c */
 extern const tfm__kind tfm__wordpiece_decoder;        /* decode_wordpiece.c */
 
 #endif

@@ -147,6 +147,53 @@ static void read_version(json_load *j)
   }
 }
 
+/* One of the post-processors may give an order, any may trim. */
+static void take_processors(json_load *j)
+{
+  size_t orders = 0;
+  bool wrapped[2] = {false, false};
+  tfm__trims *trims = &j->t->trims;
+  trims->v = tfm__loader_alloc(&j->l, (j->finish.n + 1) * sizeof *trims->v);
+  for (size_t i = 0; trims->v && i < j->finish.n; ++i) {
+    const tfm__processor *p = j->finish.v[i].self;
+    if (p->trims) {
+      trims->v[trims->n] = p->trim;
+      memcpy(trims->v[trims->n++].inside, wrapped, sizeof wrapped);
+    }
+    wrapped[0] |= p->wraps[0];
+    wrapped[1] |= p->wraps[1];
+    if (p->order) {
+      j->t->finish = p->order;
+      ++orders;
+    }
+  }
+  if (orders > 1) {
+    tfm_jread_fail(j->l.r, TFM_E_UNSUPPORTED, "%zu templates one after the other; at most one",
+                   orders);
+  }
+}
+
+/* What trimming asks of every token. */
+static tfm_status look_at_blanks(tfm_tokenizer *t)
+{
+  enum { MOST = 15 };
+  if (t->trims.n == 0) {
+    return TFM_OK;
+  }
+  t->trims.ids = (size_t)(tfm_tokenizer_describe(t).highest_id + 1);
+  t->trims.blanks = tfm_arena_alloc(&t->memory, t->trims.ids + 1);
+  if (!t->trims.blanks) {
+    return TFM_E_NOMEM;
+  }
+  for (size_t i = 0; i < t->trims.ids; ++i) {
+    tfm_span usual = tfm__vocab_text(&t->vocab, (int32_t)i);
+    tfm__blanks n = tfm__blanks_of(usual.p ? usual : tfm_tokenizer_token(t, (int32_t)i));
+    bool many = n.first >= MOST || n.last >= MOST;
+    t->trims.blanks[i] = many ? TFM__BLANKS : (uint8_t)(n.first | n.last << 4);
+  }
+  return TFM_OK;
+}
+
 static void read_family(json_load *j, tfm__family family)
 {
   tfm__chain *const chains[TFM__FAMILIES] = {[TFM__NORMALIZER] = &j->t->normalizer,
@@ -158,9 +205,8 @@ static void read_family(json_load *j, tfm__family family)
   if (tfm_jread_ok(j->l.r) && family == TFM__MODEL && j->t->model.n != 1) {
     tfm_jread_fail(j->l.r, TFM_E_FORMAT, "want an object, got null");
   }
-  if (tfm_jread_ok(j->l.r) && family == TFM__POST_PROCESSOR && j->finish.n > 1) {
-    tfm_jread_fail(j->l.r, TFM_E_UNSUPPORTED, "%zu templates one after the other; at most one",
-                   j->finish.n);
+  if (tfm_jread_ok(j->l.r) && family == TFM__POST_PROCESSOR) {
+    take_processors(j);
   }
 }
 
@@ -202,12 +248,13 @@ tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm
   tfm_jread_restart(j.l.r, text.p, text.n);
   read_all(&j);
   TFM_TRY(tfm_jread_status(j.l.r, err));
-  if (j.finish.n) {
-    t->finish = j.finish.v[0].self;
-  }
   st = tfm__added_ready(&t->added, &t->vocab, &t->normalizer, &t->memory, err);
   if (st != TFM_OK) {
     (void)tfm_err_prefix(err, "%s: $.added_tokens", name);
+    goto fail;
+  }
+  if (look_at_blanks(t) != TFM_OK) {
+    st = tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", name);
   }
 
 fail:

@@ -14,6 +14,7 @@ struct tfm_tokenizer {
   tfm__chain normalizer, pre_tokenizer, decoder;
   tfm__chain model;            /* exactly one */
   const tfm__template *finish; /* never NULL once open */
+  tfm__trims trims;
   tfm__added added;
   bool truncate_left; /* cut the beginning instead of the end */
   size_t model_max_length;

@@ -19,6 +19,7 @@ import tempfile
 
 from tokenizers import Tokenizer
 
+import finish_text
 import front_text
 
 LETTERS = ["a", "b", "c", "ab", " ", "é", "ß", "北", "😀", "\u0301", "▁", "Ġ", "<", ">", "x", "_", "#",
@@ -142,7 +143,16 @@ def front(rng):
     return {**front_text.tokenizer(rng), "added_tokens": added}, letters
 
 
-PARTS = {"bpe": bpe, "unigram": unigram, "wordlevel": wordlevel, "front": front}
+def processors(rng):
+    d, letters = (bpe if rng.random() < 0.6 else unigram)(rng)
+    finish_text.add_processor(rng, d)
+    if rng.random() < 0.4:
+        d["added_tokens"] = finish_text.added_tokens(rng, LETTERS)
+    return d, letters + [" ", "  ", "\u3000"]
+
+
+PARTS = {"bpe": bpe, "unigram": unigram, "wordlevel": wordlevel, "front": front,
+         "processors": processors}
 
 
 # ---- comparing ----

@@ -57,8 +57,10 @@ static const struct {
      "\"clean_text\" is missing"},
     {"{" MODEL("\"[UNK]\":0") ",\"pre_tokenizer\":{\"type\":\"Cyrillic\"}}", TFM_E_UNSUPPORTED,
      "$.pre_tokenizer.type"},
-    {"{" MODEL("\"[UNK]\":0") ",\"post_processor\":{\"type\":\"RobertaProcessing\"}}",
-     TFM_E_UNSUPPORTED, "BertProcessing, TemplateProcessing, Sequence"},
+    {"{" MODEL("\"[UNK]\":0") ",\"post_processor\":{\"type\":\"Other\"}}", TFM_E_UNSUPPORTED,
+     "BertProcessing, RobertaProcessing, TemplateProcessing, ByteLevel, Sequence"},
+    {"{" MODEL("\"[UNK]\":0") ",\"post_processor\":{\"type\":\"ByteLevel\"}}", TFM_E_FORMAT,
+     "\"add_prefix_space\" is missing"},
     {"{" MODEL(
          "\"[UNK]\":0") ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",1]"
                         "}}",
