@@ -5,12 +5,16 @@
 
 #include <stdint.h>
 
-/** A micro-batch in flight. Sequence b owns rows cu_len[b]..cu_len[b+1]-1 of x. */
+/** A micro-batch in flight. Sequence b owns rows cu_len[b]..cu_len[b+1]-1 of x. Marks are rows of
+ * x the head looks at (fill-mask: the masks; pooling without the prompt: each sequence's first
+ * row that counts); units do not see them. */
 typedef struct {
   int64_t B;             /* sequences, >= 1 */
   int64_t T;             /* tokens = cu_len[B] */
   const int32_t *cu_len; /* [B+1], cu_len[0] = 0, ascending strictly: no empty sequence */
   float *x;              /* [T,H] the residual stream, changed in place by every unit */
+  int64_t nmark;
+  const int32_t *marks; /* [nmark] in 0..T-1, ascending strictly */
 } tfm_batch;
 
 /** The ids of a micro-batch before embedding. */
@@ -19,6 +23,8 @@ typedef struct {
   const int32_t *cu_len;   /* [B+1] */
   const int32_t *ids;      /* [T] in 0..V-1 */
   const int32_t *type_ids; /* [T] in 0..types-1 */
+  int64_t nmark;
+  const int32_t *marks; /* [nmark], as of tfm_batch */
 } tfm_ids;
 
 #endif

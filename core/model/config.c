@@ -158,7 +158,7 @@ static tfm_status read_architecture(tfm_config *config, const tfm_json *json, tf
     if (!config->architecture) {
       return tfm_fail(err, TFM_E_NOMEM, "config.json");
     }
-    config->task = task_of(name);
+    config->own = task_of(name);
   }
   return TFM_OK;
 }
@@ -205,6 +205,10 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
                      "config.json: %s: activation \"%s\" is not supported", arch->keys.act,
                      tfm__shown_of(act).text));
   }
+  config->head_act = config->act;
+  config->E = config->H;
+  config->tied = true;
+  TFM_TRY(tfm_json_opt_bool(json, root, "tie_word_embeddings", &config->tied, err));
   TFM_TRY(tfm_json_opt_int(json, root, "pad_token_id", 0, config->V - 1, &config->pad_id, err));
 
 fail:
@@ -323,11 +327,13 @@ fail:
   return st;
 }
 
-static tfm_status read_config(tfm_config *config, const tfm_json *json, tfm_err *err)
+static tfm_status read_config(tfm_config *config, const tfm_json *json, tfm_task task,
+                              tfm_err *err)
 {
   tfm_status st = TFM_OK;
   TFM_TRY(read_family(config, json, err));
   TFM_TRY(read_architecture(config, json, err));
+  config->task = task == TFM_TASK_NONE ? config->own : task;
   TFM_TRY(read_dims(config, json, err));
   TFM_TRY(read_numerics(config, json, err));
   TFM_TRY(config->arch->read(config, json, err));
@@ -345,6 +351,12 @@ fail:
 
 tfm_status tfm_config_read(tfm_config *config, const char *folder, tfm_err *err)
 {
+  return tfm_config_read_for(config, folder, TFM_TASK_NONE, err);
+}
+
+tfm_status tfm_config_read_for(tfm_config *config, const char *folder, tfm_task task,
+                               tfm_err *err)
+{
   tfm_status st = TFM_OK;
   tfm_json *json = NULL;
   *config = (tfm_config){.arch = NULL};
@@ -353,7 +365,7 @@ tfm_status tfm_config_read(tfm_config *config, const char *folder, tfm_err *err)
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a path"));
   }
   TFM_TRY(tfm_json_open(&json, path, CONFIG_MAX_BYTES, err));
-  TFM_TRY(read_config(config, json, err));
+  TFM_TRY(read_config(config, json, task, err));
 
 fail:
   tfm_json_close(json);
@@ -372,7 +384,10 @@ void tfm_config_fini(tfm_config *config)
 
 int64_t tfm_config_parameters(const tfm_config *config)
 {
-  return tfm__part_floats(config, TFM__PART_EMBED) + tfm__part_floats(config, TFM__PART_HEAD) +
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  const bool shared = head && head->tied && config->tied; /* the decoder is the word table */
+  return tfm__part_floats(config, TFM__PART_EMBED) + tfm__part_floats(config, TFM__PART_HEAD) -
+         (shared ? config->V * config->E : 0) +
          config->L * (tfm__part_floats(config, TFM__PART_ATTENTION) +
                       tfm__part_floats(config, TFM__PART_FFN));
 }

@@ -36,7 +36,8 @@ typedef enum { TFM_SCORE_SOFTMAX, TFM_SCORE_SIGMOID, TFM_SCORE_NONE } tfm_score_
 typedef struct {
   const tfm_arch *arch;
   const char *architecture; /* architectures[0], or "" */
-  tfm_task task;            /* by the architecture's suffix; NONE when unknown */
+  tfm_task task;            /* whose head is used: what was asked for, else `own` */
+  tfm_task own;             /* by the architecture's suffix; NONE when unknown */
   int64_t L, H, N, D, F, V;
   int64_t positions;       /* rows of the position table */
   int64_t position_offset; /* the first token's row in it: 0 for BERT, pad id + 1 for RoBERTa */
@@ -44,7 +45,12 @@ typedef struct {
   int64_t max_length;      /* most tokens of one sequence */
   float norm_eps;
   tfm_activation act;
-  int64_t nlabel;      /* C; 0 for a model without a classification head */
+  int64_t E; /* width a masked-language head works in: H unless the family says less */
+  tfm_activation
+      head_act;   /* of heads that leave it to config.json: act unless the family reads it */
+  bool head_mean; /* heads of the first token take the mean over all tokens instead */
+  bool tied;      /* the masked-language decoder is the word table (tie_word_embeddings) */
+  int64_t nlabel; /* C; 0 for a model without a classification head */
   const char **labels; /* [nlabel], "LABEL_i" where config.json names none */
   tfm_score_rule score;
   int64_t pad_id;
@@ -56,6 +62,10 @@ typedef struct {
  *  Errors: TFM_E_MISSING, TFM_E_IO, TFM_E_FORMAT (key, wanted, got), TFM_E_UNSUPPORTED,
  * TFM_E_NOMEM. */
 tfm_status tfm_config_read(tfm_config *config, const char *folder, tfm_err *err) TFM_MUST_USE;
+
+/** The same for the head of another task than the architecture's own; NONE: its own. */
+tfm_status tfm_config_read_for(tfm_config *config, const char *folder, tfm_task task,
+                               tfm_err *err) TFM_MUST_USE;
 
 void tfm_config_fini(tfm_config *config);
 

@@ -33,8 +33,10 @@ double tfm_cost_unit(const tfm_config *config, int64_t unit, int64_t len)
 
 double tfm_cost_head(const tfm_config *config, int64_t len)
 {
-  (void)len; /* heads so far read the first token only */
-  return linear_flops(config, TFM__PART_HEAD);
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  /* A masked row has one or two masks. */
+  const bool each = head && head->view == TFM__VIEW_EACH;
+  return linear_flops(config, TFM__PART_HEAD) * (each ? (double)len : 1.0);
 }
 
 static int64_t part_bytes(const tfm_config *config, tfm__part part)

@@ -1,23 +1,43 @@
-/** What stands on top of the last layer: first token, dense layer, activation, output layer.
- * Room-private. */
+/** What stands on top of the last layer: a view of x, then the steps of the family's row
+ * (arch/registry.h), or pooling and the modules of modules.json. Room-private. */
 #ifndef TFM_CORE_MODEL_HEAD_H
 #define TFM_CORE_MODEL_HEAD_H
 
 #include "core/base/par.h"
 #include "core/kernels/linear.h"
+#include "core/model/arch/registry.h"
 #include "core/model/batch.h"
 #include "core/model/model.h"
 
 #include <stddef.h>
 
+/** A module of modules.json behind the pooling. */
+typedef struct {
+  tfm_linear *dense; /* [out,in]; NULL: scale to length 1 */
+  tfm_activation act;
+  int64_t out;
+} tfm__after;
+
 /** Zero-initialised is empty. */
 typedef struct {
-  tfm_linear *dense; /* [H,H] */
-  tfm_linear *out;   /* [C,H] */
+  const tfm__head_row *row; /* the family's, static */
+  tfm_head_shape shape;
+  tfm_head_spec spec;
+  int64_t H, I, O;
+  bool mean; /* FIRST: the mean over the tokens instead */
   tfm_activation act;
-  int64_t H, width; /* width: floats a sequence's result has */
-  float *first;     /* [max_sequences,H] each sequence's first token */
-  float *pooled;    /* [max_sequences,H] */
+  float norm_eps;
+  tfm_linear *dense; /* [I,H] or NULL */
+  float *norm;       /* [2,I] gain, then bias; or NULL */
+  tfm_linear *out;   /* [O,I]; NULL for pooling */
+  bool after_prompt; /* POOLED: the first mark of a sequence is its first row that counts */
+  int npool;
+  tfm_pooling pool[TFM__POOLING_MOST];
+  int nafter;
+  tfm__after after[TFM__STEP_MOST];
+  int64_t tile;  /* rows worked on at a time */
+  float *a, *b;  /* [tile, widest] */
+  float *logits; /* MARKED: [tile,O] */
   size_t scratch_bytes;
 } tfm__head;
 
@@ -25,10 +45,13 @@ typedef struct {
  * with tfm__head_fini() either way. Errors: TFM_E_UNSUPPORTED when the family has no head for
  * the task, those of weights.h, TFM_E_NOMEM. */
 tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                          int64_t max_sequences, tfm_err *err) TFM_MUST_USE;
+                          tfm_err *err) TFM_MUST_USE;
 void tfm__head_fini(tfm__head *head);
 
-/** result [B,width] out. */
+/** Its i-th linear layer with the family's name for it; NULL past the last. */
+const tfm_linear *tfm__head_linear(const tfm__head *head, int i, const char **name);
+
+/** result [rows,width] out, rows as tfm_head_rows() of each sequence add up to. */
 void tfm__head_run(const tfm__head *head, const tfm_batch *batch, float *result, tfm_par *par);
 
 #endif

@@ -58,19 +58,77 @@ static tfm_status check_folder(const char *folder, tfm_err *err)
       tfm__shown_of(folder).text);
 }
 
-tfm_status tfm_model_open(tfm_model *model, const char *folder, tfm_err *err)
+/* The folder of config.json: modules.json may say that it is a subfolder. */
+static tfm_status find_body(tfm_model *model, const char *folder, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  *model = (tfm_model){.folder = NULL};
-  TFM_TRY(check_folder(folder, err));
-  model->folder = tfm_strndup(folder, strlen(folder));
+  const tfm_task task = model->spec.task;
+  if (task == TFM_TASK_NONE || task == TFM_TASK_FEATURE_EXTRACTION) {
+    TFM_TRY(tfm__sentence_read(&model->sentence, folder, err));
+  }
+  if (model->sentence.there) {
+    model->spec.task = TFM_TASK_FEATURE_EXTRACTION;
+  }
+  model->folder = model->sentence.there && model->sentence.body[0]
+                      ? tfm_path_join(folder, model->sentence.body)
+                      : tfm_strndup(folder, strlen(folder));
   if (!model->folder) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a path"));
   }
-  TFM_TRY(tfm_config_read(&model->config, folder, err));
-  TFM_TRY(tfm_checkpoint_open(&model->checkpoint, folder, err));
+
+fail:
+  return st;
+}
+
+/* What was asked for, against what there is. */
+static tfm_status settle_spec(tfm_model *model, tfm_err *err)
+{
+  tfm_head_spec *spec = &model->spec;
+  const tfm_config *config = &model->config;
+  spec->task = config->task;
+  if (spec->top_k <= 0 || spec->top_k > config->V) {
+    spec->top_k = config->V;
+  }
+  for (int32_t i = 0; i < spec->nonly; ++i) {
+    if (spec->only[i] < 0 || spec->only[i] >= config->V) {
+      return tfm_fail(err, TFM_E_FORMAT, "token id %d is outside the vocabulary of %lld",
+                      spec->only[i], (long long)config->V);
+    }
+  }
+  const int64_t dims = spec->dims;
+  spec->dims = 0;
+  const int64_t width = tfm_model_shape(model).width;
+  spec->dims = dims;
+  if (config->task == TFM_TASK_FEATURE_EXTRACTION && dims > width) {
+    return tfm_fail(err, TFM_E_USAGE, "%lld dimensions: this model's vectors have %lld",
+                    (long long)dims, (long long)width);
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_model_open(tfm_model *model, const char *folder, tfm_err *err)
+{
+  const tfm_head_spec own = {.task = TFM_TASK_NONE};
+  return tfm_model_open_for(model, folder, &own, err);
+}
+
+tfm_status tfm_model_open_for(tfm_model *model, const char *folder, const tfm_head_spec *spec,
+                              tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *model = (tfm_model){.spec = *spec};
+  TFM_TRY(check_folder(folder, err));
+  TFM_TRY(find_body(model, folder, err));
+  TFM_TRY(tfm_config_read_for(&model->config, model->folder, model->spec.task, err));
+  TFM_TRY(settle_spec(model, err));
+  TFM_TRY(tfm_checkpoint_open(&model->checkpoint, model->folder, err));
   TFM_TRY(tfm__prefix_find(model, err));
   TFM_TRY(check_tensors(model, err));
+  if (model->spec.pooling != TFM_POOLING_EACH) {
+    const tfm_sentence *s = &model->sentence;
+    const int64_t joined = model->spec.pooling == TFM_POOLING_AUTO && s->npool ? s->npool : 1;
+    TFM_TRY(tfm__sentence_check(s, model->config.H * joined, err));
+  }
   return TFM_OK;
 
 fail:
@@ -83,6 +141,7 @@ void tfm_model_fini(tfm_model *model)
   tfm_free(model->folder);
   tfm_config_fini(&model->config);
   tfm_checkpoint_close(model->checkpoint);
+  tfm__sentence_fini(&model->sentence);
   *model = (tfm_model){.folder = NULL};
 }
 
@@ -100,6 +159,7 @@ tfm_status tfm_model_digest(const tfm_model *model, bool full, char out[TFM_SHA2
   tfm_sha256_init(&sha);
   tfm_sha256_add(&sha, text.data, text.n);
   TFM_TRY(tfm_checkpoint_digest(model->checkpoint, full, &sha, err));
+  TFM_TRY(tfm__sentence_digest(&model->sentence, full, &sha, err));
   tfm_sha256_hex(&sha, out);
 
 fail:

@@ -75,9 +75,11 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   TFM_TRY(open_units(slice, model, options->backend, err));
   if (options->head) {
     slice->has_head = true;
-    TFM_TRY(tfm__head_open(&slice->head, model, options->backend, options->max_sequences, err));
-    slice->weight_bytes +=
-        tfm_linear_bytes(slice->head.dense) + tfm_linear_bytes(slice->head.out);
+    TFM_TRY(tfm__head_open(&slice->head, model, options->backend, err));
+    const tfm_linear *lin = NULL;
+    for (int i = 0; (lin = tfm__head_linear(&slice->head, i, NULL)) != NULL; ++i) {
+      slice->weight_bytes += tfm_linear_bytes(lin);
+    }
   }
   *out = slice;
   return TFM_OK;
@@ -132,7 +134,7 @@ void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par)
 int64_t tfm_slice_result_width(const tfm_slice *slice)
 {
   TFM_ASSERT(slice->has_head);
-  return slice->head.width;
+  return slice->head.shape.width;
 }
 
 void tfm_slice_head(tfm_slice *slice, const tfm_batch *batch, float *result, tfm_par *par)
@@ -158,9 +160,9 @@ void tfm_slice_each_block(const tfm_slice *slice,
     each_linear(unit->out, fn, arg);
     fn(arg, unit->norm, norm_bytes(slice));
   }
-  if (slice->has_head) {
-    each_linear(slice->head.dense, fn, arg);
-    each_linear(slice->head.out, fn, arg);
+  const tfm_linear *lin = NULL;
+  for (int i = 0; slice->has_head && (lin = tfm__head_linear(&slice->head, i, NULL)); ++i) {
+    each_linear(lin, fn, arg);
   }
 }
 
@@ -176,11 +178,14 @@ bool tfm_slice_probe_failed(const tfm_slice *slice, const char **name)
       failed = slice->names[ffn ? TFM__MODULE_DOWN : TFM__MODULE_CONTEXT];
     }
   }
-  if (!failed && slice->has_head && !tfm_linear_probe(slice->head.dense)) {
-    failed = slice->names[TFM__MODULE_HEAD_DENSE];
-  }
-  if (!failed && slice->has_head && !tfm_linear_probe(slice->head.out)) {
-    failed = slice->names[TFM__MODULE_HEAD_OUT];
+  const tfm_linear *lin = NULL;
+  const char *of_head = NULL;
+  for (int i = 0; !failed && slice->has_head; ++i) {
+    lin = tfm__head_linear(&slice->head, i, &of_head);
+    if (!lin) {
+      break;
+    }
+    failed = tfm_linear_probe(lin) ? NULL : of_head;
   }
   if (name) {
     *name = failed;

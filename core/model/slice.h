@@ -46,11 +46,12 @@ void tfm_slice_each_block(const tfm_slice *slice,
  * below about 2 ms. No failure, no allocation. */
 void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par);
 
-/** Floats one sequence's result has: nlabel for classification. Only for a slice with the head.
- * The logits themselves: the score rule of config.h is for who prints them. */
+/** Floats one row of the result has, as tfm_model_shape() said of the model. Only for a slice with
+ * the head. */
 int64_t tfm_slice_result_width(const tfm_slice *slice);
 
-/** The head: result [B, width] f32 out. Call after tfm_slice_run() of the last units. */
+/** The head: result [rows, width] f32 out, rows as head_spec.h counts them. Call after
+ * tfm_slice_run() of the last units. */
 void tfm_slice_head(tfm_slice *slice, const tfm_batch *batch, float *result, tfm_par *par);
 
 /** False when every linear layer of the slice passed tfm_linear_probe(); *name (when not NULL)

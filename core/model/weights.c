@@ -74,12 +74,12 @@ static tfm_status check_tensor(const tfm_checkpoint *ck, const tfm_tensor_info *
   return TFM_OK;
 }
 
-/* One tensor of a module under its own suffix or the older one (NULL for none). */
-static tfm_status find_tensor(const tfm_model *model, tfm__module module, int64_t layer,
+/* The tensor of a name in the family's spelling under its own suffix or the older one (NULL for
+ * none). */
+static tfm_status find_tensor(const tfm_model *model, const char *template, int64_t layer,
                               const char *suffix, const char *older,
                               const tfm_tensor_info **out, tfm_err *err)
 {
-  const char *template = tfm__module_name(&model->config, module);
   const tensor_name name = expand(model->prefix, template, layer, suffix);
   *out = tfm_checkpoint_find(model->checkpoint, name.text);
   if (!*out && older) {
@@ -94,6 +94,31 @@ static tfm_status find_tensor(const tfm_model *model, tfm__module module, int64_
   return TFM_OK;
 }
 
+/* The decoder of a masked-language head. Tied, its weight is the word table and its bias has a name
+ * of its own; else both are the layer's, as the reference computes. Files may hold either name of
+ * the bias, or both. */
+static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head,
+                               tfm__tensors *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_config *config = &model->config;
+  const bool tied = head->tied && config->tied;
+  const char *weight = tied ? config->arch->module[TFM__MODULE_WORD] : head->out;
+  const char *bias[] = {tied ? head->out_bias : head->out, tied ? head->out : head->out_bias};
+  TFM_TRY(find_tensor(model, weight, 0, ".weight", NULL, &out->weight, err));
+  for (int i = 0; i < 2 && !out->bias; ++i) {
+    const char *suffix = bias[i] == head->out ? ".bias" : "";
+    out->bias =
+        tfm_checkpoint_find(model->checkpoint, expand(model->prefix, bias[i], 0, suffix).text);
+  }
+  if (!out->bias) {
+    TFM_TRY(find_tensor(model, head->out_bias, 0, "", NULL, &out->bias, err));
+  }
+
+fail:
+  return st;
+}
+
 tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t layer,
                              tfm__tensors *out, tfm_err *err)
 {
@@ -101,12 +126,20 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   const tfm__module_shape shape = tfm__module_shape_of(&model->config, module);
   const bool norm = shape.kind == TFM__NORM;
   const int64_t dim[2] = {shape.rows, shape.width};
+  const char *name = tfm__module_name(&model->config, module);
+  const tfm__head_row *head = tfm__arch_head(model->config.arch, model->config.task);
   *out = (tfm__tensors){.weight = NULL};
-  TFM_TRY(
-      find_tensor(model, module, layer, ".weight", norm ? ".gamma" : NULL, &out->weight, err));
+  if (module == TFM__MODULE_HEAD_OUT && head->out_bias) {
+    TFM_TRY(find_decoder(model, head, out, err));
+  } else {
+    TFM_TRY(
+        find_tensor(model, name, layer, ".weight", norm ? ".gamma" : NULL, &out->weight, err));
+    if (shape.kind != TFM__TABLE) {
+      TFM_TRY(find_tensor(model, name, layer, ".bias", norm ? ".beta" : NULL, &out->bias, err));
+    }
+  }
   TFM_TRY(check_tensor(model->checkpoint, out->weight, dim, norm ? 1 : 2, err));
-  if (shape.kind != TFM__TABLE) {
-    TFM_TRY(find_tensor(model, module, layer, ".bias", norm ? ".beta" : NULL, &out->bias, err));
+  if (out->bias) {
     TFM_TRY(check_tensor(model->checkpoint, out->bias, dim, 1, err));
   }
 

@@ -63,7 +63,12 @@ void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whol
                    void *arg)
 {
   TFM_ASSERT(ids->T <= whole->max_tokens);
-  const tfm_batch batch = {.B = ids->B, .T = ids->T, .cu_len = ids->cu_len, .x = whole->x};
+  const tfm_batch batch = {.B = ids->B,
+                           .T = ids->T,
+                           .cu_len = ids->cu_len,
+                           .x = whole->x,
+                           .nmark = ids->nmark,
+                           .marks = ids->marks};
   tfm_embed_run(whole->embed, ids, whole->x, NULL);
   if (watch) {
     watch(arg, -1, whole->x, ids->T, whole->H);

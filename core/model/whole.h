@@ -17,12 +17,12 @@ void tfm_whole_close(tfm_whole *whole);
 /** Called with the residual stream after the embeddings (unit -1) and after each unit. */
 typedef void (*tfm_whole_watch)(void *arg, int64_t unit, const float *x, int64_t T, int64_t H);
 
-/** Run ids through everything; result [B, width] f32 out (NULL for a model without a head).
+/** Run ids through everything; result [rows, width] f32 out (NULL for a model without a head).
  *  watch may be NULL. */
 void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whole_watch watch,
                    void *arg);
 
-/** Floats a result has per sequence; 0 without a head. */
+/** Floats a row of the result has; 0 without a head. */
 int64_t tfm_whole_width(const tfm_whole *whole);
 
 #endif

@@ -7,7 +7,7 @@ golden.bin beside it; --minilm also writes minilm/golden.bin for an all-MiniLM-L
 
 golden.bin, little-endian: eight int32 (magic "TFMG", version 1, B, T, states, H, C, step), then int32 ids[T], type_ids[T],
 cu_len[B+1], then float32 hidden[states][T][ceil(H/step)] (every step-th column; states is 0 or layers + 1, the embeddings first) and
-float32 logits[B][C].
+float32 logits[B][C], or logits[T][C] for heads that look at every token (start and end logits side by side for spans).
 """
 import argparse
 import json
@@ -53,7 +53,9 @@ def golden(model, rows, states, step):
         out = model(input_ids=ids[None], token_type_ids=types[None], output_hidden_states=True)
         hidden.append(torch.stack([h[0] for h in out.hidden_states])[:, :, ::step])
         if hasattr(out, "logits"):
-            logits.append(out.logits[0])
+            logits.extend(out.logits if out.logits.ndim == 2 else out.logits[0])
+        elif hasattr(out, "start_logits"):
+            logits.extend(torch.stack([out.start_logits[0], out.end_logits[0]], dim=1))
     lengths = [len(ids) for ids, _ in rows]
     cu_len = np.concatenate([[0], np.cumsum(lengths)]).astype("<i4")
     keep = torch.cat(hidden, dim=1) if states else torch.zeros(0)
@@ -86,7 +88,7 @@ def shard(folder, parts):
     whole.unlink()
 
 
-def make(out, name, kind, config, dtype=torch.float32, states=False, seed=0, rename=None, extra=None, parts=0):
+def make(out, name, kind, config, dtype=torch.float32, states=False, seed=0, rename=None, extra=None, parts=0, drop=None):
     generator = torch.Generator().manual_seed(seed)
     model = getattr(tf, kind)(tf.BertConfig(**config)).eval()
     randomize(model, generator)
@@ -97,8 +99,9 @@ def make(out, name, kind, config, dtype=torch.float32, states=False, seed=0, ren
     for old, new in (rename or {}).items():
         tensors = {k.replace(old, new): v for k, v in tensors.items()}
     tensors.update(extra or {})
+    tensors = {k: v for k, v in tensors.items() if not drop or not k.startswith(drop)}
     said = {**json.loads(model.config.to_json_string(use_diff=False)), "architectures": [kind], "position_embedding_type": "absolute"}
-    wanted = {*config, "architectures", "model_type", "hidden_act", "layer_norm_eps", "pad_token_id", "problem_type", "id2label", "position_embedding_type"}
+    wanted = {*config, "architectures", "model_type", "hidden_act", "layer_norm_eps", "pad_token_id", "problem_type", "id2label", "position_embedding_type", "tie_word_embeddings"} - ({"tie_word_embeddings"} - {*config})
     store(out / name, {k: v for k, v in said.items() if k in wanted and v is not None and k != "num_labels"}, tensors)
     (out / name / "golden.bin").write_bytes(golden(model, rows, states, 1))
     if parts:
@@ -134,6 +137,10 @@ def main():
     make(a.out, "multi-label", seq, {**SMALL, **labels(["a\tb", "\"q\"", "c\nd", "ünï"]), "hidden_act": "gelu_new", "problem_type": "multi_label_classification"}, dtype=torch.float16, seed=3)
     make(a.out, "regression", seq, {**SMALL, **labels(["LABEL_0"]), "hidden_act": "silu", "problem_type": "regression", "layer_norm_eps": 1e-5}, dtype=torch.float16, seed=4)
     make(a.out, "encoder", "BertModel", {**SMALL, "hidden_act": "tanh"}, dtype=torch.float16, states=True, seed=5)
+    make(a.out, "token", "BertForTokenClassification", {**SMALL, **labels(["O", "B-PER", "I-PER"])}, dtype=torch.float16, seed=6)
+    make(a.out, "span", "BertForQuestionAnswering", SMALL, dtype=torch.float16, seed=7)
+    make(a.out, "mask", "BertForMaskedLM", {**SMALL, "tie_word_embeddings": True}, dtype=torch.float16, seed=8, drop="cls.predictions.decoder")
+    make(a.out, "mask-untied", "BertForMaskedLM", {**SMALL, "tie_word_embeddings": False}, dtype=torch.float16, seed=9)
     if a.minilm:
         make_minilm(a.out, a.minilm)
     total = sum(f.stat().st_size for f in a.out.rglob("*") if f.is_file())

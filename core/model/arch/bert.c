@@ -19,6 +19,16 @@ static const tfm__head_row heads[] = {
      .dense = "@pooler.dense",
      .act = TFM_ACT_TANH,
      .out = "classifier"},
+    {.task = TFM_TASK_TOKEN_CLASSIFICATION, .view = TFM__VIEW_EACH, .out = "classifier"},
+    {.task = TFM_TASK_QUESTION_ANSWERING, .view = TFM__VIEW_EACH, .out = "qa_outputs"},
+    {.task = TFM_TASK_FILL_MASK,
+     .view = TFM__VIEW_MARKED,
+     .dense = "cls.predictions.transform.dense",
+     .config_act = true,
+     .norm = "cls.predictions.transform.LayerNorm",
+     .out = "cls.predictions.decoder",
+     .out_bias = "cls.predictions.bias",
+     .tied = true},
     {.task = TFM_TASK_NONE},
 };
 

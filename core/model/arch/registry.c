@@ -19,6 +19,9 @@ const tfm_arch *tfm__arch_find(const char *model_type)
   return NULL;
 }
 
+static const tfm__head_row pooled = {.task = TFM_TASK_FEATURE_EXTRACTION,
+                                     .view = TFM__VIEW_POOLED};
+
 const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
 {
   for (const tfm__head_row *row = arch->heads; row->task != TFM_TASK_NONE; ++row) {
@@ -26,10 +29,10 @@ const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
       return row;
     }
   }
-  return NULL;
+  return task == pooled.task ? &pooled : NULL;
 }
 
-typedef enum { AXIS_ONE, AXIS_H, AXIS_F, AXIS_V, AXIS_P, AXIS_Y, AXIS_C } axis;
+typedef enum { AXIS_ONE, AXIS_H, AXIS_F, AXIS_V, AXIS_P, AXIS_Y, AXIS_I, AXIS_O } axis;
 
 typedef struct {
   tfm__part part;
@@ -40,6 +43,20 @@ typedef struct {
 #define MODULE_ROW(name, part, kind, rows, width)                                              \
   [TFM__MODULE_##name] = {TFM__PART_##part, TFM__##kind, AXIS_##rows, AXIS_##width},
 static const module_row modules[TFM__MODULE_COUNT] = {TFM__MODULE_MAP(MODULE_ROW)};
+
+static int64_t head_inner(const tfm_config *config)
+{
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  return head && head->narrow ? config->E : config->H;
+}
+
+static int64_t head_outputs(const tfm_config *config)
+{
+  if (config->task == TFM_TASK_FILL_MASK) {
+    return config->V;
+  }
+  return config->task == TFM_TASK_QUESTION_ANSWERING ? 2 : config->nlabel;
+}
 
 static int64_t axis_length(const tfm_config *config, axis a)
 {
@@ -54,8 +71,10 @@ static int64_t axis_length(const tfm_config *config, axis a)
     return config->positions;
   case AXIS_Y:
     return config->types;
-  case AXIS_C:
-    return config->nlabel;
+  case AXIS_I:
+    return head_inner(config);
+  case AXIS_O:
+    return head_outputs(config);
   case AXIS_ONE:
     break;
   }
@@ -65,13 +84,15 @@ static int64_t axis_length(const tfm_config *config, axis a)
 const char *tfm__module_name(const tfm_config *config, tfm__module module)
 {
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
-  if (module == TFM__MODULE_HEAD_DENSE) {
-    return head ? head->dense : NULL;
+  if (tfm__module_part(module) != TFM__PART_HEAD) {
+    return config->arch->module[module];
   }
-  if (module == TFM__MODULE_HEAD_OUT) {
-    return head ? head->out : NULL;
+  if (!head) {
+    return NULL;
   }
-  return config->arch->module[module];
+  return module == TFM__MODULE_HEAD_DENSE  ? head->dense
+         : module == TFM__MODULE_HEAD_NORM ? head->norm
+                                           : head->out;
 }
 
 tfm__part tfm__module_part(tfm__module module)

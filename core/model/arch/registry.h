@@ -24,7 +24,7 @@ typedef enum {
 } tfm__kind;
 
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
- * position table, Y types, C labels. */
+ * position table, Y types; I the head's inner width, O its outputs (labels, 2 for spans, V). */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, H)                                                                  \
   X(POSITION, EMBED, TABLE, P, H)                                                              \
@@ -38,8 +38,9 @@ typedef enum {
   X(UP, FFN, LINEAR, F, H)                                                                     \
   X(DOWN, FFN, LINEAR, H, F)                                                                   \
   X(FFN_NORM, FFN, NORM, H, ONE)                                                               \
-  X(HEAD_DENSE, HEAD, LINEAR, H, H)                                                            \
-  X(HEAD_OUT, HEAD, LINEAR, C, H)
+  X(HEAD_DENSE, HEAD, LINEAR, I, H)                                                            \
+  X(HEAD_NORM, HEAD, NORM, I, ONE)                                                             \
+  X(HEAD_OUT, HEAD, LINEAR, O, I)
 
 #define TFM__MODULE_ENUM(name, part, kind, rows, width) TFM__MODULE_##name,
 typedef enum { TFM__MODULE_MAP(TFM__MODULE_ENUM) TFM__MODULE_COUNT } tfm__module;
@@ -58,14 +59,27 @@ typedef struct {
   const char *norm_eps, *act;
 } tfm__config_keys;
 
-/** A head: dense layer with an activation on the first token of each sequence, then the output
- * layer. In module names a leading "@" stands for the checkpoint's prefix, "#" for the layer.
- */
+/** Which rows of x a head looks at. */
+typedef enum {
+  TFM__VIEW_FIRST, /* each sequence's first token (config.head_mean: the mean over its tokens) */
+  TFM__VIEW_EACH,  /* every token */
+  TFM__VIEW_MARKED, /* the marked tokens, of which the best candidates are kept */
+  TFM__VIEW_POOLED  /* pooled as the job or modules.json says; has no modules of its own */
+} tfm__view;
+
+/** A head: y = out(norm(act(dense(view of x)))), where steps may be missing. In module names a
+ * leading "@" stands for the checkpoint's prefix, "#" for the layer. */
 typedef struct {
   tfm_task task; /* TFM_TASK_NONE ends the list */
-  const char *dense;
-  tfm_activation act;
-  const char *out;
+  tfm__view view;
+  const char *dense;    /* [I,H]; NULL: none, and no act; I is H then */
+  tfm_activation act;   /* after dense */
+  bool config_act;      /* config.head_act instead */
+  const char *norm;     /* [I]; NULL: none */
+  const char *out;      /* [O,I] */
+  const char *out_bias; /* the full name of out's bias where it may not be "<out>.bias" */
+  bool narrow;          /* I is config.E */
+  bool tied;            /* out's weight is the word table, unless config.tied is false */
 } tfm__head_row;
 
 /** A family. */
@@ -81,7 +95,7 @@ struct tfm_arch {
   const char *module[TFM__MODULE_COUNT]; /* names; NULL: the family has none of these */
   tfm__module sum[4]; /* tables in the order the reference adds them; TFM__MODULE_COUNT ends */
   const tfm__block *block;
-  const tfm__head_row *heads;
+  const tfm__head_row *heads; /* one a task; every family has feature-extraction besides */
 };
 
 /** The row of a model_type; NULL for an unknown one. */

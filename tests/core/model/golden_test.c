@@ -41,6 +41,13 @@ static void names_without_prefix_are_read(void **state)
   check_golden("encoder", "encoder");
 }
 
+static void every_token_has_the_reference_logits(void **state)
+{
+  (void)state;
+  check_golden("token", "token");
+  check_golden("span", "span");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -50,6 +57,7 @@ int main(void)
       cmocka_unit_test(old_norm_names_are_read),
       cmocka_unit_test(every_kind_of_head_has_the_reference_logits),
       cmocka_unit_test(names_without_prefix_are_read),
+      cmocka_unit_test(every_token_has_the_reference_logits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

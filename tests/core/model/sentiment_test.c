@@ -51,7 +51,8 @@ static void check_answer(const answer *a, const tfm_model *model, tfm_whole *who
 {
   static const int32_t type_ids[MOST_TOKENS] = {0};
   const int32_t cu_len[] = {0, a->n};
-  const tfm_ids ids = {1, a->n, cu_len, a->ids, type_ids};
+  const tfm_ids ids = {
+      .B = 1, .T = a->n, .cu_len = cu_len, .ids = a->ids, .type_ids = type_ids};
   float logits[2];
   tfm_whole_run(whole, &ids, logits, NULL, NULL);
   check_near(a->label, logits, a->logits, 2, TOL_MODEL);

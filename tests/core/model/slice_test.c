@@ -59,7 +59,7 @@ static void run_slices(const tfm_model *model, tfm_backend backend, const golden
   tfm_err err = {.status = TFM_OK};
   tfm_embed *embed = NULL;
   const tfm_ids ids = golden_ids(g);
-  const tfm_batch batch = {g->B, g->T, g->cu_len, states};
+  const tfm_batch batch = {.B = g->B, .T = g->T, .cu_len = g->cu_len, .x = states};
   want_ok(tfm_embed_open(&embed, model, &err), &err);
   tfm_embed_run(embed, &ids, states, par);
   tfm_embed_close(embed);
@@ -317,6 +317,7 @@ static void a_head_that_is_not_there_is_refused_by_task(void **state)
   (void)state;
   tfm_err err = {.status = TFM_OK};
   tfm_model model = open_model("encoder");
+  model.config.task = TFM_TASK_NONE; /* as of an architecture nobody knows */
   const tfm_slice_options options = {.first = 0,
                                      .last = 2,
                                      .head = true,
@@ -327,7 +328,7 @@ static void a_head_that_is_not_there_is_refused_by_task(void **state)
   tfm_slice *slice = NULL;
   assert_int_equal(tfm_slice_open(&slice, &model, &options, &err), TFM_E_UNSUPPORTED);
   assert_null(slice);
-  assert_non_null(strstr(err.text, "feature-extraction"));
+  assert_non_null(strstr(err.text, "none"));
   assert_non_null(strstr(err.text, "BertModel"));
   tfm_model_fini(&model);
 }

@@ -22,11 +22,17 @@ void want_ok(tfm_status st, const tfm_err *err)
 
 tfm_model open_model(const char *name)
 {
+  const tfm_head_spec own = {.task = TFM_TASK_NONE};
+  return open_model_for(name, &own);
+}
+
+tfm_model open_model_for(const char *name, const tfm_head_spec *spec)
+{
   char path[1024];
   tfm_err err = {.status = TFM_OK};
   tfm_model model;
   (void)snprintf(path, sizeof path, "%s%s", name[0] == '/' ? "" : MODEL_FIXTURES, name);
-  want_ok(tfm_model_open(&model, path, &err), &err);
+  want_ok(tfm_model_open_for(&model, path, spec, &err), &err);
   return model;
 }
 
@@ -82,8 +88,10 @@ golden open_golden(const char *name)
   p += 4 * ((size_t)g.B + 1);
   g.hidden = copy_of(p, (size_t)g.states * T * columns, 4);
   p += 4 * (size_t)g.states * T * columns;
-  g.logits = copy_of(p, (size_t)(g.B * g.C), 4);
-  assert_ptr_equal(p + 4 * g.B * g.C, b.data + b.n);
+  const int64_t floats = (b.data + b.n - p) / 4;
+  g.rows = floats == g.T * g.C ? g.T : g.B;
+  g.logits = copy_of(p, (size_t)(g.rows * g.C), 4);
+  assert_ptr_equal(p + 4 * g.rows * g.C, b.data + b.n);
   tfm_buf_fini(&b);
   return g;
 }
@@ -99,12 +107,13 @@ void close_golden(golden *g)
 
 tfm_ids golden_ids(const golden *g)
 {
-  return (tfm_ids){g->B, g->T, g->cu_len, g->ids, g->type_ids};
+  return (tfm_ids){
+      .B = g->B, .T = g->T, .cu_len = g->cu_len, .ids = g->ids, .type_ids = g->type_ids};
 }
 
 golden pick_sequences(const golden *g, const int *order, int n)
 {
-  golden p = {.B = n, .H = g->H, .C = g->C, .step = 1};
+  golden p = {.B = n, .rows = n, .H = g->H, .C = g->C, .step = 1};
   for (int i = 0; i < n; ++i) {
     p.T += g->cu_len[order[i] + 1] - g->cu_len[order[i]];
   }
@@ -189,14 +198,16 @@ void check_golden(const char *name, const char *where)
   tfm_whole *whole = NULL;
   assert_int_equal(model.config.H, g.H);
   want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, g.T, g.B, &err), &err);
-  assert_int_equal(tfm_whole_width(whole), g.C);
+  if (g.C > 0) { /* without logits the vectors are pooled, which other tests look at */
+    assert_int_equal(tfm_whole_width(whole), g.C);
+  }
   const tfm_ids ids = golden_ids(&g);
-  float *logits = want_floats(g.B * g.C);
+  float *logits = want_floats(g.rows * g.C);
   watcher w = {&g, name, 0};
-  tfm_whole_run(whole, &ids, logits, g.states ? watch_states : NULL, &w);
+  tfm_whole_run(whole, &ids, g.C > 0 ? logits : NULL, g.states ? watch_states : NULL, &w);
   assert_int_equal(w.seen, g.states);
   if (g.C > 0) {
-    check_near(name, logits, g.logits, g.B * g.C, TOL_MODEL);
+    check_near(name, logits, g.logits, g.rows * g.C, TOL_MODEL);
   }
   tfm_free(logits);
   tfm_whole_close(whole);

@@ -21,12 +21,16 @@ void want_ok(tfm_status st, const tfm_err *err);
 /** A model of tests/fixtures/model, or of another folder (absolute path). */
 tfm_model open_model(const char *name);
 
+/** The same for a head that is asked for. */
+tfm_model open_model_for(const char *name, const tfm_head_spec *spec);
+
 /** tests/reference/make_model_goldens.py's golden.bin. */
 typedef struct {
   int64_t B, T, states, H, C, step;
+  int64_t rows; /* of logits: B or T */
   int32_t *ids, *type_ids, *cu_len;
   float *hidden; /* [states][T][ceil(H/step)] */
-  float *logits; /* [B][C] */
+  float *logits; /* [rows][C] */
 } golden;
 
 golden open_golden(const char *name);
