@@ -38,7 +38,16 @@ static const tfm__kind *const models[] = {&tfm__bpe, &tfm__wordpiece, &tfm__unig
 static const tfm__kind *const post_processors[] = {
     &tfm__bert_processing, &tfm__roberta_processing, &tfm__template_processing,
     &tfm__byte_level_processing, NULL};
-static const tfm__kind *const decoders[] = {&tfm__wordpiece_decoder, NULL};
+static const tfm__kind *const decoders[] = {&tfm__wordpiece_decoder,
+                                            &tfm__byte_level_decoder,
+                                            &tfm__metaspace,
+                                            &tfm__bpe_decoder,
+                                            &tfm__byte_fallback,
+                                            &tfm__fuse,
+                                            &tfm__strip_decoder,
+                                            &tfm__replace,
+                                            &tfm__ctc,
+                                            NULL};
 
 static const struct {
   const char *key;
@@ -331,6 +340,13 @@ tfm_span tfm__strings_get(const tfm__strings *s, size_t i)
 {
   size_t from = i ? s->end[i - 1] : 0;
   return (tfm_span){s->text.data + from, s->end[i] - from};
+}
+
+void tfm__strings_clear(tfm__strings *s)
+{
+  tfm_buf_clear(&s->text);
+  s->n = 0;
+  s->continues = s->open = false;
 }
 
 void tfm__strings_fini(tfm__strings *s)

@@ -16,17 +16,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** One list of strings, as a decoder sees the tokens. */
+/** A batch of strings on their way through the decoders: tokens at first. A sequence comes in one
+ *  batch or in many; only Fuse and ByteLevel give strings that last over several. */
 typedef struct {
   tfm_buf text;
   size_t *end; /* [n] string i is bytes [end[i-1], end[i]) of text */
   size_t n;
   size_t cap;
+  bool continues; /* the first string goes on from the batch before */
+  bool open;      /* the last string goes on in the batch to come */
 } tfm__strings;
 
 tfm_status tfm__strings_add(tfm__strings *s, tfm_span string);
 tfm_span tfm__strings_get(const tfm__strings *s, size_t i);
+void tfm__strings_clear(tfm__strings *s);
 void tfm__strings_fini(tfm__strings *s);
+
+/** What a decoder remembers from batch to batch of one sequence; each uses what it needs. Zeroed
+ *  before the first. */
+typedef struct {
+  tfm_buf held; /* what came, but cannot be said yet */
+  size_t count;
+  bool begun;
+  tfm_buf part; /* the chain's own: the beginning of a string that is not whole yet */
+} tfm__decoding;
 
 /** What a component needs to read itself from tokenizer.json. */
 typedef struct {
@@ -83,8 +96,15 @@ typedef struct {
   void *(*memo_open)(const void *self);
   void (*memo_close)(void *memo);
 
-  /* Decoder: out = in, changed. out is empty. */
-  tfm_status (*decode)(const void *self, const tfm__strings *in, tfm__strings *out);
+  /* Decoder: out = what can be said of the sequence now that `in` came; out is empty. last:
+   * nothing comes after. Every string given is well-formed UTF-8, and all batches together are
+   * those that one batch of everything gives. Errors: TFM_E_NOMEM; TFM_E_FORMAT when a pattern
+   * reaches its limit. */
+  tfm_status (*decode)(const void *self, tfm__decoding *d, const tfm__strings *in, bool last,
+                       tfm__strings *out);
+
+  /* Decoder: it takes strings in parts (continues, open). Others are given whole ones. */
+  bool takes_parts;
 
   /* Release what self took from elsewhere than the loader's memory; NULL when nothing. */
   void (*close)(void *self);

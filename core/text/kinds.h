@@ -16,7 +16,7 @@ extern const tfm__kind tfm__nfd;                      /* normalize_forms.c */
 extern const tfm__kind tfm__nfkc;                     /* normalize_forms.c */
 extern const tfm__kind tfm__nfkd;                     /* normalize_forms.c */
 extern const tfm__kind tfm__precompiled;              /* normalize_precompiled.c */
-extern const tfm__kind tfm__replace;                  /* normalize_replace.c */
+extern const tfm__kind tfm__replace;                  /* normalize_replace.c; a decoder too */
 extern const tfm__kind tfm__bert_pre_tokenizer;       /* split_bert.c */
 extern const tfm__kind tfm__byte_level_pre_tokenizer; /* split_bytes.c */
 extern const tfm__kind tfm__byte_level_normalizer;    /* split_bytes.c */
@@ -27,7 +27,7 @@ extern const tfm__kind tfm__digits;                   /* split_chars.c */
 extern const tfm__kind tfm__char_delimiter;           /* split_chars.c */
 extern const tfm__kind tfm__unicode_scripts;          /* split_chars.c */
 extern const tfm__kind tfm__fixed_length;             /* split_chars.c */
-extern const tfm__kind tfm__metaspace;                /* split_metaspace.c */
+extern const tfm__kind tfm__metaspace;                /* split_metaspace.c; a decoder too */
 extern const tfm__kind tfm__split;                    /* split_pattern.c */
 extern const tfm__kind tfm__bpe;                      /* algo/bpe.c */
 extern const tfm__kind tfm__unigram;                  /* algo/unigram.c */
@@ -37,6 +37,12 @@ extern const tfm__kind tfm__bert_processing;          /* finish_bert.c */
 extern const tfm__kind tfm__roberta_processing;       /* finish_bert.c */
 extern const tfm__kind tfm__template_processing;      /* finish_template.c */
 extern const tfm__kind tfm__byte_level_processing;    /* finish_trim.c */
+extern const tfm__kind tfm__bpe_decoder;              /* decode_bpe.c */
+extern const tfm__kind tfm__byte_level_decoder;       /* decode_bytes.c */
+extern const tfm__kind tfm__ctc;                      /* decode_ctc.c */
+extern const tfm__kind tfm__byte_fallback;            /* decode_fallback.c */
+extern const tfm__kind tfm__fuse;                     /* decode_fuse.c */
+extern const tfm__kind tfm__strip_decoder;            /* decode_strip.c */
 extern const tfm__kind tfm__wordpiece_decoder;        /* decode_wordpiece.c */
 
 #endif

@@ -201,6 +201,9 @@ static void read_family(json_load *j, tfm__family family)
                                              [TFM__MODEL] = &j->t->model,
                                              [TFM__POST_PROCESSOR] = &j->finish,
                                              [TFM__DECODER] = &j->t->decoder};
+  if (family == TFM__DECODER) {
+    j->t->decodes = tfm_jread_peek(j->l.r) == TFM_JSON_OBJECT;
+  }
   tfm__component_read(&j->l, family, chains[family]);
   if (tfm_jread_ok(j->l.r) && family == TFM__MODEL && j->t->model.n != 1) {
     tfm_jread_fail(j->l.r, TFM_E_FORMAT, "want an object, got null");

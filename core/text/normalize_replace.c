@@ -52,6 +52,50 @@ fail:
   return st;
 }
 
+/* ---- the decoder: the same in each token ---- */
+
+static tfm_status put_replaced(const replacer *r, tfm_span s, tfm_buf *out)
+{
+  tfm_status st = TFM_OK;
+  tfm__matches m = tfm__matches_of(r->pattern, s.p, s.n);
+  size_t kept = 0;
+  while (s.n) { /* in an empty token nothing matches, not even an empty pattern */
+    bool found = false;
+    size_t begin = 0;
+    size_t end = 0;
+    TFM_TRY(tfm__matches_next(&m, &found, &begin, &end));
+    if (!found) {
+      break;
+    }
+    TFM_TRY(tfm_buf_append(out, s.p + kept, begin - kept));
+    TFM_TRY(tfm_buf_span(out, r->content));
+    kept = end;
+  }
+  TFM_TRY(tfm_buf_append(out, s.p + kept, s.n - kept));
+
+fail:
+  tfm__matches_fini(&m);
+  return st;
+}
+
+static tfm_status decode(const void *self, tfm__decoding *d, const tfm__strings *in, bool last,
+                         tfm__strings *out)
+{
+  (void)d;
+  (void)last;
+  tfm_status st = TFM_OK;
+  tfm_buf text = {0};
+  for (size_t i = 0; i < in->n; ++i) {
+    tfm_buf_clear(&text);
+    TFM_TRY(put_replaced(self, tfm__strings_get(in, i), &text));
+    TFM_TRY(tfm__strings_add(out, tfm_buf_view(&text)));
+  }
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
 static void close_replacer(void *self)
 {
   replacer *r = self;
@@ -82,5 +126,8 @@ static void *read(tfm__loader *l)
   return r;
 }
 
-const tfm__kind tfm__replace = {
-    .type = "Replace", .read = read, .normalize = normalize, .close = close_replacer};
+const tfm__kind tfm__replace = {.type = "Replace",
+                                .read = read,
+                                .normalize = normalize,
+                                .decode = decode,
+                                .close = close_replacer};

@@ -1,11 +1,11 @@
 /* ByteLevel, as a pre-tokenizer and as a normaliser: every byte of the text becomes a character
  * that can be printed, so that a vocabulary of strings can hold any bytes. */
+#include "core/text/byte_level.h"
 #include "core/text/edit.h"
 #include "core/text/kinds.h"
 #include "core/text/scan.h"
 
-/* The characters of bytes: those of Latin-1 that print stay, the others become U+0100 and up in
- * order. Source: GPT-2's encoder, bytes_to_unicode(). */
+/* The characters of bytes in UTF-8. */
 typedef struct {
   char text[256][2];
   uint8_t bytes[256];
@@ -18,10 +18,8 @@ typedef struct {
 
 static void fill_alphabet(alphabet *a)
 {
-  uint32_t next = 0x100;
   for (uint32_t b = 0; b < 256; ++b) {
-    bool prints = (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-    uint32_t c = prints ? b : next++;
+    uint32_t c = tfm__byte_level_character(b);
     a->bytes[b] = c < 0x80 ? 1 : 2;
     a->text[b][0] = (char)(c < 0x80 ? c : 0xc0 | c >> 6);
     a->text[b][1] = (char)(0x80 | (c & 0x3f));

@@ -88,6 +88,37 @@ fail:
   return st;
 }
 
+/* ---- the decoder ---- */
+
+/* Marks become blanks; those of the first token vanish where one was put before the text. */
+static tfm_status decode(const void *self, tfm__decoding *d, const tfm__strings *in, bool last,
+                         tfm__strings *out)
+{
+  (void)last;
+  const metaspace *m = self;
+  tfm_status st = TFM_OK;
+  tfm_buf text = {0};
+  for (size_t i = 0; i < in->n; ++i) {
+    tfm_span s = tfm__strings_get(in, i);
+    tfm_buf_clear(&text);
+    for (size_t k = 0; k < s.n;) {
+      bool mark = is_mark(m, s.p + k, s.n - k);
+      if (!mark) {
+        TFM_TRY(tfm_buf_char(&text, s.p[k]));
+      } else if (d->begun || m->prepend == NEVER) {
+        TFM_TRY(tfm_buf_char(&text, ' '));
+      }
+      k += mark ? m->mark_n : 1;
+    }
+    TFM_TRY(tfm__strings_add(out, tfm_buf_view(&text)));
+    d->begun = true;
+  }
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
 /* ---- reading ---- */
 
 static void read_mark(tfm__loader *l, metaspace *m)
@@ -157,4 +188,4 @@ static void *read(tfm__loader *l)
 }
 
 const tfm__kind tfm__metaspace = {
-    .type = "Metaspace", .read = read, .split = split, .rewrites = true};
+    .type = "Metaspace", .read = read, .split = split, .rewrites = true, .decode = decode};

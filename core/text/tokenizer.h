@@ -78,9 +78,31 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
 tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_t i);
 
 /** Append the text of n ids to out. Unknown ids are skipped. skip_special leaves out tokens whose
- * text is that of an added token marked special. Errors: TFM_E_NOMEM. */
+ * text is that of an added token marked special. Errors: TFM_E_NOMEM, TFM_E_FORMAT (a pattern of
+ * the decoder takes too long on this text). */
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n,
                                 bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+/** The same while the ids still come: one decoder for each sequence that is being generated. */
+typedef struct tfm_decoder tfm_decoder;
+
+/** gives: *out, release with tfm_decoder_close(). borrows: t, until closed. Errors: TFM_E_NOMEM.
+ */
+tfm_status tfm_decoder_open(tfm_decoder **out, const tfm_tokenizer *t, bool skip_special,
+                            tfm_err *err) TFM_MUST_USE;
+
+/** Append to out what the next id adds to the text: whole characters, often one token's, nothing
+ *  while more must come before it is certain. Whatever is appended stays: all of it, with what
+ *  tfm_decoder_end() gives, is the text that tfm_tokenizer_decode() makes of all ids. Errors as
+ *  there; after one only tfm_decoder_end() and tfm_decoder_close() make sense. */
+tfm_status tfm_decoder_feed(tfm_decoder *d, int32_t id, tfm_buf *out,
+                            tfm_err *err) TFM_MUST_USE;
+
+/** Append what was held back, and be ready for another sequence. */
+tfm_status tfm_decoder_end(tfm_decoder *d, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+/** Accepts NULL. */
+void tfm_decoder_close(tfm_decoder *d);
 
 /** The text of an id, of an added token as the normaliser leaves it; {NULL, 0} when no token has
  * that id. Borrowed until closed. */

@@ -16,6 +16,8 @@ struct tfm_tokenizer {
   const tfm__template *finish; /* never NULL once open */
   tfm__trims trims;
   tfm__added added;
+  bool decodes;       /* there is a decoder, be it an empty Sequence: tokens are joined without
+                         blanks */
   bool truncate_left; /* cut the beginning instead of the end */
   size_t model_max_length;
 };

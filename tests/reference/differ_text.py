@@ -152,7 +152,7 @@ def processors(rng):
 
 
 PARTS = {"bpe": bpe, "unigram": unigram, "wordlevel": wordlevel, "front": front,
-         "processors": processors}
+         "processors": processors, "decoders": finish_text.decoding}
 
 
 # ---- comparing ----

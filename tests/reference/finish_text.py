@@ -1,4 +1,8 @@
 """Random post-processors and decoders for differ_text.py."""
+TOKENS = ["a", "b", "▁a", "▁", "▁▁", "a▁b", "##a", "##", "Ġa", "Ġ", "é", "Ã©", "ðŁĺ", "Ģ", "Ã", "北",
+          "<0xE4>", "<0xBD>", "<0xA0>", "<0x41>", "<0xff>", "<0x+4>", "<0xé>", "<pad>", "|", "a</w>",
+          "</w>", "b</w>c", "", " ", "  a ", " .", " '", " n't", " do not", "x?", "aa", "aab", "\n",
+          "\x00", "😀", "Ċ", "ł", "\u0144"]
 
 
 def special(name, type_id=0):
@@ -57,3 +61,48 @@ def added_tokens(rng, letters):
     return [{"id": 0, "content": c, "single_word": False, "lstrip": rng.random() < 0.5,
              "rstrip": rng.random() < 0.5, "normalized": rng.random() < 0.5,
              "special": rng.random() < 0.5} for c in rng.sample(letters, 2)]
+
+
+def pattern(rng):
+    if rng.random() < 0.7:
+        return {"String": rng.choice(["▁", "a", " ", "aa", "", "Ġ", ".", "</w>"])}
+    return {"Regex": rng.choice(["a+", "[ab]", "\\s", "^ ", "a*", "a(?=b)", "(a)(b)?", "▁|b"])}
+
+
+def decoder(rng):
+    flag = lambda: rng.random() < 0.5
+    return rng.choice([
+        lambda: {"type": "WordPiece", "prefix": rng.choice(["##", "", "▁"]), "cleanup": flag()},
+        lambda: {"type": "ByteLevel", "add_prefix_space": flag(), "trim_offsets": flag(),
+                 "use_regex": flag()},
+        lambda: {"type": "Metaspace", "replacement": rng.choice("▁a"),
+                 "prepend_scheme": rng.choice(["always", "never", "first"]), "split": flag()},
+        lambda: {"type": "BPEDecoder", "suffix": rng.choice(["</w>", "a", ""])},
+        lambda: {"type": "ByteFallback"},
+        lambda: {"type": "Fuse"},
+        lambda: {"type": "Strip", "content": rng.choice([" ", "a", "北", "▁"]),
+                 "start": rng.randint(0, 3), "stop": rng.randint(0, 3)},
+        lambda: {"type": "Replace", "pattern": pattern(rng),
+                 "content": rng.choice([" ", "", "$1", "aé", "▁"])},
+        lambda: {"type": "CTC", "pad_token": rng.choice(["<pad>", "a", ""]),
+                 "word_delimiter_token": rng.choice(["|", "b", ""]), "cleanup": flag()},
+    ])()
+
+
+def decoders(rng, depth=0):
+    if rng.random() < 0.3:
+        return decoder(rng)
+    if rng.random() < 0.1 and depth < 2:
+        return {"type": "Sequence", "decoders": [decoders(rng, depth + 1) for _ in range(2)]}
+    return {"type": "Sequence", "decoders": [decoder(rng) for _ in range(rng.randint(0, 5))]}
+
+
+def decoding(rng):
+    """A tokenizer whose decoder is what counts."""
+    tokens = rng.sample(TOKENS, rng.randint(2, len(TOKENS)))
+    d = {"version": "1.0", "truncation": None, "padding": None, "normalizer": None,
+         "pre_tokenizer": None, "post_processor": None, "decoder": decoders(rng),
+         "added_tokens": added_tokens(rng, TOKENS[:-20]) if rng.random() < 0.5 else [],
+         "model": {"type": "WordLevel", "unk_token": tokens[0],
+                   "vocab": {t: i for i, t in enumerate(tokens)}}}
+    return d, ["a", " "]

@@ -4,7 +4,8 @@
  *   {"open": "tokenizer.json"}           {"ok": true} or {"error": ...}
  *   {"text": ..., "pair": ..., "plain": true}
  *                                        {"ids", "tokens", "begin", "end", "type_ids"} or error
- *   {"ids": [...], "skip": true}         {"text": the whole decode} or error
+ *   {"ids": [...], "skip": true}         {"text": the whole decode} or error, also when decoding
+ *                                        id by id gives anything else or half a character
  *   {"bench": FILE, "rounds": N, "cold": true}
  *                                        {"bytes", "tokens", "seconds": of the best round}; cold:
  *                                        with a new encoding for each round */
@@ -12,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/base/mem.h"
+#include "core/base/utf8.h"
 #include "core/text/tokenizer.h"
 
 #include <stdio.h>
@@ -120,12 +122,37 @@ static void encode(drive *d)
   (void)tfm_buf_char(&d->out, '}');
 }
 
+/* Id by id, twice with one decoder, every addition whole characters. */
+static bool streams_as(drive *d, tfm_span whole)
+{
+  tfm_err err = {0};
+  tfm_buf text = {0};
+  tfm_decoder *decoder = NULL;
+  bool good = tfm_decoder_open(&decoder, d->t, d->skip, &err) == TFM_OK;
+  for (int round = 0; round < 2 && good; ++round) {
+    tfm_buf_clear(&text);
+    for (size_t i = 0; i <= d->nid && good; ++i) {
+      size_t had = text.n;
+      tfm_status st = i < d->nid ? tfm_decoder_feed(decoder, d->ids[i], &text, &err)
+                                 : tfm_decoder_end(decoder, &text, &err);
+      good = st == TFM_OK &&
+             (text.n == had || tfm_utf8_valid(text.data + had, text.n - had, NULL));
+    }
+    good = good && tfm_span_eq(tfm_buf_view(&text), whole);
+  }
+  tfm_decoder_close(decoder);
+  tfm_buf_fini(&text);
+  return good;
+}
+
 static void decode(drive *d)
 {
   tfm_err err = {0};
   tfm_buf text = {0};
   if (tfm_tokenizer_decode(d->t, d->ids, d->nid, d->skip, &text, &err) != TFM_OK) {
     put_error(d, &err);
+  } else if (!streams_as(d, tfm_buf_view(&text))) {
+    (void)tfm_buf_str(&d->out, "{\"error\":\"id by id the text is another\"}");
   } else {
     (void)tfm_buf_str(&d->out, "{\"text\":");
     (void)tfm_buf_json_string(&d->out, tfm_buf_view(&text));

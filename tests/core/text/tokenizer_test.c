@@ -65,7 +65,7 @@ static const struct {
          "\"[UNK]\":0") ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",1]"
                         "}}",
      TFM_E_FORMAT, "\"sep\" is missing"},
-    {"{" MODEL("\"[UNK]\":0") ",\"decoder\":{\"type\":\"Fuse\"}}", TFM_E_UNSUPPORTED,
+    {"{" MODEL("\"[UNK]\":0") ",\"decoder\":{\"type\":\"Other\"}}", TFM_E_UNSUPPORTED,
      "$.decoder.type"},
     {"{" MODEL("\"[UNK]\":0") ",\"added_tokens\":{}}", TFM_E_FORMAT, "want an array"},
     {"{" MODEL("\"[UNK]\":0") ",\"added_tokens\":[{\"id\":0}]}", TFM_E_FORMAT,
