@@ -1,4 +1,4 @@
-/* Ids back to text: the tokens' strings, through the decoders, joined; at once or token by token. */
+/* Ids back to text: tokens, through the decoders, joined; at once or id by id. */
 #include "core/base/mem.h"
 #include "core/text/tokenizer_private.h"
 
