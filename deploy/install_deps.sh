@@ -24,6 +24,7 @@ libopenblas-dev  matrix products (core/kernels); any variant, we start no BLAS t
 libhwloc-dev     the machine's tree of nodes and cores (core/topo)
 libcjson-dev     config.json and other small JSON (core/base)
 libutf8proc-dev  Unicode normalisation (core/text)
+libpcre2-dev     regular expressions of tokenizers (core/text)
 zlib1g-dev       gz input and output (coordinator)
 libzstd-dev      zst input and output (coordinator)
 LIST

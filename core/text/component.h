@@ -71,7 +71,8 @@ typedef struct {
    * get as self; on a failure, which is the reader's, any value. */
   void *(*read)(tfm__loader *l);
 
-  /* Normaliser: out = in, changed. out is empty, and not what `in` views. */
+  /* Normaliser: out = in, changed. out is empty, and not what `in` views. Errors of this and of
+   * split: TFM_E_NOMEM; TFM_E_UNSUPPORTED when a regular expression gives up on the text. */
   tfm_status (*normalize)(const void *self, const tfm__view *in, tfm__text *out);
 
   /* Normaliser, may be NULL: a quick look whether normalize() would leave this text as it is,

@@ -186,10 +186,16 @@ static tfm_status put_both(const tfm_tokenizer *t, work *w, tfm_span text, tfm_s
   if (st == TFM_OK && pair.p) {
     st = put_sequence(t, w, &w->seq[1], pair);
   }
-  return st == TFM_E_FORMAT ? tfm_fail(err, st,
-                                       "the text holds a character for which the "
-                                       "tokenizer has no token, nor an unknown one")
-                            : st;
+  if (st == TFM_E_FORMAT) {
+    return tfm_fail(err, st,
+                    "the text holds a character for which the tokenizer has no token, nor an "
+                    "unknown one");
+  }
+  if (st == TFM_E_UNSUPPORTED) {
+    return tfm_fail(err, st,
+                    "a regular expression of the tokenizer takes too many steps on the text");
+  }
+  return st;
 }
 
 /* ---- the finished encoding ---- */

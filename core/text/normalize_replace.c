@@ -30,7 +30,8 @@ static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *ou
   const replacer *r = self;
   tfm_status st = TFM_OK;
   tfm__edit e = tfm__edit_of(in, out);
-  tfm__matches m = tfm__matches_of(r->pattern, in->p, in->n);
+  tfm__matches m = tfm__matches_of(r->pattern);
+  tfm__matches_start(&m, in->p, in->n);
   while (in->n) {
     bool found = false;
     size_t begin = 0;
@@ -54,27 +55,26 @@ fail:
 
 /* ---- the decoder: the same in each token ---- */
 
-static tfm_status put_replaced(const replacer *r, tfm_span s, tfm_buf *out)
+static tfm_status put_replaced(tfm__matches *m, tfm_span s, tfm_span content, tfm_buf *out)
 {
   tfm_status st = TFM_OK;
-  tfm__matches m = tfm__matches_of(r->pattern, s.p, s.n);
   size_t kept = 0;
+  tfm__matches_start(m, s.p, s.n);
   while (s.n) { /* in an empty token nothing matches, not even an empty pattern */
     bool found = false;
     size_t begin = 0;
     size_t end = 0;
-    TFM_TRY(tfm__matches_next(&m, &found, &begin, &end));
+    TFM_TRY(tfm__matches_next(m, &found, &begin, &end));
     if (!found) {
       break;
     }
     TFM_TRY(tfm_buf_append(out, s.p + kept, begin - kept));
-    TFM_TRY(tfm_buf_span(out, r->content));
+    TFM_TRY(tfm_buf_span(out, content));
     kept = end;
   }
   TFM_TRY(tfm_buf_append(out, s.p + kept, s.n - kept));
 
 fail:
-  tfm__matches_fini(&m);
   return st;
 }
 
@@ -83,15 +83,18 @@ static tfm_status decode(const void *self, tfm__decoding *d, const tfm__strings 
 {
   (void)d;
   (void)last;
+  const replacer *r = self;
   tfm_status st = TFM_OK;
   tfm_buf text = {0};
+  tfm__matches m = tfm__matches_of(r->pattern);
   for (size_t i = 0; i < in->n; ++i) {
     tfm_buf_clear(&text);
-    TFM_TRY(put_replaced(self, tfm__strings_get(in, i), &text));
+    TFM_TRY(put_replaced(&m, tfm__strings_get(in, i), r->content, &text));
     TFM_TRY(tfm__strings_add(out, tfm_buf_view(&text)));
   }
 
 fail:
+  tfm__matches_fini(&m);
   tfm_buf_fini(&text);
   return st;
 }
@@ -112,6 +115,7 @@ static void *read(tfm__loader *l)
     if (tfm_span_is(key, "pattern")) {
       if (r->pattern) {
         tfm_jread_fail(l->r, TFM_E_FORMAT, "the key stands there twice");
+        break;
       }
       r->pattern = tfm__pattern_read(l);
     } else if (tfm_span_is(key, "content")) {

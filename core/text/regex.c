@@ -1,26 +1,44 @@
 /* Patterns: strings by memmem, known expressions by scanners, others by PCRE2. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+
 #include "core/text/regex.h"
 
-#include "core/base/mem.h"
 #include "core/text/chars.h"
+#include "core/text/regex_rewrite.h"
 #include "core/text/scan.h"
+
+#include <pcre2.h>
 
 #include <string.h>
 
+/* Of one attempt at one place. What goes beyond is no pattern for words. */
+enum { MOST_STEPS = 5000000, MOST_KIB = 65536 };
+
 struct tfm__pattern {
   tfm_span string;   /* p is NULL when it is an expression */
-  tfm__scanner scan; /* NULL: none */
+  tfm__scanner scan; /* NULL: none, then code is set */
+  pcre2_code *code;
+  pcre2_match_context *limits;
 };
 
 /* ---- matching ---- */
 
-tfm__matches tfm__matches_of(const tfm__pattern *pattern, const char *p, size_t n)
+tfm__matches tfm__matches_of(const tfm__pattern *pattern)
 {
-  return (tfm__matches){.pattern = pattern, .p = p, .n = n, .last = SIZE_MAX};
+  return (tfm__matches){.pattern = pattern};
+}
+
+void tfm__matches_start(tfm__matches *m, const char *p, size_t n)
+{
+  m->p = p;
+  m->n = n;
+  m->from = 0;
+  m->last = SIZE_MAX;
 }
 
 void tfm__matches_fini(tfm__matches *m)
 {
+  pcre2_match_data_free(m->data);
   m->data = NULL;
 }
 
@@ -78,12 +96,58 @@ static bool next_scanned(tfm__matches *m, size_t *begin, size_t *end)
   return false;
 }
 
+/* One search by PCRE2. What the fast machine has no stack for goes to the slow one. */
+static int search(tfm__matches *m)
+{
+  const tfm__pattern *x = m->pattern;
+  PCRE2_SPTR p = (PCRE2_SPTR)m->p;
+  int k = pcre2_match(x->code, p, m->n, m->from, PCRE2_NO_UTF_CHECK, m->data, x->limits);
+  if (k == PCRE2_ERROR_JIT_STACKLIMIT) {
+    k = pcre2_match(x->code, p, m->n, m->from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, m->data,
+                    x->limits);
+  }
+  return k;
+}
+
+/* As the library steps on: an empty match right behind the last match does not count, and the
+ * search goes on one character later. */
+static tfm_status next_matched(tfm__matches *m, bool *found, size_t *begin, size_t *end)
+{
+  *found = false;
+  if (!m->data) {
+    m->data = pcre2_match_data_create(1, NULL);
+    if (!m->data) {
+      return TFM_E_NOMEM;
+    }
+  }
+  while (m->from <= m->n) {
+    int k = search(m);
+    if (k == PCRE2_ERROR_NOMATCH) {
+      return TFM_OK;
+    }
+    if (k < 0) {
+      return k == PCRE2_ERROR_NOMEMORY ? TFM_E_NOMEM : TFM_E_UNSUPPORTED;
+    }
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m->data);
+    if (at[0] < at[1] || at[1] != m->last) {
+      *found = true;
+      *begin = at[0];
+      *end = m->from = m->last = at[1];
+      return TFM_OK;
+    }
+    m->from += m->from < m->n ? char_bytes(m->p + m->from) : 1;
+  }
+  return TFM_OK;
+}
+
 tfm_status tfm__matches_next(tfm__matches *m, bool *found, size_t *begin, size_t *end)
 {
   if (m->pattern->string.p) {
     *found = next_string(m, begin, end);
-  } else {
+  } else if (m->pattern->scan) {
     *found = next_scanned(m, begin, end);
+  } else {
+    return next_matched(m, found, begin, end);
   }
   return TFM_OK;
 }
@@ -92,7 +156,66 @@ tfm_status tfm__matches_next(tfm__matches *m, bool *found, size_t *begin, size_t
 
 void tfm__pattern_close(tfm__pattern *p)
 {
-  (void)p;
+  if (p) {
+    pcre2_code_free(p->code);
+    pcre2_match_context_free(p->limits);
+    p->code = NULL;
+    p->limits = NULL;
+  }
+}
+
+static tfm_status limit(tfm__pattern *p)
+{
+  p->limits = pcre2_match_context_create(NULL);
+  if (!p->limits) {
+    return TFM_E_NOMEM;
+  }
+  (void)pcre2_set_match_limit(p->limits, MOST_STEPS);
+  (void)pcre2_set_depth_limit(p->limits, MOST_STEPS);
+  (void)pcre2_set_heap_limit(p->limits, MOST_KIB);
+  return TFM_OK;
+}
+
+/* Compile an expression that was rewritten. Without the just-in-time compiler it only is slower. */
+static tfm_status compile(tfm__pattern *p, tfm_span rewritten, tfm_err *err)
+{
+  enum { OPTIONS = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C };
+  int error = 0;
+  size_t at = 0;
+  pcre2_compile_context *lines = pcre2_compile_context_create(NULL);
+  if (!lines || limit(p) != TFM_OK) {
+    pcre2_compile_context_free(lines);
+    return tfm_fail(err, TFM_E_NOMEM, "not enough memory for the regular expression");
+  }
+  (void)pcre2_set_newline(lines, PCRE2_NEWLINE_LF);
+  p->code = pcre2_compile((PCRE2_SPTR)rewritten.p, rewritten.n, OPTIONS, &error, &at, lines);
+  pcre2_compile_context_free(lines);
+  if (!p->code) {
+    char text[128] = "";
+    (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof text);
+    return tfm_fail(err, TFM_E_UNSUPPORTED, "this regular expression is not supported: %s",
+                    text);
+  }
+  (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+  return TFM_OK;
+}
+
+static void read_expression(tfm__loader *l, tfm__pattern *p, tfm_span expression)
+{
+  tfm_err err = {0};
+  tfm_buf rewritten = {0};
+  p->scan = tfm__scanner_of(expression);
+  if (p->scan) {
+    return;
+  }
+  tfm_status st = tfm__regex_rewrite(expression, &rewritten, &err);
+  if (st == TFM_OK) {
+    st = compile(p, tfm_buf_view(&rewritten), &err);
+  }
+  if (st != TFM_OK) {
+    tfm_jread_fail(l->r, err.status, "%s", err.text);
+  }
+  tfm_buf_fini(&rewritten);
 }
 
 tfm__pattern *tfm__pattern_read(tfm__loader *l)
@@ -115,13 +238,10 @@ tfm__pattern *tfm__pattern_read(tfm__loader *l)
     }
     if (string) {
       p->string = s;
-      continue;
-    }
-    p->scan = tfm__scanner_of(s);
-    if (!p->scan) {
-      tfm_jread_fail(l->r, TFM_E_UNSUPPORTED, "this regular expression is not supported");
+    } else {
+      read_expression(l, p, s);
     }
   }
   tfm__loader_want(l, seen > 0, "String");
-  return tfm_jread_ok(l->r) ? p : NULL;
+  return p;
 }

@@ -14,16 +14,17 @@
 
 typedef struct tfm__pattern tfm__pattern;
 
-/** Read {"String": ...} or {"Regex": ...}. Lives as long as the tokenizer, but must be closed.
- *  NULL after a failure, which is the reader's: TFM_E_FORMAT (no such expression),
- *  TFM_E_UNSUPPORTED (an expression that PCRE2 cannot do as Oniguruma does). */
+/** Read {"String": ...} or {"Regex": ...}. gives: the pattern, release with tfm__pattern_close()
+ *  also after a failure, which is the reader's (then it may be NULL): TFM_E_FORMAT (no such
+ *  expression), TFM_E_UNSUPPORTED (one that PCRE2 cannot do as Oniguruma does). */
 tfm__pattern *tfm__pattern_read(tfm__loader *l);
 
-/** Accepts NULL. */
+/** Release what the pattern holds; its own memory is the loader's. Accepts NULL. */
 void tfm__pattern_close(tfm__pattern *p);
 
-/** The matches in a piece of text, one after the other. The piece is all there is: anchors and
- *  looking around end with it. Release with tfm__matches_fini(). */
+/** The matches in pieces of text, one after the other: start on a piece, then next() until there
+ *  is none. A piece is all there is: anchors and looking around end with it. For one thread at a
+ *  time; release with tfm__matches_fini(). */
 typedef struct {
   const tfm__pattern *pattern;
   const char *p;
@@ -33,10 +34,12 @@ typedef struct {
   void *data;  /* PCRE2's */
 } tfm__matches;
 
-tfm__matches tfm__matches_of(const tfm__pattern *pattern, const char *p, size_t n);
+tfm__matches tfm__matches_of(const tfm__pattern *pattern);
+
+void tfm__matches_start(tfm__matches *m, const char *p, size_t n);
 
 /** Find the next match; *found says whether there is one, bytes [*begin, *end), which may be
- *  empty. Errors: TFM_E_NOMEM, TFM_E_FORMAT (a limit was reached: the text cannot be cut). */
+ *  empty. Errors: TFM_E_NOMEM, TFM_E_UNSUPPORTED (an expression reached a limit on this text). */
 tfm_status tfm__matches_next(tfm__matches *m, bool *found, size_t *begin, size_t *end);
 
 void tfm__matches_fini(tfm__matches *m);

@@ -1,110 +1,6 @@
 #include "core/text/scan.h"
 
-#include "core/text/chars.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-/* ---- runs ---- */
-
-static inline uint32_t look_at(const char *p, size_t i, uint32_t *len)
-{
-  unsigned char c = (unsigned char)p[i];
-  if (c < 0x80) {
-    *len = 1;
-    return tfm__char_pages[0][c];
-  }
-  return tfm__char(tfm__char_at(p + i, len));
-}
-
-/* The end of the characters from i on that have one of the flags. */
-static inline size_t run_of(const char *p, size_t n, size_t i, uint32_t flags)
-{
-  uint32_t len = 0;
-  while (i < n && (look_at(p, i, &len) & flags)) {
-    i += len;
-  }
-  return i;
-}
-
-/* The same with none of them. */
-static inline size_t run_without(const char *p, size_t n, size_t i, uint32_t flags)
-{
-  uint32_t len = 0;
-  while (i < n && !(look_at(p, i, &len) & flags)) {
-    i += len;
-  }
-  return i;
-}
-
-static inline size_t newlines(const char *p, size_t n, size_t i)
-{
-  while (i < n && (p[i] == '\n' || p[i] == '\r')) {
-    ++i;
-  }
-  return i;
-}
-
-enum { OTHER_NOT = TFM__C_SPACE | TFM__C_LETTER | TFM__C_NUMBER };
-
-/* \s+(?!\S)|\s+ from i, where a blank is: all blanks, but the last when something follows and it
- * is not the only one. */
-static size_t blanks(const char *p, size_t n, size_t i)
-{
-  uint32_t len = 0;
-  size_t last = i;
-  size_t end = i;
-  while (end < n && (look_at(p, end, &len) & TFM__C_SPACE)) {
-    last = end;
-    end += len;
-  }
-  return end == n || last == i ? end : last;
-}
-
-/* \s*[\r\n]+|\s+(?!\S)|\s+ from i: up to the last line end among the blanks, if there is one. */
-static size_t blanks_or_lines(const char *p, size_t n, size_t i)
-{
-  uint32_t len = 0;
-  size_t last = i;
-  size_t end = i;
-  size_t line = 0;
-  while (end < n && (look_at(p, end, &len) & TFM__C_SPACE)) {
-    line = p[end] == '\n' || p[end] == '\r' ? end + 1 : line;
-    last = end;
-    end += len;
-  }
-  if (line) {
-    return line;
-  }
-  return end == n || last == i ? end : last;
-}
-
-/* 's|'t|'re|'ve|'m|'ll|'d from i, where the apostrophe is; i when it is none of them. */
-static size_t contraction(const char *p, size_t n, size_t i)
-{
-  char a = i + 1 < n ? p[i + 1] : '\0';
-  char b = i + 2 < n ? p[i + 2] : '\0';
-  if (a == 's' || a == 't' || a == 'm' || a == 'd') {
-    return i + 2;
-  }
-  return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? i + 3 : i;
-}
-
-/* The same, letter case aside. U+017F is a long s. */
-static size_t contraction_any_case(const char *p, size_t n, size_t i)
-{
-  unsigned char a = i + 1 < n ? (unsigned char)p[i + 1] : 0;
-  unsigned char b = i + 2 < n ? (unsigned char)p[i + 2] : 0;
-  if (a == 0xc5 && b == 0xbf) {
-    return i + 3;
-  }
-  a |= a >= 'A' && a <= 'Z' ? 0x20 : 0;
-  b |= b >= 'A' && b <= 'Z' ? 0x20 : 0;
-  if (a == 's' || a == 't' || a == 'm' || a == 'd') {
-    return i + 2;
-  }
-  return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? i + 3 : i;
-}
+#include "core/text/scan_runs.h"
 
 /* ---- the expressions ---- */
 
@@ -141,10 +37,7 @@ static inline size_t scan_words(const char *p, size_t n, size_t i, int digits)
     return run_of(p, n, i + len, TFM__C_LETTER);
   }
   if (look & TFM__C_NUMBER) {
-    for (int k = 0; k < digits && i < n && (look_at(p, i, &len) & TFM__C_NUMBER); ++k) {
-      i += len;
-    }
-    return i;
+    return numbers(p, n, i, digits);
   }
   if (p[i] == '\'') {
     size_t end = contraction_any_case(p, n, i);
@@ -226,23 +119,50 @@ static size_t scan_two_blanks(const char *p, size_t n, size_t i)
 
 static size_t scan_numbers(const char *p, size_t n, size_t i)
 {
-  uint32_t len = 0;
-  for (int k = 0; k < 3 && i < n && (look_at(p, i, &len) & TFM__C_NUMBER); ++k) {
-    i += len;
-  }
-  return i;
+  return numbers(p, n, i, 3);
 }
 
 static size_t scan_number(const char *p, size_t n, size_t i)
 {
-  (void)n;
-  uint32_t len = 0;
-  return look_at(p, i, &len) & TFM__C_NUMBER ? i + len : i;
+  return numbers(p, n, i, 1);
 }
 
-#define LLAMA3(digits)                                                                         \
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits                         \
-  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+/* Bloom: a blank or not, then what is neither blank nor one of these marks. */
+static bool is_bloom_end(uint32_t c, uint32_t look)
+{
+  static const uint32_t marks[] = {'(',    ')',    '|',    '.',    ',',   '!',   '?',
+                                   0x2026, 0x3002, 0xff0c, 0x3001, 0x964, 0x6d4, 0x60c};
+  bool end = look & TFM__C_SPACE;
+  for (size_t k = 0; k < sizeof marks / sizeof marks[0]; ++k) {
+    end = end || c == marks[k];
+  }
+  return end;
+}
+
+static size_t scan_bloom(const char *p, size_t n, size_t i)
+{
+  size_t from = i + (p[i] == ' ');
+  size_t end = from;
+  uint32_t len = 0;
+  while (end < n) {
+    uint32_t c = tfm__char_at(p + end, &len);
+    if (is_bloom_end(c, tfm__char(c))) {
+      break;
+    }
+    end += len;
+  }
+  return end > from ? end : i;
+}
+
+#define CASELESS       "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define LINES          "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define ENDS(more)     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n" more "]*" LINES
+#define LLAMA3(digits) CASELESS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits ENDS("")
+#define UPPERS         "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWERS         "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define WORDS(end)                                                                             \
+  "[^\\r\\n\\p{L}\\p{N}]?" UPPERS "*" LOWERS "+" end "|[^\\r\\n\\p{L}\\p{N}]?" UPPERS          \
+  "+" LOWERS "*" end
 #define CLIP "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
 
 static const struct {
@@ -259,6 +179,17 @@ static const struct {
     {" {2,}", scan_two_blanks},
     {"\\p{N}{1,3}", scan_numbers},
     {"\\p{N}", scan_number},
+    {" ?[^(\\s|[.,!?…。，、।۔،])]+", scan_bloom},
+    {WORDS(CASELESS "?") "|\\p{N}{1,3}" ENDS("/"), tfm__scan_o200k},
+    {WORDS("") "|\\p{N}" ENDS("/"), tfm__scan_tekken},
+    {CASELESS
+     "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" LINES,
+     tfm__scan_qwen35},
+    {"[!\"#$%&'()*+,\\-./"
+     ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+     "| ?[\\p{P}\\p{S}]+[\\r\\n]*" LINES,
+     tfm__scan_deepseek},
+    {"[一-龥぀-ゟ゠-ヿ]+", tfm__scan_east_asian},
 };
 
 tfm__scanner tfm__scanner_of(tfm_span pattern)

@@ -20,6 +20,15 @@ tfm__scanner tfm__scanner_of(tfm_span pattern);
 /** That of GPT-2, which ByteLevel has built in. */
 size_t tfm__scan_gpt2(const char *p, size_t n, size_t i);
 
+/** Those of GPT-4o and of Mistral's Tekken: words end where upper case follows lower case. */
+size_t tfm__scan_o200k(const char *p, size_t n, size_t i);
+size_t tfm__scan_tekken(const char *p, size_t n, size_t i);
+
+/** That of Qwen 3.5, in which marks are letters; the second and third of DeepSeek V3. */
+size_t tfm__scan_qwen35(const char *p, size_t n, size_t i);
+size_t tfm__scan_east_asian(const char *p, size_t n, size_t i);
+size_t tfm__scan_deepseek(const char *p, size_t n, size_t i);
+
 /** The expressions there are scanners for, for tests: NULL behind the last. */
 const char *tfm__scanner_pattern(size_t i);
 

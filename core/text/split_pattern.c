@@ -10,17 +10,17 @@ typedef struct {
 } splitter;
 
 static tfm_status split_piece(const splitter *s, const tfm__text *text, tfm__piece piece,
-                              tfm__pieces *out)
+                              tfm__matches *m, tfm__pieces *out)
 {
   tfm_status st = TFM_OK;
   size_t n = piece.end - piece.begin;
-  tfm__matches m = tfm__matches_of(s->pattern, text->p + piece.begin, n);
+  tfm__matches_start(m, text->p + piece.begin, n);
   tfm__cutter cutter = tfm__cutter_of(s->behavior, out);
   size_t done = 0;
   for (bool found = true; found;) {
     size_t begin = n;
     size_t end = n;
-    TFM_TRY(tfm__matches_next(&m, &found, &begin, &end));
+    TFM_TRY(tfm__matches_next(m, &found, &begin, &end));
     TFM_TRY(tfm__pieces_reserve(out, 4));
     if (!found) {
       begin = n;
@@ -38,7 +38,6 @@ static tfm_status split_piece(const splitter *s, const tfm__text *text, tfm__pie
   tfm__cutter_end(&cutter);
 
 fail:
-  tfm__matches_fini(&m);
   return st;
 }
 
@@ -46,12 +45,15 @@ static tfm_status split(const void *self, const tfm__text *text, const tfm__piec
                         tfm__text *fresh, tfm__pieces *out)
 {
   (void)fresh;
+  const splitter *s = self;
   tfm_status st = TFM_OK;
+  tfm__matches m = tfm__matches_of(s->pattern);
   for (size_t k = 0; k < in->n; ++k) {
-    TFM_TRY(split_piece(self, text, in->v[k], out));
+    TFM_TRY(split_piece(s, text, in->v[k], &m, out));
   }
 
 fail:
+  tfm__matches_fini(&m);
   return st;
 }
 
@@ -72,6 +74,7 @@ static void *read(tfm__loader *l)
     if (tfm_span_is(key, "pattern")) {
       if (s->pattern) {
         tfm_jread_fail(l->r, TFM_E_FORMAT, "the key stands there twice");
+        break;
       }
       s->pattern = tfm__pattern_read(l);
     } else if (tfm_span_is(key, "behavior")) {

@@ -48,6 +48,31 @@ extern const tfm__range tfm__digit[];
 extern const size_t tfm__digit_n;
 extern const tfm__valued tfm__category[];
 extern const size_t tfm__category_n;
+/** Properties of regular expressions that are no categories. */
+typedef enum {
+  TFM__ALPHABETIC,
+  TFM__UPPERCASE,
+  TFM__LOWERCASE,
+  TFM__ARABIC,
+  TFM__BENGALI,
+  TFM__COMMON,
+  TFM__CYRILLIC,
+  TFM__DEVANAGARI,
+  TFM__GREEK,
+  TFM__HAN,
+  TFM__HANGUL,
+  TFM__HEBREW,
+  TFM__HIRAGANA,
+  TFM__KATAKANA,
+  TFM__LATIN,
+  TFM__TAMIL,
+  TFM__THAI
+} tfm__property;
+
+extern const tfm__valued tfm__newer[];
+extern const size_t tfm__newer_n;
+extern const tfm__valued tfm__newer_property[];
+extern const size_t tfm__newer_property_n;
 extern const tfm__valued tfm__cluster[];
 extern const size_t tfm__cluster_n;
 extern const tfm__valued tfm__script[];

@@ -139,6 +139,7 @@ def front(rng):
     added = []
     for i in range(rng.choice([0, 0, 1, 2])):
         flags = {k: rng.random() < 0.4 for k in ("single_word", "lstrip", "rstrip", "normalized", "special")}
+        flags["normalized"] &= i == 0  # of two that become equal the library takes any
         added.append({"id": i, "content": rng.choice(["<x>", "ab", "é", "北", "a"]), **flags})
     return {**front_text.tokenizer(rng), "added_tokens": added}, letters
 
@@ -194,7 +195,7 @@ def compare(drive, tok, letters, rng, rows):
         pair, plain = rng.random() < 0.2, rng.random() < 0.3
         e = library(tok.encode, a, b if pair else None, add_special_tokens=not plain)
         got = drive.ask(text=a, plain=plain, **({"pair": b} if pair else {}))
-        if e is None:
+        if e is None or "too many steps" in got.get("error", ""):  # T8: the library has no limit
             continue
         n += 1
         if got != encoded(e):

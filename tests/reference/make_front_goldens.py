@@ -27,6 +27,11 @@ TEXTS = [
 ]
 
 
+REGEX_TEXTS = [
+    "a ab.b\n x2²٣ É-北\U0001e030 k\u212aſ'LL xx\n", "(a|b), aab\t_ｶ\u0301\u1734\U0001171e\u0897 ab\r\nABC cafe",
+    "aaa  'S 'll\x1b\x0b\b x\u2028yé A$ ١ か タ ε"]
+
+
 def listed():
     for kind in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel"):
         yield front_text.whole({"type": kind}, {"type": "FixedLength", "length": 1})
@@ -77,6 +82,11 @@ def answers(tokenizer, texts):
 def lines(rng):
     for tokenizer in listed():
         yield {"tokenizer": tokenizer, "rows": list(answers(tokenizer, TEXTS))}
+    for expression in front_text.REWRITTEN:
+        tokenizer = front_text.whole(None, {"type": "Split", "pattern": {"Regex": expression},
+                                            "behavior": "Isolated", "invert": False})
+        if expression != "[]":  # which both refuse
+            yield {"tokenizer": tokenizer, "rows": list(answers(tokenizer, REGEX_TEXTS))}
     for _ in range(60):
         tokenizer = front_text.tokenizer(rng)
         letters = rng.sample(front_text.HARD, 25)

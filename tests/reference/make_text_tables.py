@@ -53,6 +53,57 @@ class Utf8proc:
         return [self.room[i] for i in range(n)]
 
 
+class Pcre2:
+    """The characters that a pattern for one character matches."""
+
+    def __init__(self):
+        lib = ctypes.CDLL("libpcre2-8.so.0")
+        pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32
+        lib.pcre2_compile_8.restype = lib.pcre2_match_data_create_8.restype = pointer
+        lib.pcre2_compile_8.argtypes = [ctypes.c_char_p, size, number, pointer, pointer, pointer]
+        lib.pcre2_match_data_create_8.argtypes = [number, pointer]
+        lib.pcre2_match_8.argtypes = [pointer, ctypes.c_char_p, size, size, number, pointer, pointer]
+        lib.pcre2_get_ovector_pointer_8.restype = ctypes.POINTER(size)
+        lib.pcre2_get_ovector_pointer_8.argtypes = [pointer]
+        self.lib, self.data = lib, lib.pcre2_match_data_create_8(1, None)
+        self.all = "".join(map(chr, POINTS)).encode()
+
+    def matching(self, pattern):
+        utf, ucp, no_check = 0x00080000, 0x00020000, 0x40000000
+        pattern, places = ("(?:%s)++" % pattern).encode(), (ctypes.c_size_t * 2)()
+        code = self.lib.pcre2_compile_8(pattern, len(pattern), utf | ucp, places, ctypes.byref(places, 8), None)
+        found, at = set(), self.lib.pcre2_get_ovector_pointer_8(self.data)
+        end = 0
+        while self.lib.pcre2_match_8(code, self.all, len(self.all), end, no_check, self.data, None) > 0:
+            end = at[1]
+            found.update(map(ord, self.all[at[0]:end].decode()))
+        return found
+
+
+# What regex_rewrite.c knows by name besides categories: in PCRE2's words, in the library's.
+PROPERTIES = [("ALPHABETIC", "Alphabetic", "Alpha"), ("UPPERCASE", "Uppercase", "Upper"),
+              ("LOWERCASE", "Lowercase", "Lower")]
+SCRIPTS = "Arabic Bengali Common Cyrillic Devanagari Greek Han Hangul Hebrew Hiragana Katakana Latin Tamil Thai".split()
+PROPERTIES += [(name.upper(), "sc:" + name, name) for name in SCRIPTS]
+
+
+def newer(categories):
+    """Two maps: categories that differ from PCRE2's, and properties it does not know of."""
+    pcre2, ours = Pcre2(), {}
+    for name in CATEGORIES:
+        ours.update((c, name) for c in pcre2.matching(r"\p{%s}" % name))
+    assert len(ours) == len(POINTS)
+    differ = {c: v for c, v in categories.items() if v != ours[c]}
+    # regex_rewrite.c has this one by hand: all others are unassigned for PCRE2
+    assert [(c, ours[c], v) for c, v in differ.items() if ours[c] != "Cn"] in ([], [(0x1171E, "Mn", "Mc")])
+    properties = {}
+    for name, theirs, here in PROPERTIES:
+        a, b = pcre2.matching(r"\p{%s}" % theirs), matching(r"\p{%s}" % here)
+        assert not a - b, name
+        properties[name] = b - a
+    return differ, properties
+
+
 def bert(**kw):
     off = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     return normalizers.BertNormalizer(**{**off, **kw}).normalize_str
@@ -244,6 +295,13 @@ def main():
     assert len(theirs) == len(POINTS)
     out.append(value_table("category", "Categories of regular expressions, of Unicode 16.",
                            {c: v for c, v in theirs.items() if v != u.category[c]}, "TFM__"))
+    differ, properties = newer(theirs)
+    out.append(value_table("newer", "Categories that PCRE2 does not know.", differ, "TFM__"))
+    rows = ["{0x%04x, 0x%04x, TFM__%s}" % (a, b, name) for name, points in properties.items()
+            for a, b in ranges(points)]
+    out.append("/* Properties that PCRE2 does not know of these, by property. */\n"
+               "const tfm__valued tfm__newer_property[] = {\n%s\n};\nconst size_t tfm__newer_property_n = "
+               "sizeof tfm__newer_property / sizeof tfm__newer_property[0];\n" % "\n".join(packed(rows)))
     digit = pre_tokenizers.Digits(individual_digits=True).pre_tokenize_str
     digits = {c for c in POINTS if len(digit("a" + chr(c) + "a")) == 3}
     numbers = {c for c, v in theirs.items() if v in ("Nd", "Nl", "No")}
