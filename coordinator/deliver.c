@@ -38,13 +38,12 @@ tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
   if (item->status == TFM_OK) {
     TFM_TRY(job->task->answer(&job->context, item, &d->answer, err));
   } else {
-    tfm_answer_fail(&d->answer, item->status,
-                    item->err ? item->err->text : tfm_status_text(item->status));
+    tfm_answer_fail(&d->answer, item->status, tfm_item_error(item));
   }
   job->rows_truncated += item->truncated;
   TFM_TRY(tfm_outlet_count(&d->outlet, item->row, &d->answer, err));
   if (d->verifier) {
-    return tfm_verifier_row(d->verifier, item, err);
+    return tfm_verifier_row(d->verifier, item, &d->answer, err);
   }
   if (job->demo) {
     return tfm_table_row(job, item, err);

@@ -29,9 +29,8 @@ void tfm_identity_options(const tfm_options *options, tfm_buf *out)
   (void)tfm_buf_printf(out, "program %s\n", TFM_VERSION);
   (void)tfm_buf_printf(out, "rows skip %lld limit %lld format %d\n", (long long)o->skip,
                        (long long)o->limit, (int)o->input_format);
-  (void)tfm_buf_printf(out, "result format %d top_k %lld apply %d logits %d offsets %d\n",
-                       (int)o->output_format, (long long)o->top_k, (int)o->function_to_apply,
-                       (int)o->return_logits, (int)o->offsets);
+  (void)tfm_buf_printf(out, "result format %d\n", (int)o->output_format);
+  tfm_options_tell(o, out);
   add_name(out, "text column", o->text_column);
   add_name(out, "pair column", o->pair_column);
   add_name(out, "id column", o->id_column);

@@ -18,8 +18,9 @@ enum {
   TYPICAL_LENGTH = 128,    /* tokens of the row costs are compared at */
   BUDGET_LEAST = 512,      /* tokens; a kernel is at full speed from here on */
   BUDGET_FLOATS = 1 << 18, /* floats of x a micro-batch holds: a megabyte on the wire */
-  WINDOW = 1024,           /* rows */
-  SEQUENCES_MOST = 4096,   /* rows of one micro-batch */
+  WINDOW = 1024,           /* sequences */
+  SEQUENCES_MOST = 4096,   /* of one micro-batch */
+  RESULT_FLOATS = 1 << 24, /* of one micro-batch, unless a single sequence has more */
   TOKENS_MOST =
       1 << 22 /* a micro-batch of more could not be addressed by the frame's lengths */
 };
@@ -88,7 +89,7 @@ static tfm_status open_tokenizer(tfm_job *job, tfm_err *err)
 {
   const char *named = job->options->tokenizer;
   if (!named) {
-    return tfm_tokenizer_open_folder(&job->tokenizer, job->folder, err);
+    return tfm_tokenizer_open_folder(&job->tokenizer, job->model.folder, err);
   }
   if (tfm_path_look(named) == TFM_PATH_FOLDER) {
     return tfm_tokenizer_open_folder(&job->tokenizer, named, err);
@@ -96,29 +97,88 @@ static tfm_status open_tokenizer(tfm_job *job, tfm_err *err)
   return tfm_tokenizer_open_file(&job->tokenizer, named, err);
 }
 
-/* The task that was asked for must be one the model's head can do, and one that is offered. */
+/* The task that was asked for, before the model is opened with its head. */
+static tfm_status ask_task(tfm_job *job, tfm_err *err)
+{
+  const char *asked = job->options->task;
+  job->spec = (tfm_head_spec){.task = TFM_TASK_NONE};
+  job->context = (tfm_task_context){.options = job->options, .spec = &job->spec};
+  if (!asked) {
+    return TFM_OK;
+  }
+  job->task = tfm_task_find(asked);
+  if (!job->task) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED, "--task %.64s is not supported", asked);
+  }
+  job->spec.task = job->task->head;
+  return job->task->ask ? job->task->ask(&job->context, err) : TFM_OK;
+}
+
+static tfm_status unsupported_task(const tfm_job *job, tfm_err *err)
+{
+  const tfm_config *config = &job->model.config;
+  tfm_buf names = {0};
+  tfm_task_list(&names);
+  (void)tfm_fail(err, TFM_E_UNSUPPORTED,
+                 "config.json: architectures %.64s: the task %s is not supported; supported "
+                 "are: %.400s",
+                 config->architecture, tfm_task_name(config->task), tfm_buf_cstr(&names));
+  tfm_buf_fini(&names);
+  return TFM_E_UNSUPPORTED;
+}
+
+/* The model's own task when none was asked for; else the model must have that head. */
 static tfm_status find_task(tfm_job *job, tfm_err *err)
 {
   const tfm_config *config = &job->model.config;
-  tfm_task task = config->task;
-  const char *asked = job->options->task;
-  if (asked && (!tfm_task_parse(asked, &task) || task != config->task)) {
+  if (!job->task) {
+    job->task = tfm_task_of_head(config->task);
+    return job->task ? TFM_OK : unsupported_task(job, err);
+  }
+  const tfm_task head = job->task->head;
+  if (head != config->own && head != TFM_TASK_FEATURE_EXTRACTION && config->architecture[0]) {
     return tfm_fail(err, TFM_E_UNSUPPORTED,
                     "--task %.64s: this checkpoint has a head for %s (architectures: %.64s)",
-                    asked, tfm_task_name(config->task), config->architecture);
-  }
-  job->task = tfm_task_find(task);
-  if (!job->task) {
-    tfm_buf names = {0};
-    tfm_task_list(&names);
-    (void)tfm_fail(err, TFM_E_UNSUPPORTED,
-                   "config.json: architectures %.64s: the task %s is not supported; supported "
-                   "are: %.400s",
-                   config->architecture, tfm_task_name(task), tfm_buf_cstr(&names));
-    tfm_buf_fini(&names);
-    return TFM_E_UNSUPPORTED;
+                    job->task->name, tfm_task_name(config->own), config->architecture);
   }
   return TFM_OK;
+}
+
+/* A task that nobody named may still ask for something: then the model is opened again. */
+static tfm_status open_model(tfm_job *job, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(ask_task(job, err));
+  TFM_TRY(tfm_model_open_for(&job->model, job->folder, &job->spec, err));
+  bool named = job->task != NULL;
+  TFM_TRY(find_task(job, err));
+  if (!named && job->task->ask) {
+    job->spec.task = job->task->head;
+    TFM_TRY(job->task->ask(&job->context, err));
+    tfm_model_fini(&job->model);
+    TFM_TRY(tfm_model_open_for(&job->model, job->folder, &job->spec, err));
+  }
+  if (tfm_model_shape(&job->model).rows == TFM_ROWS_NONE) {
+    TFM_TRY(unsupported_task(job, err));
+  }
+
+fail:
+  return st;
+}
+
+/* What tasks look at, now that everything is open. */
+static tfm_status begin_task(tfm_job *job, tfm_err *err)
+{
+  job->context.config = &job->model.config;
+  job->context.model = &job->model;
+  job->context.tokenizer = job->tokenizer;
+  job->context.max_length = job->max_length;
+  tfm_status st = job->task->begin ? job->task->begin(&job->context, err) : TFM_OK;
+  if (st == TFM_OK && job->task->begin) {
+    st = tfm_model_ask(&job->model, &job->spec, err);
+  }
+  job->context.shape = tfm_model_shape(&job->model);
+  return st;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -144,6 +204,17 @@ static tfm_status check_vocabulary(const tfm_job *job, tfm_err *err)
         facts.highest_id, (long long)job->model.config.V);
   }
   return TFM_OK;
+}
+
+/* Rows of results of one micro-batch: as many as its sequences or tokens give, as long as the
+ * frames stay small; a single sequence always fits. */
+static void set_rows(tfm_job *job)
+{
+  tfm_head_shape shape = job->context.shape;
+  bool sequence = shape.rows == TFM_ROWS_SEQUENCE;
+  int64_t rows = sequence ? job->max_sequences : job->max_tokens;
+  int64_t single = sequence ? 1 : job->max_length;
+  job->max_rows = least(rows, most(single, RESULT_FLOATS / shape.width));
 }
 
 static tfm_status set_limits(tfm_job *job, tfm_err *err)
@@ -198,17 +269,16 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
   job->times.begin = tfm_now_s();
   TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
   TFM_TRY(find_folder(job, err));
-  TFM_TRY(tfm_model_open(&job->model, job->folder, err));
-  TFM_TRY(find_task(job, err));
+  TFM_TRY(open_model(job, err));
   TFM_TRY(open_tokenizer(job, err));
   TFM_TRY(check_vocabulary(job, err));
   TFM_TRY(set_limits(job, err));
-  job->context = (tfm_task_context){.options = options, .config = &job->model.config};
-  tfm_row_wants wants = {.pair = job->task->pair};
+  TFM_TRY(begin_task(job, err));
+  set_rows(job);
   if (demo) {
     TFM_TRY(open_sample(job, err));
   } else if (options->verb != TFM_VERB_PLAN) {
-    TFM_TRY(tfm_reader_open(&job->reader, options, &wants, err));
+    TFM_TRY(tfm_reader_open(&job->reader, options, &job->task->wants, err));
   }
   TFM_TRY(tfm_machine_open(&job->machine, err));
 
@@ -342,9 +412,10 @@ static void assign_rank(tfm_job *job, int rank)
                         .units = planned->units,
                         .head = planned->stage == job->plan.stages - 1,
                         .hidden = job->model.config.H,
-                        .result_width = job->model.config.nlabel,
+                        .result_width = job->context.shape.width,
                         .max_tokens = job->max_tokens,
                         .max_sequences = job->max_sequences,
+                        .max_rows = job->max_rows,
                         .threads = threads_of(job, rank, count),
                         .probe = job->options->openblas_probe};
   a->previous = planned->stage > 0 ? rank - 1 : 0;
@@ -365,6 +436,20 @@ static void assign_rank(tfm_job *job, int rank)
   (void)snprintf(a->backend, sizeof a->backend, "%s", tfm_backend_name(job->backend));
 }
 
+/* The head every rank opens its model with. */
+static void say_head(const tfm_job *job, tfm_msg_start *start)
+{
+  const tfm_head_spec *spec = &job->spec;
+  _Static_assert((int)TFM_MSG_IDS == (int)TFM_HEAD_ONLY_MOST, "one list");
+  (void)snprintf(start->task, sizeof start->task, "%s", tfm_task_name(spec->task));
+  start->pooling = (int32_t)spec->pooling;
+  start->normalize = (int32_t)spec->normalize;
+  start->dims = spec->dims;
+  start->top_k = spec->top_k;
+  start->only.n = spec->nonly;
+  memcpy(start->only.v, spec->only, sizeof start->only.v);
+}
+
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -375,6 +460,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
                      strlen(job->folder)));
   }
   memcpy(start.model, job->folder, strlen(job->folder) + 1);
+  say_head(job, &start);
   TFM_TRY(tfm_job_choose(job, err));
   (void)snprintf(start.backend, sizeof start.backend, "%s", tfm_backend_name(job->backend));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
@@ -425,15 +511,20 @@ tfm_status tfm_job_load(tfm_job *job,
   job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
                                .embed = job->embed,
                                .max_length = job->max_length,
-                               .overflow = job->options->on_overflow};
+                               .overflow = job->options->on_overflow,
+                               .places = job->task->places,
+                               .shape = job->context.shape,
+                               .row = job->task->row,
+                               .task = &job->context};
   tfm_pump_options options = {.crew = &job->crew,
                               .plan = &job->plan,
                               .embed = job->embed,
                               .hidden = job->model.config.H,
-                              .width = job->model.config.nlabel,
+                              .shape = job->context.shape,
                               .budget = job->budget,
                               .max_tokens = job->max_tokens,
                               .max_sequences = job->max_sequences,
+                              .max_rows = job->max_rows,
                               .window = job->window,
                               .deliver = deliver,
                               .rest = rest,
@@ -467,9 +558,9 @@ tfm_status tfm_job_identity(const tfm_job *job, tfm_buf *out, tfm_err *err)
 {
   const tfm_options *o = job->options;
   (void)tfm_buf_printf(out, "model %s\nnumeric %s\ntask %s\nmax_length %lld overflow %d\n",
-                       job->digest, job->numeric_id, tfm_task_name(job->task->task),
+                       job->digest, job->numeric_id, job->task->name,
                        (long long)job->max_length, (int)o->on_overflow);
-  tfm_identity_path("tokenizer of", o->tokenizer ? o->tokenizer : job->folder, out);
+  tfm_identity_path("tokenizer of", o->tokenizer ? o->tokenizer : job->model.folder, out);
   tfm_identity_options(o, out);
   return out->failed ? tfm_fail(err, TFM_E_NOMEM, "the job's identity") : TFM_OK;
 }
@@ -483,6 +574,9 @@ void tfm_job_fini(tfm_job *job)
     tfm_tokenizer_close(job->tokenizer);
     tfm_embed_close(job->embed);
     tfm_buf_fini(&job->sample);
+    if (job->task && job->task->end) {
+      job->task->end(&job->context);
+    }
   }
   tfm_pump_close(job->pump);
   tfm_crew_fini(&job->crew);

@@ -22,7 +22,7 @@ enum {
   AT_B = 32,
   AT_T = 36,
   AT_WIDTH = 40,
-  AT_ZERO_B = 44,
+  AT_M = 44,
   AT_PAYLOAD_BYTES = 48,
   AT_PAYLOAD_CRC = 56,
   AT_HEADER_CRC = 60
@@ -46,11 +46,11 @@ static uint64_t get(const unsigned char *at, int bytes)
   return value;
 }
 
-/* Bytes of a u32 [B] table and the zeros after it. */
-static bool table_bytes(int64_t B, size_t *out)
+/* Bytes of a u32 table of n entries and the zeros after it. */
+static bool table_bytes(int64_t entries, size_t *out)
 {
   size_t n = 0;
-  if (B < 0 || !tfm_mul_size((size_t)B, sizeof(uint32_t), &n) ||
+  if (entries < 0 || !tfm_mul_size((size_t)entries, sizeof(uint32_t), &n) ||
       !tfm_add_size(n, TFM_FRAME_ALIGN - 1, &n)) {
     return false;
   }
@@ -58,24 +58,24 @@ static bool table_bytes(int64_t B, size_t *out)
   return true;
 }
 
-/* A u32 [B] table, zeros, and f32 [rows,width]. */
-static bool table_and_values(int64_t B, int64_t rows, int64_t width, size_t *out)
+/* A u32 table, zeros, and f32 [rows,width]. */
+static bool table_and_values(int64_t entries, int64_t rows, int64_t width, size_t *out)
 {
   size_t table = 0;
   size_t values = 0;
-  return rows >= 0 && width >= 0 && table_bytes(B, &table) &&
+  return rows >= 0 && width >= 0 && table_bytes(entries, &table) &&
          tfm_mul_size((size_t)rows, (size_t)width, &values) &&
          tfm_mul_size(values, sizeof(float), &values) && tfm_add_size(table, values, out);
 }
 
-bool tfm_frame_activation_bytes(int64_t B, int64_t T, int64_t width, size_t *out)
+bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out)
 {
-  return table_and_values(B, T, width, out);
+  return table_and_values(table, T, width, out);
 }
 
-bool tfm_frame_result_bytes(int64_t B, int64_t width, size_t *out)
+bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out)
 {
-  return table_and_values(B, B, width, out);
+  return table_and_values(B, rows, width, out);
 }
 
 uint32_t *tfm_frame_lengths(unsigned char *bytes)
@@ -83,11 +83,11 @@ uint32_t *tfm_frame_lengths(unsigned char *bytes)
   return (uint32_t *)(void *)(bytes + TFM_FRAME_HEADER);
 }
 
-float *tfm_frame_values(unsigned char *bytes, int64_t B)
+float *tfm_frame_values(unsigned char *bytes, int64_t table)
 {
-  size_t table = 0;
-  TFM_ASSERT(table_bytes(B, &table));
-  return (float *)(void *)(bytes + TFM_FRAME_HEADER + table);
+  size_t n = 0;
+  TFM_ASSERT(table_bytes(table, &n));
+  return (float *)(void *)(bytes + TFM_FRAME_HEADER + n);
 }
 
 static bool has_table(int type)
@@ -99,9 +99,9 @@ void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
 {
   unsigned char *payload = bytes + TFM_FRAME_HEADER;
   if (has_table(head->type)) {
-    size_t used = (size_t)head->B * sizeof(uint32_t);
+    size_t used = (size_t)(head->B + head->M) * sizeof(uint32_t);
     size_t table = 0;
-    TFM_ASSERT(table_bytes(head->B, &table));
+    TFM_ASSERT(table_bytes(head->B + head->M, &table));
     memset(payload + used, 0, table - used);
   }
   memcpy(bytes + AT_MAGIC, magic, sizeof magic);
@@ -114,7 +114,7 @@ void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
   put(bytes + AT_B, (uint64_t)head->B, 4);
   put(bytes + AT_T, (uint64_t)head->T, 4);
   put(bytes + AT_WIDTH, (uint64_t)head->width, 4);
-  put(bytes + AT_ZERO_B, 0, 4);
+  put(bytes + AT_M, (uint64_t)head->M, 4);
   put(bytes + AT_PAYLOAD_BYTES, head->payload_bytes, 8);
   put(bytes + AT_PAYLOAD_CRC, tfm_crc32c(0, payload, (size_t)head->payload_bytes), 4);
   put(bytes + AT_HEADER_CRC, tfm_crc32c(0, bytes, AT_HEADER_CRC), 4);
@@ -138,6 +138,7 @@ static tfm_status check_plain(const tfm_frame_head *head, size_t max_payload, tf
   TFM_TRY(check_count("sequences", 0, 0, head->B, err));
   TFM_TRY(check_count("tokens", 0, 0, head->T, err));
   TFM_TRY(check_count("width", 0, 0, head->width, err));
+  TFM_TRY(check_count("marks", 0, 0, head->M, err));
   if (head->batch != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "batch: want 0, got %" PRIu64, head->batch));
   }
@@ -160,10 +161,12 @@ static tfm_status check_data(const tfm_frame_head *head, const tfm_frame_limits 
   TFM_TRY(check_count("width", limits->width, limits->width, head->width, err));
   if (head->type == TFM_FRAME_ACTIVATIONS) {
     TFM_TRY(check_count("tokens", head->B, limits->max_T, head->T, err));
-    fits = tfm_frame_activation_bytes(head->B, head->T, head->width, &want);
+    TFM_TRY(check_count("marks", 0, head->T, head->M, err));
+    fits = tfm_frame_activation_bytes(head->B + head->M, head->T, head->width, &want);
   } else {
-    TFM_TRY(check_count("tokens", 0, 0, head->T, err));
-    fits = tfm_frame_result_bytes(head->B, head->width, &want);
+    TFM_TRY(check_count("rows", 0, limits->max_T, head->T, err));
+    TFM_TRY(check_count("marks", 0, 0, head->M, err));
+    fits = tfm_frame_result_bytes(head->B, head->T, head->width, &want);
   }
   if (!fits || want > limits->max_payload || head->payload_bytes != want) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT,
@@ -249,8 +252,8 @@ static tfm_status check_envelope(const unsigned char *bytes, size_t n, tfm_err *
 
 static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tfm_err *err)
 {
-  if (get(bytes + AT_ZERO_A, 4) != 0 || get(bytes + AT_ZERO_B, 4) != 0) {
-    return tfm_fail(err, TFM_E_FORMAT, "header: want zeros in bytes 12..15 and 44..47");
+  if (get(bytes + AT_ZERO_A, 4) != 0) {
+    return tfm_fail(err, TFM_E_FORMAT, "header: want zeros in bytes 12..15");
   }
   uint64_t source = get(bytes + AT_SOURCE, 4);
   if (source > INT32_MAX) {
@@ -263,6 +266,7 @@ static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tf
                            .B = (int64_t)get(bytes + AT_B, 4),
                            .T = (int64_t)get(bytes + AT_T, 4),
                            .width = (int64_t)get(bytes + AT_WIDTH, 4),
+                           .M = (int64_t)get(bytes + AT_M, 4),
                            .payload_bytes = get(bytes + AT_PAYLOAD_BYTES, 8)};
   return TFM_OK;
 }
@@ -284,6 +288,20 @@ static tfm_status check_lengths(const uint32_t *lengths, const tfm_frame_head *h
   return TFM_OK;
 }
 
+static tfm_status check_marks(const uint32_t *marks, const tfm_frame_head *head, tfm_err *err)
+{
+  int64_t before = -1;
+  for (int64_t m = 0; m < head->M; ++m) {
+    if (marks[m] >= head->T || marks[m] <= before) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "mark %" PRId64 ": want %" PRId64 " to %" PRId64 ", got %" PRIu32, m,
+                      before + 1, head->T - 1, marks[m]);
+    }
+    before = marks[m];
+  }
+  return TFM_OK;
+}
+
 static tfm_status check_row_status(const uint32_t *status, const tfm_frame_head *head,
                                    tfm_err *err)
 {
@@ -296,22 +314,25 @@ static tfm_status check_row_status(const uint32_t *status, const tfm_frame_head 
   return TFM_OK;
 }
 
-/* The u32 [B] table of a data frame; the payload is known to hold it. */
+/* The u32 table of a data frame; the payload is known to hold it. */
 static tfm_status check_table(const unsigned char *bytes, const tfm_frame_head *head,
                               tfm_err *err)
 {
   const unsigned char *payload = bytes + TFM_FRAME_HEADER;
   size_t end = 0;
-  TFM_ASSERT(table_bytes(head->B, &end));
-  for (size_t at = (size_t)head->B * sizeof(uint32_t); at < end; ++at) {
+  TFM_ASSERT(table_bytes(head->B + head->M, &end));
+  for (size_t at = (size_t)(head->B + head->M) * sizeof(uint32_t); at < end; ++at) {
     if (payload[at] != 0) {
       return tfm_fail(err, TFM_E_FORMAT, "padding at payload byte %zu: want 0, got %d", at,
                       payload[at]);
     }
   }
   const uint32_t *table = (const uint32_t *)(const void *)payload;
-  return head->type == TFM_FRAME_ACTIVATIONS ? check_lengths(table, head, err)
-                                             : check_row_status(table, head, err);
+  if (head->type == TFM_FRAME_RESULT) {
+    return check_row_status(table, head, err);
+  }
+  tfm_status st = check_lengths(table, head, err);
+  return st == TFM_OK ? check_marks(table + head->B, head, err) : st;
 }
 
 tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,

@@ -22,34 +22,40 @@ enum { TFM_FRAME_HEADER = 64, TFM_FRAME_ALIGN = 64 };
 
 /** The header's fields, decoded. */
 typedef struct {
-  int type;            /* tfm_frame_type */
-  int source;          /* the sending rank */
-  uint64_t sequence;   /* number of this frame on its link, from 0, without gaps */
-  uint64_t batch;      /* micro-batch number; 0 for control frames */
-  int64_t B, T, width; /* sequences, tokens, floats a row; 0 where a type has no use for one */
+  int type;          /* tfm_frame_type */
+  int source;        /* the sending rank */
+  uint64_t sequence; /* number of this frame on its link, from 0, without gaps */
+  uint64_t batch;    /* micro-batch number; 0 for control frames */
+  int64_t B, T,
+      width; /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
+                          has no use for one */
+  int64_t M; /* marks (ACTIVATIONS) */
   uint64_t payload_bytes;
 } tfm_frame_head;
 
-/** Payload of ACTIVATIONS: lengths u32 [B], zeros up to a multiple of 64 bytes, x f32
- * [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0: that row failed), zeros up
- * to a multiple of 64 bytes, values f32 [B,width]. These give the byte counts; false, with *out
- * untouched, when a count is negative or the product does not fit. */
-bool tfm_frame_activation_bytes(int64_t B, int64_t T, int64_t width, size_t *out);
-bool tfm_frame_result_bytes(int64_t B, int64_t width, size_t *out);
+/** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), zeros up
+ * to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0:
+ * that row failed), zeros up to a multiple of 64 bytes, values f32 [T,width]. These give the byte
+ * counts, where `table` is B + M; false, with *out untouched, when a count is negative or the
+ * product does not fit. */
+bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out);
+bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out);
 
 /** Where the parts of such a payload lie in a frame's bytes. */
-uint32_t *tfm_frame_lengths(unsigned char *bytes);        /* [B], or status [B] */
-float *tfm_frame_values(unsigned char *bytes, int64_t B); /* x or values */
+uint32_t *tfm_frame_lengths(unsigned char *bytes); /* [B] and marks [M], or status [B] */
+float *tfm_frame_values(unsigned char *bytes, int64_t table); /* x or values */
 
 /** Write the header over the first 64 bytes, with both checksums, for a payload that is in
- * place. The zeros between the lengths (or the status) and the values are written here. head
+ * place. The zeros between the table and the values are written here. head
  * must be one that tfm_frame_agrees() accepts. */
 void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head);
 
 /** What a receiver agreed to on a link. */
 typedef struct {
-  int64_t max_B, max_T, width; /* width must match exactly; 0 makes it a control link, which
-                                  takes control frames and nothing else */
+  int64_t max_B, max_T; /* max_T: tokens, or of a link of results rows of values */
+  int64_t
+      width; /* must match exactly; 0 makes it a control link, which takes control frames and
+                    nothing else */
   size_t max_payload;
 } tfm_frame_limits;
 
@@ -61,9 +67,9 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
 
 /** Check n received bytes: size, magic, version, both checksums, type, counts against the
  * limits, payload length against the counts, for ACTIVATIONS that lengths are >= 1 and sum to
- * T, for RESULT that every status is one we know, and that the padding is zero. The values
- * themselves are not looked at: any bits are a legal f32. Source and sequence are the link's to
- * check. borrows: bytes, aligned to 4. Never reads past n.
+ * T and marks ascend below T, for RESULT that every status is one we know, and that the padding
+ * is zero. The values themselves are not looked at: any bits are a legal f32. Source and sequence
+ * are the link's to check. borrows: bytes, aligned to 4. Never reads past n.
  *  Errors: TFM_E_FORMAT naming the field, wanted and got; *head is undefined then. */
 tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,
                           tfm_frame_head *head, tfm_err *err) TFM_MUST_USE;

@@ -8,13 +8,14 @@
 /* A message is a table of its fields in the order they travel; one writer and one reader walk
  * every table. A new message is one table, and one line at the end. */
 typedef enum {
-  TEXT,  /* char [bytes]: u32 byte count and the bytes */
-  BOOL,  /* u32, 0 or 1 */
-  I32,   /* u32, two's complement, `least` or more */
-  I64,   /* u64, two's complement, `least` or more */
-  U64,   /* u64 */
-  F64,   /* u64, the bits of a finite double */
-  STATUS /* u32, a number of TFM_STATUS_MAP */
+  TEXT,   /* char [bytes]: u32 byte count and the bytes */
+  BOOL,   /* u32, 0 or 1 */
+  I32,    /* u32, two's complement, `least` or more */
+  I64,    /* u64, two's complement, `least` or more */
+  U64,    /* u64 */
+  F64,    /* u64, the bits of a finite double */
+  STATUS, /* u32, a number of TFM_STATUS_MAP */
+  IDS     /* tfm_msg_ids: u32 count and as many I32, `least` or more */
 } field_kind;
 
 typedef struct {
@@ -28,9 +29,11 @@ typedef struct {
 #member, offsetof(tfm_msg_##msg, member), sizeof(((tfm_msg_##msg *)0)->member)
 
 static const field start_fields[] = {
-    {TEXT, 0, AT(start, model)},
-    {TEXT, 0, AT(start, backend)},
-    {BOOL, 0, AT(start, digest_full)},
+    {TEXT, 0, AT(start, model)},       {TEXT, 0, AT(start, backend)},
+    {BOOL, 0, AT(start, digest_full)}, {TEXT, 0, AT(start, task)},
+    {I32, 0, AT(start, pooling)},      {I32, 0, AT(start, normalize)},
+    {I64, 0, AT(start, dims)},         {I64, 0, AT(start, top_k)},
+    {IDS, 0, AT(start, only)},
 };
 
 static const field hello_fields[] = {
@@ -50,9 +53,9 @@ static const field assign_fields[] = {
     {BOOL, 0, AT(assign, head)},         {I32, 0, AT(assign, previous)},
     {I32, 0, AT(assign, next)},          {I64, 0, AT(assign, hidden)},
     {I64, 0, AT(assign, result_width)},  {I64, 0, AT(assign, max_tokens)},
-    {I64, 0, AT(assign, max_sequences)}, {I32, 0, AT(assign, threads)},
-    {I32, 0, AT(assign, share_index)},   {I32, 0, AT(assign, share_count)},
-    {BOOL, 0, AT(assign, probe)},
+    {I64, 0, AT(assign, max_sequences)}, {I64, 0, AT(assign, max_rows)},
+    {I32, 0, AT(assign, threads)},       {I32, 0, AT(assign, share_index)},
+    {I32, 0, AT(assign, share_count)},   {BOOL, 0, AT(assign, probe)},
 };
 
 static const field ready_fields[] = {
@@ -86,6 +89,15 @@ static const field leave_fields[] = {
     {I32, 0, AT(leave, code)},
 };
 
+static void put_ids(const unsigned char *at, tfm_buf *out)
+{
+  const tfm_msg_ids *ids = (const void *)at;
+  tfm__put_u32(out, (uint32_t)ids->n);
+  for (int32_t i = 0; i < ids->n; ++i) {
+    tfm__put_u32(out, (uint32_t)ids->v[i]);
+  }
+}
+
 static void put_field(const field *f, const unsigned char *at, tfm_buf *out)
 {
   bool flag = false;
@@ -118,6 +130,9 @@ static void put_field(const field *f, const unsigned char *at, tfm_buf *out)
     memcpy(&status, at, sizeof status);
     tfm__put_u32(out, (uint32_t)status);
     break;
+  case IDS:
+    put_ids(at, out);
+    break;
   }
 }
 
@@ -142,6 +157,25 @@ static void get_signed(tfm__reader *r, const field *f, unsigned char *at)
   }
   int32_t narrow = (int32_t)value;
   memcpy(at, wide ? (const void *)&value : (const void *)&narrow, f->bytes);
+}
+
+static void get_ids(tfm__reader *r, const field *f, unsigned char *at)
+{
+  tfm_msg_ids *ids = (void *)at;
+  uint32_t n = tfm__get_u32(r, f->name);
+  if (n > TFM_MSG_IDS) {
+    tfm__reader_fail(r, f->name, "want at most %d numbers, got %lu", TFM_MSG_IDS,
+                     (unsigned long)n);
+    n = 0;
+  }
+  ids->n = (int32_t)n;
+  for (uint32_t i = 0; i < n; ++i) {
+    ids->v[i] = (int32_t)tfm__get_u32(r, f->name);
+    if (ids->v[i] < f->least) {
+      tfm__reader_fail(r, f->name, "want at least %ld, got %ld", (long)f->least,
+                       (long)ids->v[i]);
+    }
+  }
 }
 
 static void get_status(tfm__reader *r, const field *f, unsigned char *at)
@@ -181,6 +215,9 @@ static void get_field(tfm__reader *r, const field *f, unsigned char *at)
     break;
   case STATUS:
     get_status(r, f, at);
+    break;
+  case IDS:
+    get_ids(r, f, at);
     break;
   }
 }

@@ -15,13 +15,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TFM_MSG_TEXT = 256, TFM_MSG_PATH = 4096, TFM_MSG_CPUSET = 1024 };
+enum { TFM_MSG_TEXT = 256, TFM_MSG_PATH = 4096, TFM_MSG_CPUSET = 1024, TFM_MSG_IDS = 2048 };
+
+/** A list of numbers. */
+typedef struct {
+  int32_t n; /* 0..TFM_MSG_IDS */
+  int32_t v[TFM_MSG_IDS];
+} tfm_msg_ids;
 
 /** 0 -> worker: what the job is. */
 typedef struct {
   char model[TFM_MSG_PATH]; /* absolute folder */
   char backend[16];         /* ref, native, openblas */
   bool digest_full;
+  /* The head that is wanted, as core/model/head_spec.h has it; "none": the model's own task. */
+  char task[32];
+  int32_t pooling, normalize;
+  int64_t dims, top_k;
+  tfm_msg_ids only;
 } tfm_msg_start;
 
 /** worker -> 0: compared on rank 0 before any weight is read; a difference is TFM_E_CONFIG with
@@ -49,6 +60,7 @@ typedef struct {
   int32_t previous, next; /* ranks of the data links; next is 0 for the last stage */
   int64_t hidden, result_width;
   int64_t max_tokens, max_sequences;
+  int64_t max_rows; /* of values in one result */
   int32_t threads;
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */

@@ -3,7 +3,7 @@
 #ifndef TFM_PROTO_TAGS_H
 #define TFM_PROTO_TAGS_H
 
-enum { TFM_WIRE_VERSION = 1 };
+enum { TFM_WIRE_VERSION = 2 };
 
 /* X(NAME, number, "name"): control frames are below 64, data frames from 64 on. */
 #define TFM_FRAME_MAP(X)                                                                       \
@@ -15,9 +15,9 @@ enum { TFM_WIRE_VERSION = 1 };
   X(STATS, 6, "stats")         /* worker -> 0: after END, its times and counts */              \
   X(FAILED, 7, "failed") /* worker -> 0: a status and a text; the worker waits for LEAVE */    \
   X(LEAVE, 8, "leave")   /* 0 -> worker: go, with this exit code */                            \
-  X(ACTIVATIONS, 64, "activations") /* to a stage: lengths and x [T,H] */                      \
-  X(RESULT, 65, "result")           /* last stage -> 0: one record a sequence */               \
-  X(END, 66, "end")                 /* down the line: nothing follows on this link */
+  X(ACTIVATIONS, 64, "activations") /* to a stage: lengths, marks and x [T,H] */               \
+  X(RESULT, 65, "result") /* last stage -> 0: rows of values, sequence after sequence */       \
+  X(END, 66, "end")       /* down the line: nothing follows on this link */
 
 #define TFM_FRAME_ENUM(name, number, text) TFM_FRAME_##name = number,
 typedef enum { TFM_FRAME_MAP(TFM_FRAME_ENUM) } tfm_frame_type;

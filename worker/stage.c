@@ -137,22 +137,59 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
     at += (int32_t)lengths[b];
   }
   stage->cu_len[head->B] = at;
+  /* Marks are below T, which fits an int32_t: the bits are the same. */
   *batch = (tfm_batch){.B = head->B,
                        .T = head->T,
                        .cu_len = stage->cu_len,
-                       .x = tfm_frame_values(frame->bytes, head->B)};
+                       .x = tfm_frame_values(frame->bytes, head->B + head->M),
+                       .nmark = head->M,
+                       .marks = (const int32_t *)(const void *)(lengths + head->B)};
   return TFM_OK;
 }
 
-/* A row whose values left the finite numbers is that row's failure, not the batch's. */
-static uint32_t row_status(const float *values, int64_t width)
+/* Sequences whose values left the finite numbers: theirs is the failure, not the batch's. */
+static uint32_t values_status(const float *values, int64_t n)
 {
-  for (int64_t i = 0; i < width; ++i) {
+  for (int64_t i = 0; i < n; ++i) {
     if (!isfinite(values[i])) {
       return TFM_E_INTERNAL;
     }
   }
   return TFM_OK;
+}
+
+/* Rows of values each sequence has, one sequence after the other. */
+typedef struct {
+  const tfm_batch *batch;
+  tfm_rows rows;
+  int64_t mark; /* of the sequence that comes next */
+} row_walk;
+
+static int64_t next_rows(row_walk *walk, int64_t b)
+{
+  const tfm_batch *batch = walk->batch;
+  int64_t nmark = 0;
+  while (walk->mark < batch->nmark && batch->marks[walk->mark] < batch->cu_len[b + 1]) {
+    ++walk->mark;
+    ++nmark;
+  }
+  return tfm_head_rows(walk->rows, batch->cu_len[b + 1] - batch->cu_len[b], nmark);
+}
+
+static int64_t rows_of(const tfm_batch *batch, tfm_rows rows)
+{
+  return rows == TFM_ROWS_SEQUENCE ? batch->B : tfm_head_rows(rows, batch->T, batch->nmark);
+}
+
+static void judge_rows(const tfm_stage *stage, const tfm_batch *batch, const float *values,
+                       uint32_t *status)
+{
+  row_walk walk = {.batch = batch, .rows = stage->rows};
+  for (int64_t b = 0; b < batch->B; ++b) {
+    int64_t floats = next_rows(&walk, b) * stage->assign.result_width;
+    status[b] = values_status(values, floats);
+    values += floats;
+  }
 }
 
 /* The last stage: the head, and a result frame to rank 0. */
@@ -168,20 +205,24 @@ static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batc
   int64_t width = stage->assign.result_width;
   uint32_t *status = tfm_frame_lengths(result->bytes);
   float *values = tfm_frame_values(result->bytes, batch->B);
+  int64_t rows = rows_of(batch, stage->rows);
   size_t payload = 0;
-  if (!tfm_frame_result_bytes(batch->B, width, &payload)) {
-    TFM_TRY(tfm_fail(err, TFM_E_INTERNAL, "result of %lld rows", (long long)batch->B));
+  if (rows > stage->assign.max_rows ||
+      !tfm_frame_result_bytes(batch->B, rows, width, &payload)) {
+    tfm_link_release(result);
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT,
+                     "frame %llu: want at most %lld rows of results, got %lld",
+                     (unsigned long long)frame->head.sequence,
+                     (long long)stage->assign.max_rows, (long long)rows));
   }
   double start = tfm_now_s();
   tfm_slice_head(stage->slice, batch, values, tfm_team_par(stage->team));
   stage->stats.busy_s += tfm_now_s() - start;
-  for (int64_t b = 0; b < batch->B; ++b) {
-    status[b] = row_status(values + b * width, width);
-  }
+  judge_rows(stage, batch, values, status);
   result->head = (tfm_frame_head){.type = TFM_FRAME_RESULT,
                                   .batch = frame->head.batch,
                                   .B = batch->B,
-                                  .T = 0,
+                                  .T = rows,
                                   .width = width,
                                   .payload_bytes = payload};
   TFM_TRY(tfm_link_send(stage->out, result, err));

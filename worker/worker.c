@@ -98,14 +98,35 @@ static tfm_status receive_start(worker *w, tfm_err *err)
   return st;
 }
 
+/* The head rank 0 asks for, out of START. */
+static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm_err *err)
+{
+  *spec = (tfm_head_spec){.pooling = (tfm_pooling)start->pooling,
+                          .normalize = (tfm_normalize)start->normalize,
+                          .dims = start->dims,
+                          .top_k = start->top_k,
+                          .nonly = start->only.n};
+  _Static_assert((int)TFM_MSG_IDS == (int)TFM_HEAD_ONLY_MOST, "one list");
+  memcpy(spec->only, start->only.v, sizeof spec->only);
+  if (!tfm_task_parse(start->task, &spec->task) || start->pooling >= TFM_POOLING_COUNT ||
+      start->normalize > TFM_NORMALIZE_OFF) {
+    return tfm_fail(err, TFM_E_CONFIG,
+                    "task %s (pooling %d, normalize %d) is unknown to this build", start->task,
+                    start->pooling, start->normalize);
+  }
+  return TFM_OK;
+}
+
 static tfm_status say_hello(worker *w, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_msg_hello hello = {0};
   tfm_buf text = {0};
   tfm_backend backend = TFM_BACKEND_NATIVE;
+  tfm_head_spec spec;
   TFM_TRY(tfm_machine_open(&w->machine, err));
-  TFM_TRY(tfm_model_open(&w->model, w->start.model, err));
+  TFM_TRY(read_spec(&w->start, &spec, err));
+  TFM_TRY(tfm_model_open_for(&w->model, w->start.model, &spec, err));
   TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, hello.digest, err));
   if (!tfm_backend_parse(w->start.backend, &backend)) {
     TFM_TRY(
@@ -188,12 +209,15 @@ static tfm_status open_links(worker *w, tfm_err *err)
   tfm_frame_limits out = in;
   int own =
       0; /* a stage sends on the frames it received; only results need frames of their own */
-  bool fits = tfm_frame_activation_bytes(in.max_B, in.max_T, in.width, &in.max_payload);
+  /* As many marks as tokens at most. */
+  bool fits =
+      tfm_frame_activation_bytes(in.max_B + in.max_T, in.max_T, in.width, &in.max_payload);
   out.max_payload = in.max_payload;
   if (a->head) {
     out.width = a->result_width;
+    out.max_T = a->max_rows;
     own = TFM_LINK_BUFFERS;
-    fits = fits && tfm_frame_result_bytes(out.max_B, out.width, &out.max_payload);
+    fits = fits && tfm_frame_result_bytes(out.max_B, out.max_T, out.width, &out.max_payload);
   }
   if (!fits) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens x %lld", (long long)a->max_tokens,
@@ -238,6 +262,13 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
     copy_text(ready->probe_failed, sizeof ready->probe_failed, bad);
   }
   stage->max_length = w->model.config.max_length;
+  tfm_head_shape shape = tfm_model_shape(&w->model);
+  stage->rows = shape.rows;
+  if (a->head && shape.width != a->result_width) {
+    TFM_TRY(tfm_fail(err, TFM_E_CONFIG,
+                     "results: rank 0 wants %lld floats a row, this head has %lld",
+                     (long long)a->result_width, (long long)shape.width));
+  }
   stage->cu_len = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_len);
   if (!stage->cu_len) {
     TFM_TRY(

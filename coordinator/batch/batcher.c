@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows wait in `window` until it is full or flushed; then it is sorted and becomes `queue`,
+/* Sequences wait in `window` until it is full or flushed; then it is sorted and becomes `queue`,
  * from which packs are cut. The tail of a queue that does not fill a pack waits for the next
  * window. */
 struct tfm_batcher {
   tfm_batcher_options options;
-  tfm_item **window; /* [options.window] */
+  tfm_sequence **window; /* [options.window] */
   int64_t nwindow;
-  tfm_item **queue; /* [options.window + what one pack may hold] sorted rows from `at` on */
+  tfm_sequence **queue; /* [options.window + what one pack may hold] sorted, from `at` on */
   int64_t nqueue, at;
 };
 
@@ -24,12 +24,12 @@ tfm_status tfm_batcher_open(tfm_batcher **out, const tfm_batcher_options *option
   size_t pack = (size_t)options->max_sequences;
   if (b) {
     b->options = *options;
-    b->window = tfm_calloc(window, sizeof(tfm_item *));
-    b->queue = tfm_calloc(window + pack, sizeof(tfm_item *));
+    b->window = tfm_calloc(window, sizeof(tfm_sequence *));
+    b->queue = tfm_calloc(window + pack, sizeof(tfm_sequence *));
   }
   if (!b || !b->window || !b->queue) {
     tfm_batcher_close(b);
-    return tfm_fail(err, TFM_E_NOMEM, "a window of %lld rows; lower --sort-window",
+    return tfm_fail(err, TFM_E_NOMEM, "a window of %lld sequences; lower --sort-window",
                     (long long)options->window);
   }
   *out = b;
@@ -41,9 +41,9 @@ bool tfm_batcher_room(const tfm_batcher *batcher)
   return batcher->nwindow < batcher->options.window;
 }
 
-void tfm_batcher_add(tfm_batcher *batcher, tfm_item *item)
+void tfm_batcher_add(tfm_batcher *batcher, tfm_sequence *seq)
 {
-  batcher->window[batcher->nwindow] = item;
+  batcher->window[batcher->nwindow] = seq;
   ++batcher->nwindow;
 }
 
@@ -52,32 +52,57 @@ int64_t tfm_batcher_held(const tfm_batcher *batcher)
   return batcher->nwindow + batcher->nqueue - batcher->at;
 }
 
-/* Longest first; rows of one length in input order, so that a run can be repeated exactly. */
-static int longer_first(const void *left, const void *right)
+/* The length a sequence is sorted by. */
+static int64_t length_of(const tfm_sequence *s)
 {
-  const tfm_item *a = *(tfm_item *const *)left;
-  const tfm_item *b = *(tfm_item *const *)right;
-  if (a->n != b->n) {
-    return a->n > b->n ? -1 : 1;
-  }
-  return a->row->number < b->row->number ? -1 : 1;
+  return s->item->together ? s->item->longest : s->n;
 }
 
-/* Rows [at, at + *B) that fit one pack; true when the pack is full: the next row did not fit,
- * or the limit on rows is reached. */
-static bool fill(const tfm_batcher *b, int64_t *B, int64_t *T)
+/* Longest first; of one length in input order, so that a run can be repeated exactly. */
+static int longer_first(const void *left, const void *right)
 {
-  *B = 0;
-  *T = 0;
+  const tfm_sequence *a = *(tfm_sequence *const *)left;
+  const tfm_sequence *b = *(tfm_sequence *const *)right;
+  const int64_t n = length_of(a);
+  const int64_t m = length_of(b);
+  if (n != m) {
+    return n > m ? -1 : 1;
+  }
+  if (a->item != b->item) {
+    return a->item->row->number < b->item->row->number ? -1 : 1;
+  }
+  return a < b ? -1 : 1;
+}
+
+/* Whether a pack of T tokens should end before this sequence: it opens an item that wants to be
+ * together, fits a pack of its own and not the rest of this one. */
+static bool opens_another(const tfm_batcher *b, const tfm_sequence *s, int64_t T)
+{
+  if (T == 0 || !s->item->together || s != s->item->seqs) {
+    return false;
+  }
+  const int64_t tokens = s->item->tokens;
+  return tokens <= b->options.max_tokens && T + tokens > b->options.max_tokens;
+}
+
+/* Sequences [at, at + pack->B) that fit one pack; true when the pack is full: the next one did not
+ * fit, or the limit on sequences is reached. */
+static bool fill(const tfm_batcher *b, tfm_pack *pack)
+{
+  const tfm_batcher_options *o = &b->options;
+  *pack = (tfm_pack){.B = 0};
   for (int64_t i = b->at; i < b->nqueue; ++i) {
-    int64_t n = b->queue[i]->n;
-    if (*B == b->options.max_sequences || (*B > 0 && *T + n > b->options.max_tokens)) {
+    const tfm_sequence *s = b->queue[i];
+    const bool fits = pack->T + s->n <= o->max_tokens && pack->rows + s->rows <= o->max_rows;
+    if (pack->B == o->max_sequences || (pack->B > 0 && !fits) || opens_another(b, s, pack->T)) {
       return true;
     }
-    ++*B;
-    *T += n;
+    ++pack->B;
+    pack->T += s->n;
+    pack->rows += s->rows;
+    pack->marks += s->nmark;
   }
-  return *B == b->options.max_sequences || *T >= b->options.max_tokens;
+  return pack->B == o->max_sequences || pack->T >= o->max_tokens;
 }
 
 /* The window joins the queue, behind what is left of the last one. */
@@ -96,44 +121,42 @@ static void turn_window(tfm_batcher *b)
   b->nwindow = 0;
 }
 
-static tfm_status cut_pack(tfm_batcher *b, int64_t B, int64_t T, tfm_pack **out, tfm_err *err)
+static tfm_status cut_pack(tfm_batcher *b, const tfm_pack *counts, tfm_pack **out, tfm_err *err)
 {
   tfm_pack *pack = tfm_calloc(1, sizeof *pack);
   if (pack) {
-    pack->items = tfm_calloc((size_t)B, sizeof(tfm_item *));
+    *pack = *counts;
+    pack->seqs = tfm_calloc((size_t)counts->B, sizeof(tfm_sequence *));
   }
-  if (!pack || !pack->items) {
+  if (!pack || !pack->seqs) {
     tfm_pack_close(pack);
-    return tfm_fail(err, TFM_E_NOMEM, "a micro-batch of %lld rows", (long long)B);
+    return tfm_fail(err, TFM_E_NOMEM, "a micro-batch of %lld sequences", (long long)counts->B);
   }
-  pack->B = B;
-  pack->T = T;
-  memcpy(pack->items, b->queue + b->at, (size_t)B * sizeof(tfm_item *));
-  b->at += B;
+  memcpy(pack->seqs, b->queue + b->at, (size_t)counts->B * sizeof(tfm_sequence *));
+  b->at += counts->B;
   *out = pack;
   return TFM_OK;
 }
 
 tfm_status tfm_batcher_next(tfm_batcher *batcher, bool flush, tfm_pack **pack, tfm_err *err)
 {
-  int64_t B = 0;
-  int64_t T = 0;
+  tfm_pack counts;
   *pack = NULL;
-  bool full = fill(batcher, &B, &T);
+  bool full = fill(batcher, &counts);
   if (!full && (flush || !tfm_batcher_room(batcher))) {
     turn_window(batcher);
-    full = fill(batcher, &B, &T);
+    full = fill(batcher, &counts);
   }
-  if (B == 0 || (!full && !flush)) {
+  if (counts.B == 0 || (!full && !flush)) {
     return TFM_OK;
   }
-  return cut_pack(batcher, B, T, pack, err);
+  return cut_pack(batcher, &counts, pack, err);
 }
 
 void tfm_pack_close(tfm_pack *pack)
 {
   if (pack) {
-    tfm_free(pack->items);
+    tfm_free(pack->seqs);
     tfm_free(pack);
   }
 }

@@ -1,10 +1,11 @@
-/** Rows to micro-batches: packed end to end up to a token budget, out of a bounded look-ahead
+/** Sequences to micro-batches: packed end to end up to a token budget, out of a bounded look-ahead
  * window.
  *
- *  Rows of a window are taken longest first, so that a micro-batch holds rows of like length
- * and attention costs each stage about the same; the writer puts them back in order. Which rows
- * share a micro-batch never changes a result (DESIGN D3). A row longer than the budget travels
- * alone. Pure bookkeeping: no I/O, no threads.
+ *  Sequences of a window are taken longest first, so that a micro-batch holds sequences of like
+ * length and attention costs each stage about the same; the writer puts them back in order. Those
+ * of an item that wants to be `together` count as long as its longest and share a micro-batch where
+ * they fit one. Which sequences share a micro-batch never changes a result (DESIGN D3). One longer
+ * than the budget travels alone. Pure bookkeeping: no I/O, no threads.
  */
 #ifndef TFM_COORDINATOR_BATCH_BATCHER_H
 #define TFM_COORDINATOR_BATCH_BATCHER_H
@@ -15,25 +16,27 @@ typedef struct tfm_batcher tfm_batcher;
 
 typedef struct {
   int64_t max_tokens;    /* the budget */
-  int64_t max_sequences; /* rows of one micro-batch at most */
-  int64_t window;        /* rows looked at together; 1 keeps the input's order */
+  int64_t max_sequences; /* of one micro-batch at most */
+  int64_t max_rows;      /* rows of results of one micro-batch; one with more travels alone */
+  int64_t window;        /* sequences looked at together; 1 keeps the input's order */
 } tfm_batcher_options;
 
-/** Rows of one micro-batch; borrowed items, in the order they are packed. */
+/** Sequences of one micro-batch; borrowed, in the order they are packed. */
 typedef struct {
   int64_t B, T;
-  tfm_item **items; /* [B], owned by the pack */
+  int64_t rows, marks; /* of all of them */
+  tfm_sequence **seqs; /* [B], owned by the pack */
 } tfm_pack;
 
 /** gives: *out. Errors: TFM_E_NOMEM. */
 tfm_status tfm_batcher_open(tfm_batcher **out, const tfm_batcher_options *options,
                             tfm_err *err) TFM_MUST_USE;
 
-/** Whether another row may be added now: the window is not full. */
+/** Whether another sequence may be added now: the window is not full. */
 bool tfm_batcher_room(const tfm_batcher *batcher);
 
-/** Add an encoded row. borrows: item. */
-void tfm_batcher_add(tfm_batcher *batcher, tfm_item *item);
+/** Add a sequence of an encoded row, those of one row one after the other. borrows: seq. */
+void tfm_batcher_add(tfm_batcher *batcher, tfm_sequence *seq);
 
 /** The next micro-batch that is ready: full, or anything at all when flush says that nothing
  * more is coming soon. *pack is NULL when there is none. gives: *pack, release with
@@ -41,7 +44,7 @@ void tfm_batcher_add(tfm_batcher *batcher, tfm_item *item);
 tfm_status tfm_batcher_next(tfm_batcher *batcher, bool flush, tfm_pack **pack,
                             tfm_err *err) TFM_MUST_USE;
 
-/** Rows inside. */
+/** Sequences inside. */
 int64_t tfm_batcher_held(const tfm_batcher *batcher);
 
 void tfm_pack_close(tfm_pack *pack);

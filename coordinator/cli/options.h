@@ -133,6 +133,10 @@ void tfm_options_fini(tfm_options *options);
 /** Where the value of an option ("stages") came from. */
 tfm_option_source tfm_option_source_of(const tfm_options *options, const char *name);
 
+/** Append the name and value of every option that decides what a result says (the group of results
+ * in the help), a line each. */
+void tfm_options_tell(const tfm_options *options, tfm_buf *out);
+
 /** The help: all verbs, or one verb's options, in groups, with [default: ...] [env: TFM_...]
  *  [possible values: ...]; wrapped at 100 columns. */
 tfm_status tfm_options_help(tfm_verb verb, bool all_verbs, tfm_buf *out);

@@ -233,3 +233,58 @@ tfm_status tfm__option_set(tfm_options *options, const tfm__option *row, const c
   }
   return st;
 }
+
+/* One value as it lies in the options, in a form that differs when it does. */
+static void tell_value(const tfm_options *options, const tfm__option *row, tfm_buf *out)
+{
+  const char *at = (const char *)options + row->at;
+  int64_t number = 0;
+  bool flag = false;
+  unsigned choice = 0;
+  const char *text = NULL;
+  const char **list = NULL;
+  int n = 0;
+  switch (row->kind) {
+  case TFM__FLAG:
+  case TFM__SWITCH:
+    memcpy(&flag, at, sizeof flag);
+    (void)tfm_buf_printf(out, " %d", flag);
+    break;
+  case TFM__INT:
+    memcpy(&number, at, sizeof number);
+    (void)tfm_buf_printf(out, " %lld", (long long)number);
+    break;
+  case TFM__CHOICE:
+    memcpy(&choice, at, sizeof choice);
+    (void)tfm_buf_printf(out, " %u", choice);
+    break;
+  case TFM__NAME:
+  case TFM__TEXT:
+    memcpy(&text, at, sizeof text);
+    (void)tfm_buf_char(out, ' ');
+    (void)tfm_buf_json_string(out, tfm_span_of(text ? text : ""));
+    break;
+  case TFM__LIST:
+  case TFM__NAMES:
+    memcpy(&list, at, sizeof list);
+    memcpy(&n, (const char *)options + row->count_at, sizeof n);
+    for (int i = 0; i < n; ++i) {
+      (void)tfm_buf_char(out, ' ');
+      (void)tfm_buf_json_string(out, tfm_span_of(list[i]));
+    }
+    break;
+  }
+}
+
+void tfm_options_tell(const tfm_options *options, tfm_buf *out)
+{
+  int n = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  for (int i = 0; i < n; ++i) {
+    if (rows[i].group == TFM__GROUP_TASK) {
+      (void)tfm_buf_str(out, rows[i].name);
+      tell_value(options, &rows[i], out);
+      (void)tfm_buf_char(out, '\n');
+    }
+  }
+}

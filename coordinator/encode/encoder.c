@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* Keep a failure as the row's own; memory alone ends the job. */
-static tfm_status row_failed(tfm_item *item, const tfm_err *err)
+tfm_status tfm_encoder_failed(tfm_item *item, const tfm_err *err)
 {
   if (err->status == TFM_E_NOMEM) {
     return TFM_E_NOMEM;
@@ -14,53 +13,96 @@ static tfm_status row_failed(tfm_item *item, const tfm_err *err)
   return TFM_OK;
 }
 
-static tfm_status keep_ids(tfm_item *item, const tfm_encoding *e, tfm_err *err)
+static int64_t count_id(const tfm_encoding *e, int32_t id)
 {
-  item->ids = tfm_calloc(2 * e->n, sizeof *item->ids);
-  if (!item->ids) {
+  int64_t n = 0;
+  for (size_t i = 0; i < e->n; ++i) {
+    n += e->ids[i] == id;
+  }
+  return n;
+}
+
+static void fill_places(tfm_places *places, const tfm_encoding *e)
+{
+  const size_t ints = e->n * sizeof(int32_t);
+  memcpy(places->begin, e->begin, ints);
+  memcpy(places->end, e->end, ints);
+  memcpy(places->special, e->special, e->n);
+  memcpy(places->which, e->sequence, e->n);
+}
+
+tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t mark,
+                            const tfm_encoding *scratch, tfm_err *err)
+{
+  const tfm_encoding *e = scratch;
+  tfm_err bad = {0};
+  if (e->n == 0) {
+    (void)tfm_fail(&bad, TFM_E_FORMAT, "the text has no tokens");
+    return tfm_encoder_failed(item, &bad);
+  }
+  if (tfm_embed_check(encoder->embed, e->ids, e->type_ids, (int64_t)e->n, &bad) != TFM_OK) {
+    return tfm_encoder_failed(item, &bad);
+  }
+  const int64_t nmark = mark >= 0 ? count_id(e, mark) : 0;
+  tfm_sequence *s = tfm_item_add(item, (int64_t)e->n, nmark, encoder->places);
+  if (!s) {
     return tfm_fail(err, TFM_E_NOMEM, "ids of row %lld", (long long)item->row->number);
   }
-  item->n = (int64_t)e->n;
-  item->type_ids = item->ids + e->n;
-  memcpy(item->ids, e->ids, e->n * sizeof *e->ids);
-  memcpy(item->type_ids, e->type_ids, e->n * sizeof *e->type_ids);
-  item->truncated = e->truncated;
+  memcpy(s->ids, e->ids, e->n * sizeof *e->ids);
+  memcpy(s->type_ids, e->type_ids, e->n * sizeof *e->type_ids);
+  for (int64_t i = 0, m = 0; m < nmark; ++i) {
+    if (s->ids[i] == mark) {
+      s->marks[m++] = (int32_t)i;
+    }
+  }
+  if (encoder->places) {
+    fill_places(&s->places, e);
+  }
+  s->rows = tfm_head_rows(encoder->shape.rows, s->n, nmark);
   return TFM_OK;
 }
 
-tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
-                           tfm_err *err)
+tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
+                           tfm_span pair, int32_t mark, tfm_encoding *scratch, tfm_err *err)
 {
-  const tfm_row *row = item->row;
-  if (row->status != TFM_OK) {
-    tfm_err bad = {0};
-    (void)tfm_fail(&bad, row->status, "%.*s", (int)row->error.n, row->error.p);
-    return row_failed(item, &bad);
-  }
   tfm_encode_options options = {.add_special_tokens = true,
                                 .max_length = (size_t)encoder->max_length};
-  /* An empty second text is none: the reference's tokenizers take "" for "not given". */
-  tfm_span pair = row->pair.n ? row->pair : (tfm_span){0};
   tfm_err bad = {0};
-  if (tfm_tokenizer_encode(encoder->tokenizer, row->text, pair, &options, scratch, &bad) !=
-      TFM_OK) {
+  /* An empty second text is none: the reference's tokenizers take "" for "not given". */
+  if (tfm_tokenizer_encode(encoder->tokenizer, text, pair.n ? pair : (tfm_span){0}, &options,
+                           scratch, &bad) != TFM_OK) {
     *err = bad;
-    return row_failed(item, &bad);
+    return tfm_encoder_failed(item, &bad);
   }
   if (scratch->truncated && encoder->overflow == TFM_OVERFLOW_ERROR) {
     (void)tfm_fail(&bad, TFM_E_FORMAT,
                    "the text is longer than %lld tokens; shorten it or pass "
                    "--on-overflow truncate",
                    (long long)encoder->max_length);
-    return row_failed(item, &bad);
+    return tfm_encoder_failed(item, &bad);
   }
-  if (scratch->n == 0) {
-    (void)tfm_fail(&bad, TFM_E_FORMAT, "the text has no tokens");
-    return row_failed(item, &bad);
+  item->truncated = item->truncated || scratch->truncated;
+  return tfm_encoder_keep(encoder, item, mark, scratch, err);
+}
+
+tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
+                           tfm_err *err)
+{
+  const tfm_row *row = item->row;
+  tfm_status st = TFM_OK;
+  if (row->status != TFM_OK) {
+    tfm_err bad = {0};
+    (void)tfm_fail(&bad, row->status, "%.*s", (int)row->error.n, row->error.p);
+    st = tfm_encoder_failed(item, &bad);
+  } else if (encoder->row) {
+    st = encoder->row(encoder, item, scratch, err);
+  } else {
+    st = tfm_encoder_add(encoder, item, row->text, row->pair, -1, scratch, err);
   }
-  if (tfm_embed_check(encoder->embed, scratch->ids, scratch->type_ids, (int64_t)scratch->n,
-                      &bad) != TFM_OK) {
-    return row_failed(item, &bad);
+  for (int64_t i = 0; i < item->nseq; ++i) {
+    item->tokens += item->seqs[i].n;
+    item->longest = item->seqs[i].n > item->longest ? item->seqs[i].n : item->longest;
   }
-  return keep_ids(item, scratch, err);
+  item->waiting = item->status == TFM_OK ? item->nseq : 0;
+  return st;
 }

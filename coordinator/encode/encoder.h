@@ -5,19 +5,44 @@
 #include "coordinator/cli/options.h"
 #include "coordinator/encode/item.h"
 #include "core/model/embed.h"
+#include "core/model/head_spec.h"
 #include "core/text/tokenizer.h"
 
+typedef struct tfm_encoder tfm_encoder;
+
 /** Plain data; borrows everything it names. */
-typedef struct {
+struct tfm_encoder {
   const tfm_tokenizer *tokenizer;
   const tfm_embed *embed; /* what ids must fit */
-  int64_t max_length;     /* tokens of one row, specials included */
+  int64_t max_length;     /* tokens of one sequence, specials included */
   tfm_overflow overflow;
-} tfm_encoder;
+  bool places; /* keep where tokens come from */
+  tfm_head_shape shape;
+  /* The task's way to make a row's sequences, with tfm_encoder_add(); NULL: one of text and pair.
+   * What is wrong with the row becomes its failure; only TFM_E_NOMEM is returned. */
+  tfm_status (*row)(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
+                    tfm_err *err);
+  const void *task; /* what that function needs: the tfm_task_context */
+};
 
-/** Fill item->ids and type_ids. What is wrong with the row becomes the row's failure; only
- *  TFM_E_NOMEM is returned. scratch: reused from row to row, one a thread. */
+/** Fill the item's sequences; afterwards item->waiting says how many results it needs. What is
+ * wrong with the row becomes the row's failure; only TFM_E_NOMEM is returned. scratch: reused from
+ * row to row, one a thread. */
 tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
                            tfm_err *err) TFM_MUST_USE;
+
+/** Encode a text (with a pair unless pair.p is NULL or it is empty) and add it to the item as a
+ * sequence, by the policy for what is too long. mark >= 0: tokens of this id are marked. A failure
+ * becomes the item's; only TFM_E_NOMEM is returned. */
+tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
+                           tfm_span pair, int32_t mark, tfm_encoding *scratch,
+                           tfm_err *err) TFM_MUST_USE;
+
+/** Add what scratch holds to the item as a sequence, after checking it against the model. */
+tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t mark,
+                            const tfm_encoding *scratch, tfm_err *err) TFM_MUST_USE;
+
+/** Make what err says the row's own failure: TFM_OK then; memory alone ends the job. */
+tfm_status tfm_encoder_failed(tfm_item *item, const tfm_err *err);
 
 #endif

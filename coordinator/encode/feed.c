@@ -32,7 +32,7 @@ struct tfm_feed {
 /* Wait for room, put the item in. False when the feed is closing. takes: item. */
 static bool put(tfm_feed *feed, tfm_item *item)
 {
-  int64_t bytes = tfm_item_bytes(item);
+  int64_t bytes = tfm_item_bytes(item, 0);
   (void)pthread_mutex_lock(&feed->lock);
   while (!feed->closing && feed->made != feed->taken &&
          (feed->made - feed->taken == RING || feed->bytes + bytes > ring_bytes)) {
@@ -124,7 +124,7 @@ tfm_item *tfm_feed_take(tfm_feed *feed, tfm_feed_state *state)
   if (feed->made != feed->taken) {
     item = feed->ring[feed->taken % RING];
     ++feed->taken;
-    feed->bytes -= tfm_item_bytes(item);
+    feed->bytes -= tfm_item_bytes(item, 0);
     (void)pthread_cond_signal(&feed->room);
   } else if (feed->ended) {
     *state = feed->failure.status == TFM_OK ? TFM_FEED_END : TFM_FEED_FAILED;

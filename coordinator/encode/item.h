@@ -1,4 +1,5 @@
-/** A row on its way: from the reader through tokenizer and line to the writer. */
+/** A row on its way: from the reader through tokenizer and line to the writer, as the sequences the
+ * model sees of it. */
 #ifndef TFM_COORDINATOR_ENCODE_ITEM_H
 #define TFM_COORDINATOR_ENCODE_ITEM_H
 
@@ -7,29 +8,67 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Owns its row, ids and result. status != OK: the row failed where it stands, and `err` says
- * why; it is done then and is never sent. */
+typedef struct tfm_item tfm_item;
+
+/** Where a token comes from; kept for tasks that answer with places. */
 typedef struct {
-  tfm_row *row;
-  int64_t n;         /* tokens */
+  int32_t *begin, *end; /* [n] code points of the text (or pair) the token came from */
+  int32_t *word;        /* [n] number of the word in its text, -1 for specials */
+  uint8_t *special;     /* [n] */
+  uint8_t *which;       /* [n] 0: text, 1: pair */
+} tfm_places;
+
+/** One sequence: what travels, and what came back. Memory is the item's. */
+typedef struct {
+  tfm_item *item;
+  int64_t n;         /* tokens, >= 1 */
   int32_t *ids;      /* [n] */
-  int32_t *type_ids; /* [n], in the same block as ids */
+  int32_t *type_ids; /* [n] */
+  int64_t nmark;
+  int32_t *marks;    /* [nmark] tokens the head looks at, ascending (core/model/batch.h) */
+  tfm_places places; /* all NULL unless the task wants them */
+  int64_t rows;      /* of results */
+  float *values;     /* [rows, width] what the last stage said; NULL before and for no rows */
+} tfm_sequence;
+
+/** Owns its row, sequences and results. A row may become none (there is nothing to ask the model),
+ * one, or several. status != OK: the row failed, as a whole, and `err` says why. Done, and ready to
+ * be delivered, when nothing is waited for. */
+struct tfm_item {
+  tfm_row *row;
+  int64_t nseq, cap;
+  tfm_sequence *seqs;      /* [nseq]; fixed once encoding is over */
+  int64_t tokens, longest; /* of all its sequences, of the longest; once encoded */
+  int64_t waiting;         /* sequences whose result is not there */
+  int64_t width;           /* floats of a row of results */
+  bool together;           /* its sequences should share a micro-batch where they fit one */
   bool truncated;
-  bool done; /* values or err are there */
-  int64_t width;
-  float *values; /* [width] what the last stage said */
+  int64_t bytes; /* what the bound on memory counted when it was admitted */
   tfm_status status;
   tfm_err *err; /* only with status != OK; NULL when memory was out */
-} tfm_item;
+};
 
 /** takes: row. NULL when memory is out (the row is then released). */
 tfm_item *tfm_item_open(tfm_row *row);
 
-/** The row fails: keep why, and mark it done. */
+/** Add a sequence of n tokens with room for everything but values; contents are the caller's to
+ * fill. NULL when memory is out. Pointers to earlier sequences are no longer good. */
+tfm_sequence *tfm_item_add(tfm_item *item, int64_t n, int64_t nmark, bool places);
+
+/** The row fails: keep why, the first time. */
 void tfm_item_fail(tfm_item *item, const tfm_err *err);
 
-/** Bytes an item holds, roughly: what the bound on memory counts. */
-int64_t tfm_item_bytes(const tfm_item *item);
+/** Why it failed. */
+const char *tfm_item_error(const tfm_item *item);
+
+static inline bool tfm_item_done(const tfm_item *item)
+{
+  return item->waiting == 0;
+}
+
+/** Bytes an item holds, roughly, results of this width included: what the bound on memory counts.
+ */
+int64_t tfm_item_bytes(const tfm_item *item, int64_t width);
 
 /** NULL is allowed. */
 void tfm_item_close(tfm_item *item);

@@ -11,6 +11,8 @@ void tfm__draft_clear(tfm__draft *d)
   tfm_buf_clear(&d->bytes);
   d->id = d->text = d->pair = (tfm__piece){0};
   d->nextra = 0;
+  d->nlist = 0;
+  d->has_list = false;
   d->err.status = TFM_OK;
   d->no_memory = false;
 }
@@ -75,6 +77,47 @@ void tfm__draft_add(tfm__draft *d, tfm__piece name, tfm__piece value, bool repla
   d->extra[d->nextra++] = (tfm__extra){name, value};
 }
 
+void tfm__draft_add_list(tfm__draft *d, tfm__piece text)
+{
+  d->has_list = true;
+  if (d->nlist == d->list_cap) {
+    int cap = d->list_cap ? d->list_cap * 2 : 16;
+    tfm__piece *list = tfm_realloc(d->list, (size_t)cap, sizeof *list);
+    if (!list) {
+      d->no_memory = true;
+      return;
+    }
+    d->list = list;
+    d->list_cap = cap;
+  }
+  d->list[d->nlist++] = text;
+}
+
+static bool is_blank(char c)
+{
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+void tfm__draft_split_list(tfm__draft *d, tfm_span text)
+{
+  size_t from = 0;
+  d->has_list = true;
+  for (size_t i = 0; i <= text.n; ++i) {
+    if (i < text.n && text.p[i] != ',') {
+      continue;
+    }
+    size_t end = i;
+    for (; from < end && is_blank(text.p[from]); ++from) {
+    }
+    for (; end > from && is_blank(text.p[end - 1]); --end) {
+    }
+    if (end > from) {
+      tfm__draft_add_list(d, tfm__draft_repair(d, (tfm_span){text.p + from, end - from}));
+    }
+    from = i + 1;
+  }
+}
+
 void tfm__draft_fail(tfm__draft *d, const char *format, ...)
 {
   if (d->err.status == TFM_OK) {
@@ -91,20 +134,24 @@ void tfm__draft_discard(tfm__draft *d, const char *reason)
   tfm__draft_fail(d, "%s", reason);
 }
 
-/* The block of a row while it is laid out: the row, its fields, then bytes. */
+/* The block of a row while it is laid out: the row, its fields, its list, then bytes. */
 typedef struct {
   tfm_row *row;
   tfm_field *extra;
+  tfm_span *list;
   char *bytes;
   size_t nbytes;
 } layout;
 
-static bool lay_out(layout *block, size_t nextra, size_t nbytes)
+static bool lay_out(layout *block, size_t nextra, size_t nlist, size_t nbytes)
 {
   size_t fields = 0;
+  size_t spans = 0;
   size_t total = 0;
   if (!tfm_mul_size(nextra, sizeof(tfm_field), &fields) ||
-      !tfm_add_size(sizeof(tfm_row), fields, &total) || !tfm_add_size(total, nbytes, &total)) {
+      !tfm_mul_size(nlist, sizeof(tfm_span), &spans) ||
+      !tfm_add_size(sizeof(tfm_row), fields, &total) || !tfm_add_size(total, spans, &total) ||
+      !tfm_add_size(total, nbytes, &total)) {
     return false;
   }
   char *memory = tfm_realloc(NULL, total, 1);
@@ -112,7 +159,9 @@ static bool lay_out(layout *block, size_t nextra, size_t nbytes)
     return false;
   }
   void *extra = memory + sizeof(tfm_row);
-  *block = (layout){(void *)memory, extra, memory + sizeof(tfm_row) + fields, nbytes};
+  void *list = memory + sizeof(tfm_row) + fields;
+  *block =
+      (layout){(void *)memory, extra, list, memory + sizeof(tfm_row) + fields + spans, nbytes};
   return true;
 }
 
@@ -146,7 +195,7 @@ tfm_status tfm__draft_row(const tfm__draft *d, const tfm__where *place, tfm_row 
   size_t nerror = d->err.status == TFM_OK ? 0 : strlen(d->err.text);
   *row = NULL;
   if (d->no_memory || d->bytes.failed ||
-      !lay_out(&block, (size_t)d->nextra, d->bytes.n + ndigits + nerror)) {
+      !lay_out(&block, (size_t)d->nextra, (size_t)d->nlist, d->bytes.n + ndigits + nerror)) {
     return tfm_fail(err, TFM_E_NOMEM, "no memory for row %lld", (long long)place->number);
   }
   if (d->bytes.n) {
@@ -158,6 +207,9 @@ tfm_status tfm__draft_row(const tfm__draft *d, const tfm__where *place, tfm_row 
     block.extra[i] =
         (tfm_field){span_of(&block, d->extra[i].name), span_of(&block, d->extra[i].value)};
   }
+  for (int i = 0; i < d->nlist; ++i) {
+    block.list[i] = span_of(&block, d->list[i]);
+  }
   tfm__piece id = d->id.there ? d->id : (tfm__piece){d->bytes.n, ndigits, true};
   *block.row = (tfm_row){.number = place->number,
                          .file = place->file,
@@ -166,6 +218,9 @@ tfm_status tfm__draft_row(const tfm__draft *d, const tfm__where *place, tfm_row 
                          .id = span_of(&block, id),
                          .text = span_of(&block, d->text),
                          .pair = span_of(&block, d->pair),
+                         .has_list = d->has_list,
+                         .nlist = d->nlist,
+                         .list = block.list,
                          .nextra = d->nextra,
                          .extra = block.extra,
                          .status = d->err.status,
@@ -179,6 +234,7 @@ void tfm__draft_fini(tfm__draft *d)
 {
   tfm_buf_fini(&d->bytes);
   tfm_free(d->extra);
+  tfm_free(d->list);
   *d = (tfm__draft){0};
 }
 

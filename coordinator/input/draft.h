@@ -20,6 +20,9 @@ typedef struct {
 typedef struct {
   tfm_buf bytes;
   tfm__piece id, text, pair;
+  bool has_list;
+  tfm__piece *list; /* [nlist], room for list_cap */
+  int nlist, list_cap;
   tfm__extra *extra; /* [nextra], room for cap */
   int nextra, cap;
   tfm_err err; /* status != OK: an error row */
@@ -46,6 +49,13 @@ tfm__piece tfm__draft_put_string(tfm__draft *d, tfm_span s);
 
 /** A passed-through field. replace: one of the same name gives way (the last one counts). */
 void tfm__draft_add(tfm__draft *d, tfm__piece name, tfm__piece value, bool replace);
+
+/** Add a text to the row's list. */
+void tfm__draft_add_list(tfm__draft *d, tfm__piece text);
+
+/** Make the parts of a text between commas the list, without white space around them; empty ones
+ * are left out. The text must not lie in the draft. */
+void tfm__draft_split_list(tfm__draft *d, tfm_span text);
 
 /** The row is an error row; the first reason stays. */
 void tfm__draft_fail(tfm__draft *d, const char *format, ...) TFM_PRINTF(2, 3);

@@ -6,7 +6,7 @@
 typedef struct {
   tfm__parser *p;
   int text_rank; /* of the text column seen, ntext for none */
-  tfm_json_kind text_kind, pair_kind;
+  tfm_json_kind text_kind, pair_kind, list_kind;
 } members;
 
 static const char *kind_name(tfm_json_kind kind)
@@ -70,6 +70,33 @@ static tfm_json_kind take_string(tfm__parser *p, tfm_jread *from, tfm__piece *pi
   return kind;
 }
 
+tfm_json_kind tfm__list_read(tfm__parser *p, tfm_jread *from)
+{
+  tfm__draft *d = &p->draft;
+  tfm_json_kind kind = tfm_jread_peek(from);
+  d->nlist = 0;
+  d->has_list = false;
+  if (kind == TFM_JSON_STRING && p->columns.list_commas) {
+    tfm__draft_split_list(d, tfm_jread_string(from));
+  } else if (kind == TFM_JSON_ARRAY) {
+    d->has_list = true;
+    tfm_jread_array(from);
+    for (int i = 0; tfm_jread_element(from); ++i) {
+      tfm_json_kind element = tfm_jread_peek(from);
+      if (element == TFM_JSON_STRING) {
+        tfm__draft_add_list(d, tfm__draft_put(d, tfm_jread_string(from)));
+      } else {
+        (void)tfm_jread_skip(from);
+        tfm__draft_fail(d, "field \"%.100s\": element %d: want a string, got %s",
+                        p->columns.list, i, kind_name(element));
+      }
+    }
+  } else {
+    (void)tfm_jread_skip(from);
+  }
+  return kind;
+}
+
 /* The value of one member. A text may also be passed through: then its raw form is taken first
  * and read once more. Of members of one name the last counts, as in Python. */
 static void read_member(members *m, tfm_span key)
@@ -81,6 +108,7 @@ static void read_member(members *m, tfm_span key)
   int rank = text_rank(c, key);
   bool text = rank < c->ntext && rank <= m->text_rank;
   bool pair = !text && is_pair(c, key);
+  bool list = !text && !pair && c->list && tfm_span_is(key, c->list);
   bool extra = passes_through(c, key);
   if (id || extra) {
     tfm__piece name = extra ? tfm__draft_put(&p->draft, key) : (tfm__piece){0};
@@ -99,6 +127,8 @@ static void read_member(members *m, tfm_span key)
     m->text_kind = take_string(p, from, &p->draft.text);
   } else if (pair) {
     m->pair_kind = take_string(p, from, &p->draft.pair);
+  } else if (list) {
+    m->list_kind = tfm__list_read(p, from);
   } else if (from == p->json) {
     (void)tfm_jread_skip(from);
   }
@@ -122,6 +152,19 @@ static void check_text(const members *m)
   }
 }
 
+static void check_list(const members *m)
+{
+  tfm__draft *d = &m->p->draft;
+  const tfm__columns *c = &m->p->columns;
+  bool missing = m->list_kind == TFM_JSON_NONE || m->list_kind == TFM_JSON_NULL;
+  if (c->list && !d->has_list && (c->list_named || !missing)) {
+    tfm__draft_fail(d, "field \"%.100s\": want %s, got %s", c->list,
+                    c->list_commas ? "an array of strings, or a string with commas"
+                                   : "an array of strings",
+                    kind_name(m->list_kind));
+  }
+}
+
 static void read_object(tfm__parser *p, const tfm__record *record)
 {
   members m = {.p = p, .text_rank = p->columns.ntext};
@@ -138,6 +181,7 @@ static void read_object(tfm__parser *p, const tfm__record *record)
     p->draft.no_memory = err.status == TFM_E_NOMEM;
   } else {
     check_text(&m);
+    check_list(&m);
   }
 }
 

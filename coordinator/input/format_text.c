@@ -20,7 +20,13 @@ static tfm_status next_line(tfm__parser *p, tfm__window *w, tfm__record *record,
 
 static void read_text(tfm__parser *p, const tfm__record *record)
 {
+  const tfm__columns *c = &p->columns;
+  const char *missing = c->pair_named ? c->pair : c->list_named ? c->list : NULL;
   p->draft.text = tfm__draft_repair(&p->draft, record->bytes);
+  if (missing) {
+    tfm__draft_fail(&p->draft, "a line of text has no \"%.100s\": give JSONL, CSV or TSV",
+                    missing);
+  }
 }
 
 const tfm__format tfm__format_text = {

@@ -14,7 +14,10 @@ typedef struct {
   const char *text[TFM__TEXT_NAMES]; /* in order of preference */
   int ntext;
   const char *pair; /* NULL: pairs are not read */
-  bool pair_named;  /* asked for by the user: must be there */
+  bool pair_named;  /* asked for, or needed by the task: must be there */
+  const char *list; /* NULL: no list is read */
+  bool list_named;  /* must be there */
+  bool list_commas; /* a string is a list too, its parts between commas */
   const char *id;
   bool id_named;
   const char *const *extra; /* [nextra] */
@@ -31,7 +34,7 @@ typedef struct {
 /** Places of the columns of one CSV or TSV file; -1: not there. */
 typedef struct {
   int ncolumn;
-  int text, pair, id;
+  int text, pair, list, id;
   int *extra; /* [nextra] places of what is passed through */
   int nextra;
   tfm_buf names;    /* decoded header names, one behind the other */
@@ -73,6 +76,11 @@ typedef struct {
 } tfm__format;
 
 extern const tfm__format tfm__format_jsonl, tfm__format_csv, tfm__format_tsv, tfm__format_text;
+
+/** Read a JSON array of strings as the row's list; also a string where commas make one. Returns the
+ * kind of the value; any other than these leaves the draft without a list, and a wrong element
+ * fails it. */
+tfm_json_kind tfm__list_read(tfm__parser *p, tfm_jread *from);
 
 /** Whether there is nothing but white space. */
 bool tfm__record_white(const tfm__record *record);

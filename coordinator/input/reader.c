@@ -248,12 +248,16 @@ static void choose_columns(tfm_reader *reader, const tfm_row_wants *wants)
   tfm__columns *c = &reader->parser.columns;
   memcpy(c->text, names, sizeof names);
   c->ntext = TFM__TEXT_NAMES;
-  if (o->text_column) {
-    c->text[0] = o->text_column;
+  if (o->text_column || wants->text_name) {
+    c->text[0] = o->text_column ? o->text_column : wants->text_name;
     c->ntext = 1;
   }
-  c->pair_named = wants->pair && o->pair_column;
-  c->pair = !wants->pair ? NULL : o->pair_column ? o->pair_column : "text_pair";
+  c->pair_named = wants->pair && (o->pair_column || wants->pair_needed);
+  c->pair = wants->pair_name ? wants->pair_name : "text_pair";
+  c->pair = !wants->pair ? NULL : o->pair_column ? o->pair_column : c->pair;
+  c->list = wants->list_name;
+  c->list_named = wants->list_needed;
+  c->list_commas = wants->list_commas;
   c->id_named = o->id_column != NULL;
   c->id = o->id_column ? o->id_column : "id";
   c->extra = o->passthrough;

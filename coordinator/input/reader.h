@@ -21,9 +21,15 @@ enum { TFM_ROW_MAX_BYTES = 16 << 20 };
 
 typedef struct tfm_reader tfm_reader;
 
-/** What the task wants to find in a row. */
+/** What the task wants to find in a row. Zero-initialised: a text. */
 typedef struct {
-  bool pair; /* text_pair (or --pair-column) is read when it is there */
+  bool pair;             /* a second text is read when it is there */
+  bool pair_needed;      /* and must be there */
+  bool list_needed;      /* the list must be there */
+  bool list_commas;      /* a string is a list too: its parts between commas */
+  const char *text_name; /* of the text's field; NULL: text, sentence, content, inputs, input */
+  const char *pair_name; /* NULL: text_pair */
+  const char *list_name; /* NULL: no list is read */
 } tfm_row_wants;
 
 /** Check and open the inputs named in options (all of them are looked at before the first is

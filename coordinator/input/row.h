@@ -5,6 +5,7 @@
 #include "core/base/span.h"
 #include "core/base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** A field that is copied to the output unread: its name and its raw JSON value. */
@@ -23,6 +24,9 @@ typedef struct {
   tfm_span id;         /* raw JSON value: the id column's, else the number */
   tfm_span text;       /* well-formed UTF-8 */
   tfm_span pair;       /* p == NULL when the row has none */
+  bool has_list;
+  int nlist;
+  const tfm_span *list; /* candidate labels, texts to rank; well-formed UTF-8 */
   int nextra;
   const tfm_field *extra; /* passed through */
   tfm_status status;

@@ -221,13 +221,19 @@ tfm_status tfm__table_begin(tfm__parser *p, const char *file, tfm_err *err)
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "%.300s: the header has more than %d columns", file,
                      TFM__MOST_COLUMNS));
   }
-  t->text = t->pair = t->id = -1;
+  t->text = t->pair = t->list = t->id = -1;
   TFM_TRY(read_header(p, err));
   TFM_TRY(find_text(t, c, file, err));
   if (c->pair) {
     TFM_TRY(find_column(t, c->pair, file, &t->pair, err));
     if (t->pair < 0 && c->pair_named) {
       TFM_TRY(missing(t, c->pair, "--pair-column", file, err));
+    }
+  }
+  if (c->list) {
+    TFM_TRY(find_column(t, c->list, file, &t->list, err));
+    if (t->list < 0 && c->list_named) {
+      TFM_TRY(missing(t, c->list, "a JSON array of strings in each cell", file, err));
     }
   }
   TFM_TRY(find_column(t, c->id, file, &t->id, err));
@@ -254,6 +260,33 @@ static tfm__piece take_text(tfm__parser *p, int column)
              : (tfm__piece){0};
 }
 
+/* A cell that is a JSON array of strings, or has commas where those make a list. */
+static void take_list(tfm__parser *p)
+{
+  tfm__draft *d = &p->draft;
+  const tfm__columns *c = &p->columns;
+  int column = p->table.list;
+  if (column < 0 || column >= p->ncell || is_null(p, column)) {
+    if (c->list_named) {
+      tfm__draft_fail(d, "no cell for column \"%.100s\"", c->list);
+    }
+    return;
+  }
+  tfm_span text = decode(p, &p->cells[column]);
+  if (c->list_commas && (text.n == 0 || text.p[0] != '[')) {
+    tfm__draft_split_list(d, text);
+    return;
+  }
+  tfm_jread_restart(p->inner, text.p, text.n);
+  if (tfm_jread_peek(p->inner) == TFM_JSON_ARRAY) {
+    (void)tfm__list_read(p, p->inner);
+    tfm_jread_end(p->inner);
+  }
+  if (!d->has_list || !tfm_jread_ok(p->inner)) {
+    tfm__draft_fail(d, "column \"%.100s\": want a JSON array of strings in the cell", c->list);
+  }
+}
+
 void tfm__table_read(tfm__parser *p)
 {
   const tfm__table *t = &p->table;
@@ -262,6 +295,9 @@ void tfm__table_read(tfm__parser *p)
   d->pair = is_null(p, t->pair) ? (tfm__piece){0} : take_text(p, t->pair);
   if (t->id >= 0 && t->id < p->ncell) {
     d->id = tfm__draft_put_string(d, decode(p, &p->cells[t->id]));
+  }
+  if (p->columns.list) {
+    take_list(p);
   }
   for (int i = 0; i < t->nextra; ++i) {
     int column = t->extra[i];

@@ -168,7 +168,7 @@ tfm_status tfm_facts_inspect(const tfm_options *options, tfm_buf *out, tfm_err *
   put_weights(&model, out);
   TFM_TRY(put_tokenizer(folder, out, err));
   (void)tfm_buf_printf(out, "%-18s %s\n", "digest", digest);
-  if (!tfm_task_find(model.config.task)) {
+  if (!tfm_task_of_head(model.config.task)) {
     (void)tfm_buf_printf(out, "%-18s the task %s; supported: ", "not supported",
                          tfm_task_name(model.config.task));
     tfm_task_list(out);

@@ -119,7 +119,7 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
 {
   const tfm_config *config = &job->model.config;
   put_string(out, ",\"model\":{\"family\":", config->arch->model_type);
-  put_string(out, ",\"task\":", tfm_task_name(job->task->task));
+  put_string(out, ",\"task\":", job->task->name);
   put_int(out, ",\"layers\":", config->L);
   put_int(out, ",\"parameters\":", tfm_config_parameters(config));
   put_string(out, ",\"dtype\":", "float32");

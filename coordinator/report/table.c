@@ -48,7 +48,7 @@ tfm_status tfm_table_row(const tfm_job *job, const tfm_item *item, tfm_err *err)
     if (!scores) {
       return tfm_fail(err, TFM_E_NOMEM, "scores of %lld labels", (long long)config->nlabel);
     }
-    tfm_classify_scores(config, TFM_APPLY_AUTO, item->values, scores);
+    tfm_classify_scores(config, TFM_APPLY_AUTO, item->seqs[0].values, scores);
     int64_t best = tfm_classify_best(scores, config->nlabel);
     label = config->labels[best];
     score = (double)scores[best];

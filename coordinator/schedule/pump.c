@@ -33,10 +33,12 @@ struct tfm_pump {
   tfm_item **rows; /* ring [nrows]: rows delivered .. admitted, by order of admission */
   int64_t nrows, admitted, delivered;
   int64_t held_bytes;
+  tfm_item *feeding; /* admitted, with sequences [fed, nseq) not in the batcher yet; or NULL */
+  int64_t fed;
   tfm_pack *ready; /* cut, waiting for a line */
   bool feed_ended, end_sent;
   uint64_t batch;
-  int32_t *ids, *type_ids, *cu_len; /* one micro-batch before embedding */
+  int32_t *ids, *type_ids, *cu_len, *marks; /* one micro-batch before embedding */
   int64_t in_flight;
   double checked_s;
   tfm_pump_counts counts;
@@ -50,9 +52,11 @@ static tfm_status open_line(tfm_pump *pump, line *l, int replica, tfm_err *err)
   int last = first + o->plan->stages - 1;
   tfm_frame_limits out = {
       .max_B = o->max_sequences, .max_T = o->max_tokens, .width = o->hidden};
-  tfm_frame_limits in = {.max_B = o->max_sequences, .max_T = o->max_tokens, .width = o->width};
-  if (!tfm_frame_activation_bytes(out.max_B, out.max_T, out.width, &out.max_payload) ||
-      !tfm_frame_result_bytes(in.max_B, in.width, &in.max_payload)) {
+  tfm_frame_limits in = {
+      .max_B = o->max_sequences, .max_T = o->max_rows, .width = o->shape.width};
+  if (!tfm_frame_activation_bytes(out.max_B + out.max_T, out.max_T, out.width,
+                                  &out.max_payload) ||
+      !tfm_frame_result_bytes(in.max_B, in.max_T, in.width, &in.max_payload)) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens; lower --max-batch-tokens",
                      (long long)o->max_tokens));
   }
@@ -81,7 +85,9 @@ static tfm_status make_memory(tfm_pump *pump, tfm_err *err)
   pump->ids = tfm_calloc((size_t)o->max_tokens, sizeof *pump->ids);
   pump->type_ids = tfm_calloc((size_t)o->max_tokens, sizeof *pump->type_ids);
   pump->cu_len = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_len);
-  if (!pump->rows || !pump->lines || !pump->ids || !pump->type_ids || !pump->cu_len) {
+  pump->marks = tfm_calloc((size_t)o->max_tokens, sizeof *pump->marks);
+  if (!pump->rows || !pump->lines || !pump->ids || !pump->type_ids || !pump->cu_len ||
+      !pump->marks) {
     return tfm_fail(err, TFM_E_NOMEM,
                     "micro-batches of %lld tokens; lower --max-batch-tokens or --sort-window",
                     (long long)o->max_tokens);
@@ -94,6 +100,7 @@ tfm_status tfm_pump_open(tfm_pump **out, const tfm_pump_options *options, tfm_er
   tfm_status st = TFM_OK;
   tfm_batcher_options batching = {.max_tokens = options->budget,
                                   .max_sequences = options->max_sequences,
+                                  .max_rows = options->max_rows,
                                   .window = options->window};
   *out = NULL;
   tfm_pump *pump = tfm_calloc(1, sizeof *pump);
@@ -128,9 +135,25 @@ static void admit(tfm_pump *pump, tfm_item *item)
 {
   pump->rows[pump->admitted % pump->nrows] = item;
   ++pump->admitted;
-  pump->held_bytes += tfm_item_bytes(item);
-  if (!item->done) {
-    tfm_batcher_add(pump->batcher, item);
+  item->width = pump->options.shape.width;
+  item->bytes = tfm_item_bytes(item, item->width);
+  pump->held_bytes += item->bytes;
+  if (!tfm_item_done(item)) {
+    pump->feeding = item;
+    pump->fed = 0;
+  }
+}
+
+/* Sequences of the row that was admitted last, as long as the window has room. */
+static void feed_sequences(tfm_pump *pump)
+{
+  while (pump->feeding && tfm_batcher_room(pump->batcher)) {
+    tfm_item *item = pump->feeding;
+    if (pump->fed == item->nseq) {
+      pump->feeding = NULL;
+    } else {
+      tfm_batcher_add(pump->batcher, &item->seqs[pump->fed++]);
+    }
   }
 }
 
@@ -138,12 +161,14 @@ static void admit(tfm_pump *pump, tfm_item *item)
 static tfm_status take_rows(tfm_pump *pump, bool *news, bool *flush, tfm_err *err)
 {
   tfm_feed_state state = TFM_FEED_MORE;
-  while (!is_bounded(pump) && tfm_batcher_room(pump->batcher)) {
+  feed_sequences(pump);
+  while (!pump->feeding && !is_bounded(pump) && tfm_batcher_room(pump->batcher)) {
     tfm_item *item = tfm_feed_take(pump->options.feed, &state);
     if (!item) {
       break;
     }
     admit(pump, item);
+    feed_sequences(pump);
     *news = true;
   }
   if (state == TFM_FEED_FAILED) {
@@ -178,20 +203,26 @@ static line *freest_line(tfm_pump *pump, tfm_frame **frame)
 static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
 {
   int32_t at = 0;
+  int64_t nmark = 0;
   for (int64_t b = 0; b < pack->B; ++b) {
-    const tfm_item *item = pack->items[b];
-    size_t bytes = (size_t)item->n * sizeof *item->ids;
-    memcpy(pump->ids + at, item->ids, bytes);
-    memcpy(pump->type_ids + at, item->type_ids, bytes);
+    const tfm_sequence *s = pack->seqs[b];
+    size_t bytes = (size_t)s->n * sizeof *s->ids;
+    memcpy(pump->ids + at, s->ids, bytes);
+    memcpy(pump->type_ids + at, s->type_ids, bytes);
+    for (int64_t m = 0; m < s->nmark; ++m) {
+      pump->marks[nmark++] = at + s->marks[m];
+    }
     pump->cu_len[b] = at;
-    at += (int32_t)item->n;
+    at += (int32_t)s->n;
   }
   pump->cu_len[pack->B] = at;
   return (tfm_ids){.B = pack->B,
                    .T = pack->T,
                    .cu_len = pump->cu_len,
                    .ids = pump->ids,
-                   .type_ids = pump->type_ids};
+                   .type_ids = pump->type_ids,
+                   .nmark = nmark,
+                   .marks = pump->marks};
 }
 
 static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *err)
@@ -200,11 +231,13 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
   tfm_ids ids = gather_ids(pump, pack);
   uint32_t *lengths = tfm_frame_lengths(frame->bytes);
   for (int64_t b = 0; b < pack->B; ++b) {
-    lengths[b] = (uint32_t)pack->items[b]->n;
+    lengths[b] = (uint32_t)pack->seqs[b]->n;
   }
-  tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, pack->B), NULL);
+  const int64_t table = pack->B + ids.nmark;
+  memcpy(lengths + pack->B, ids.marks, (size_t)ids.nmark * sizeof *ids.marks);
+  tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, table), NULL);
   size_t payload = 0;
-  if (!tfm_frame_activation_bytes(pack->B, pack->T, pump->options.hidden, &payload)) {
+  if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, &payload)) {
     return tfm_fail(err, TFM_E_INTERNAL, "a micro-batch of %lld tokens", (long long)pack->T);
   }
   frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
@@ -212,6 +245,7 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
                                  .B = pack->B,
                                  .T = pack->T,
                                  .width = pump->options.hidden,
+                                 .M = ids.nmark,
                                  .payload_bytes = payload};
   l->flight[(l->first + l->credit.taken) % l->credit.limit] = pack;
   (void)tfm_credit_take(&l->credit);
@@ -221,6 +255,7 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
     pump->counts.in_flight_peak = pump->in_flight;
   }
   ++pump->counts.batches;
+  pump->counts.sequences += pack->B;
   pump->counts.tokens += pack->T;
   return tfm_link_send(l->out, frame, err);
 }
@@ -248,7 +283,8 @@ fail:
 /* After the last row: END down every line that has a free frame for it. */
 static tfm_status send_ends(tfm_pump *pump, tfm_err *err)
 {
-  bool nothing_left = pump->feed_ended && !pump->ready && tfm_batcher_held(pump->batcher) == 0;
+  bool nothing_left = pump->feed_ended && !pump->feeding && !pump->ready &&
+                      tfm_batcher_held(pump->batcher) == 0;
   if (!nothing_left || pump->end_sent || pump->in_flight > 0) {
     return TFM_OK;
   }
@@ -268,40 +304,46 @@ static tfm_status send_ends(tfm_pump *pump, tfm_err *err)
 /* ---- results back
  * ----------------------------------------------------------------------------- */
 
-static tfm_status keep_result(tfm_pump *pump, tfm_item *item, uint32_t status,
+static tfm_status keep_result(tfm_pump *pump, tfm_sequence *seq, uint32_t status,
                               const float *values, tfm_err *err)
 {
+  size_t floats = (size_t)(seq->rows * pump->options.shape.width);
+  --seq->item->waiting;
   if (status != TFM_OK) {
     tfm_err bad = {0};
     (void)tfm_fail(&bad, TFM_E_INTERNAL,
                    "the model's result for this row is not finite (NaN or Infinity)");
-    tfm_item_fail(item, &bad);
+    tfm_item_fail(seq->item, &bad);
     return TFM_OK;
   }
-  size_t width = (size_t)pump->options.width;
-  item->values = tfm_calloc(width, sizeof *item->values);
-  if (!item->values) {
-    return tfm_fail(err, TFM_E_NOMEM, "the result of row %lld", (long long)item->row->number);
+  if (floats == 0) {
+    return TFM_OK;
   }
-  memcpy(item->values, values, width * sizeof *values);
-  item->width = pump->options.width;
-  item->done = true;
+  seq->values = tfm_calloc(floats, sizeof *seq->values);
+  if (!seq->values) {
+    return tfm_fail(err, TFM_E_NOMEM, "the result of row %lld",
+                    (long long)seq->item->row->number);
+  }
+  memcpy(seq->values, values, floats * sizeof *values);
   return TFM_OK;
 }
 
 static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, tfm_err *err)
 {
   tfm_pack *pack = l->credit.taken > 0 ? l->flight[l->first] : NULL;
-  if (!pack || pack->B != frame->head.B) {
-    return tfm_fail(err, TFM_E_FORMAT, "rank %d: a result of %lld rows, want %lld",
-                    frame->head.source, (long long)frame->head.B,
-                    (long long)(pack ? pack->B : 0));
+  if (!pack || pack->B != frame->head.B || pack->rows != frame->head.T) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "rank %d: a result of %lld sequences and %lld rows, want %lld and %lld",
+                    frame->head.source, (long long)frame->head.B, (long long)frame->head.T,
+                    (long long)(pack ? pack->B : 0), (long long)(pack ? pack->rows : 0));
   }
   tfm_status st = TFM_OK;
   const uint32_t *status = tfm_frame_lengths(frame->bytes);
   const float *values = tfm_frame_values(frame->bytes, pack->B);
   for (int64_t b = 0; b < pack->B && st == TFM_OK; ++b) {
-    st = keep_result(pump, pack->items[b], status[b], values + b * pump->options.width, err);
+    const int64_t floats = pack->seqs[b]->rows * pump->options.shape.width;
+    st = keep_result(pump, pack->seqs[b], status[b], values, err);
+    values += floats;
   }
   l->first = (l->first + 1) % l->credit.limit;
   tfm_credit_give(&l->credit);
@@ -345,14 +387,14 @@ static tfm_status deliver_rows(tfm_pump *pump, bool *news, tfm_err *err)
 {
   while (pump->delivered < pump->admitted) {
     tfm_item *item = pump->rows[pump->delivered % pump->nrows];
-    if (!item->done) {
+    if (!tfm_item_done(item)) {
       break;
     }
     tfm_status st = pump->options.deliver(pump->options.arg, item, err);
     if (st != TFM_OK) {
       return st;
     }
-    pump->held_bytes -= tfm_item_bytes(item);
+    pump->held_bytes -= item->bytes;
     ++pump->delivered;
     ++pump->counts.rows;
     tfm_item_close(item);
@@ -448,5 +490,6 @@ void tfm_pump_close(tfm_pump *pump)
   tfm_free(pump->ids);
   tfm_free(pump->type_ids);
   tfm_free(pump->cu_len);
+  tfm_free(pump->marks);
   tfm_free(pump);
 }

@@ -10,6 +10,7 @@
 #include "coordinator/encode/feed.h"
 #include "coordinator/schedule/crew.h"
 #include "core/model/embed.h"
+#include "core/model/head_spec.h"
 
 /** What the pump works with; everything is borrowed. */
 typedef struct {
@@ -17,12 +18,13 @@ typedef struct {
   const tfm_plan *plan;
   const tfm_embed *embed;
   tfm_feed *feed;
-  int64_t hidden;     /* floats a token on the wire */
-  int64_t width;      /* floats a result has */
-  int64_t budget;     /* tokens a micro-batch is filled to */
-  int64_t max_tokens; /* what frames are made for: >= budget, >= the longest row */
+  int64_t hidden;       /* floats a token on the wire */
+  tfm_head_shape shape; /* of results */
+  int64_t budget;       /* tokens a micro-batch is filled to */
+  int64_t max_tokens;   /* what frames are made for: >= budget, >= the longest row */
   int64_t max_sequences;
-  int64_t window; /* rows looked at together */
+  int64_t max_rows; /* of results in one micro-batch */
+  int64_t window;   /* sequences looked at together */
   /* Called for each row in input order, as soon as all rows before it are done. takes: nothing;
    * the item is released afterwards. */
   tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err);
@@ -43,6 +45,7 @@ tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err) TFM_MUST_USE;
 
 typedef struct {
   int64_t rows;           /* delivered */
+  int64_t sequences;      /* sent */
   int64_t batches;        /* sent */
   int64_t tokens;         /* sent, specials included */
   int64_t in_flight_peak; /* micro-batches at one time, over all lines */

@@ -97,18 +97,6 @@ static tfm_status put_predictions(const tfm_task_context *context, const float *
   return TFM_OK;
 }
 
-static void put_floats(tfm_buf *out, const float *x, int64_t n)
-{
-  (void)tfm_buf_char(out, '[');
-  for (int64_t i = 0; i < n; ++i) {
-    if (i) {
-      (void)tfm_buf_char(out, ',');
-    }
-    (void)tfm_buf_float(out, x[i]);
-  }
-  (void)tfm_buf_char(out, ']');
-}
-
 static int classify_fields(const tfm_task_context *context, const char **names)
 {
   int n = 0;
@@ -134,7 +122,8 @@ static tfm_status classify_answer(const tfm_task_context *context, const tfm_ite
   if (!scores) {
     return tfm_fail(err, TFM_E_NOMEM, "scores of %lld labels", (long long)config->nlabel);
   }
-  tfm_classify_scores(config, context->options->function_to_apply, item->values, scores);
+  tfm_classify_scores(config, context->options->function_to_apply, item->seqs[0].values,
+                      scores);
   if (context->options->top_k) {
     TFM_TRY(put_predictions(context, scores, &answer->value[field++], err));
   } else {
@@ -143,7 +132,7 @@ static tfm_status classify_answer(const tfm_task_context *context, const tfm_ite
     (void)tfm_buf_float(&answer->value[field++], scores[best]);
   }
   if (context->options->return_logits) {
-    put_floats(&answer->value[field++], item->values, item->width);
+    tfm_put_floats(&answer->value[field++], item->seqs[0].values, item->width);
   }
 
 fail:
@@ -152,8 +141,9 @@ fail:
 }
 
 const tfm_task_ops tfm_task_classify = {
-    .task = TFM_TASK_TEXT_CLASSIFICATION,
-    .pair = true,
+    .name = "text-classification",
+    .head = TFM_TASK_TEXT_CLASSIFICATION,
+    .wants = {.pair = true},
     .fields = classify_fields,
     .answer = classify_answer,
 };

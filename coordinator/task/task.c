@@ -1,13 +1,37 @@
 #include "coordinator/task/task.h"
 
+#include <string.h>
+
+/* Of two that need the same head, the first is what a model is run with unless its files or the
+ * user say otherwise. */
 static const tfm_task_ops *const rows[] = {&tfm_task_classify};
 
 enum { NROW = sizeof rows / sizeof rows[0] };
 
-const tfm_task_ops *tfm_task_find(tfm_task task)
+/* transformers' other names. */
+static const struct {
+  const char *alias, *name;
+} aliases[] = {
+    {"sentiment-analysis", "text-classification"},
+};
+
+const tfm_task_ops *tfm_task_find(const char *name)
+{
+  for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; ++i) {
+    name = strcmp(name, aliases[i].alias) == 0 ? aliases[i].name : name;
+  }
+  for (int i = 0; i < NROW; ++i) {
+    if (strcmp(rows[i]->name, name) == 0) {
+      return rows[i];
+    }
+  }
+  return NULL;
+}
+
+const tfm_task_ops *tfm_task_of_head(tfm_task head)
 {
   for (int i = 0; i < NROW; ++i) {
-    if (rows[i]->task == task) {
+    if (rows[i]->head == head) {
       return rows[i];
     }
   }
@@ -17,6 +41,30 @@ const tfm_task_ops *tfm_task_find(tfm_task task)
 void tfm_task_list(tfm_buf *out)
 {
   for (int i = 0; i < NROW; ++i) {
-    (void)tfm_buf_printf(out, "%s%s", i ? ", " : "", tfm_task_name(rows[i]->task));
+    (void)tfm_buf_printf(out, "%s%s", i ? ", " : "", rows[i]->name);
   }
+}
+
+void tfm_put_floats(tfm_buf *out, const float *x, int64_t n)
+{
+  (void)tfm_buf_char(out, '[');
+  for (int64_t i = 0; i < n; ++i) {
+    if (i) {
+      (void)tfm_buf_char(out, ',');
+    }
+    (void)tfm_buf_float(out, x[i]);
+  }
+  (void)tfm_buf_char(out, ']');
+}
+
+void tfm_put_rows(tfm_buf *out, const float *x, int64_t n, int64_t width, int64_t stride)
+{
+  (void)tfm_buf_char(out, '[');
+  for (int64_t i = 0; i < n; ++i) {
+    if (i) {
+      (void)tfm_buf_char(out, ',');
+    }
+    tfm_put_floats(out, x + i * stride, width);
+  }
+  (void)tfm_buf_char(out, ']');
 }

@@ -1,39 +1,73 @@
-/** Tasks: what the numbers of the last stage mean, and how a result row shows them.
+/** Tasks: what a row becomes for the model, what the numbers of the last stage mean, and how a
+ * result row shows them.
  *
- *  A task is one file here and one row in task.c: its name, what it reads from a row, its
- * result fields, and how values become them. Field names are Hugging Face's (INTERFACE section
- * 4).
+ *  A task is one file here and one row in task.c: its name, the head it needs, what it reads from a
+ * row, the sequences it makes of it, its result fields, and how values become them. Names are
+ * Hugging Face's (INTERFACE section 4).
  */
 #ifndef TFM_COORDINATOR_TASK_TASK_H
 #define TFM_COORDINATOR_TASK_TASK_H
 
 #include "coordinator/cli/options.h"
-#include "coordinator/encode/item.h"
+#include "coordinator/encode/encoder.h"
+#include "coordinator/input/reader.h"
 #include "coordinator/output/format.h"
-#include "core/model/config.h"
+#include "core/model/model.h"
 
-/** What a task may look at; borrowed. */
+/** What a task may look at; borrowed, but for `own`. In ask() only options and spec are there.
+ */
 typedef struct {
   const tfm_options *options;
   const tfm_config *config;
+  const tfm_model *model;
+  const tfm_tokenizer *tokenizer;
+  tfm_head_spec *spec;  /* what the head is asked for; begin() may still change it */
+  int64_t max_length;   /* tokens of one sequence */
+  tfm_head_shape shape; /* after begin() */
+  void *own;            /* the task's own memory, made by begin() and freed by end() */
 } tfm_task_context;
 
 typedef struct {
-  tfm_task task;
-  bool pair; /* reads text_pair where a row has one */
+  const char *name; /* as --task has it */
+  tfm_task head;    /* whose head it needs */
+  tfm_row_wants wants;
+  bool places; /* it answers with places: where tokens come from is kept */
+
+  /* Say in context->spec what the head should give, from the options alone. NULL: nothing
+   * special. Errors: TFM_E_USAGE. */
+  tfm_status (*ask)(tfm_task_context *context, tfm_err *err);
+  /* Get ready, once model and tokenizer are open. NULL: nothing to do. Errors: TFM_E_USAGE,
+   * TFM_E_FORMAT (what the checkpoint lacks), TFM_E_NOMEM. */
+  tfm_status (*begin)(tfm_task_context *context, tfm_err *err);
+  /* Free context->own. NULL: there is none. */
+  void (*end)(tfm_task_context *context);
+  /* Make a row's sequences (encoder.h; encoder->task is the context); NULL: one of text and pair.
+   * Runs on the feed's thread. */
+  tfm_status (*row)(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
+                    tfm_err *err);
   /* The names of the result fields, in order; returns how many. names: [TFM_ANSWER_MAX_FIELDS].
    */
   int (*fields)(const tfm_task_context *context, const char **names);
-  /* Fill an empty answer from item->values. Errors: TFM_E_NOMEM. */
+  /* Fill an empty answer from the values of the item's sequences. An answer that cannot be given
+   * is an error row: tfm_answer_fail(). Errors: TFM_E_NOMEM. */
   tfm_status (*answer)(const tfm_task_context *context, const tfm_item *item,
                        tfm_answer *answer, tfm_err *err);
 } tfm_task_ops;
 
-/** The row of a task, NULL when it is not offered. */
-const tfm_task_ops *tfm_task_find(tfm_task task);
+/** The row of a task's name, or of one of its other names; NULL when it is not offered. */
+const tfm_task_ops *tfm_task_find(const char *name);
+
+/** The row that is run when nobody names one: by the model's head. NULL when there is none. */
+const tfm_task_ops *tfm_task_of_head(tfm_task head);
 
 /** Append the names of all offered tasks, separated by commas. */
 void tfm_task_list(tfm_buf *out);
+
+/** Append JSON: an array of floats. */
+void tfm_put_floats(tfm_buf *out, const float *x, int64_t n);
+
+/** Append JSON: an array of rows of floats, each row an array. */
+void tfm_put_rows(tfm_buf *out, const float *x, int64_t rows, int64_t width, int64_t stride);
 
 extern const tfm_task_ops tfm_task_classify; /* classify.c */
 

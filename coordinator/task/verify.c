@@ -1,8 +1,7 @@
 #include "coordinator/task/verify.h"
 
-#include "coordinator/task/classify.h"
 #include "core/base/file.h"
-#include "core/base/json_reader.h"
+#include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/model/whole.h"
 
@@ -17,11 +16,12 @@ static const double tolerance = 1e-4;
 struct tfm_verifier {
   const tfm_job *job;
   tfm_whole *whole;
-  float *values;      /* [width] the oracle's */
+  float *values;      /* [rows, width] the oracle's, of one sequence */
   tfm_buf expected;   /* the file */
   size_t expected_at; /* of the next line */
-  tfm_jread *reader;
-  float *wanted; /* [width] logits of one expected line */
+  tfm_buf answer;     /* the answer's fields as one object */
+  const char *fields[TFM_ANSWER_MAX_FIELDS];
+  int nfield;
   int64_t rows, skipped, bits_differ, expected_rows, expected_differ;
   double worst;      /* largest difference from expected logits or scores */
   int64_t first_bad; /* row number, -1 for none */
@@ -38,11 +38,10 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   v->job = job;
   v->first_bad = -1;
   TFM_TRY(tfm_whole_open(&v->whole, &job->model, job->backend, job->max_tokens, 1, err));
-  size_t width = (size_t)tfm_whole_width(v->whole);
-  v->values = tfm_calloc(width, sizeof *v->values);
-  v->wanted = tfm_calloc(width, sizeof *v->wanted);
-  v->reader = tfm_jread_open("--expected", "", 0, TFM_JSON_STRICT);
-  if (!v->values || !v->wanted || !v->reader) {
+  v->nfield = job->task->fields(&job->context, v->fields);
+  const int64_t rows = tfm_head_rows(job->context.shape.rows, job->max_length, job->max_length);
+  v->values = tfm_calloc((size_t)(rows * job->context.shape.width), sizeof *v->values);
+  if (!v->values) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the oracle's results"));
   }
   if (job->options->expected) {
@@ -74,48 +73,6 @@ static tfm_span next_line(tfm_verifier *v)
   return (tfm_span){p, n};
 }
 
-/* An expected line has `logits`, or `label` and `score`, as this program writes them. */
-typedef struct {
-  bool have_logits, have_score, label_differs;
-  double score;
-} expectation;
-
-static void read_logits(tfm_verifier *v, expectation *e)
-{
-  int64_t width = tfm_whole_width(v->whole);
-  int64_t i = 0;
-  tfm_jread_array(v->reader);
-  while (tfm_jread_element(v->reader)) {
-    double x = tfm_jread_double(v->reader);
-    if (i < width) {
-      v->wanted[i] = (float)x;
-    }
-    ++i;
-  }
-  e->have_logits = i == width;
-}
-
-static bool read_expectation(tfm_verifier *v, tfm_span line, tfm_span best, expectation *e)
-{
-  tfm_span key = {0};
-  tfm_jread_restart(v->reader, line.p, line.n);
-  tfm_jread_object(v->reader);
-  while (tfm_jread_key(v->reader, &key)) {
-    if (tfm_span_is(key, "logits")) {
-      read_logits(v, e);
-    } else if (tfm_span_is(key, "score")) {
-      e->score = tfm_jread_double(v->reader);
-      e->have_score = true;
-    } else if (tfm_span_is(key, "label")) {
-      e->label_differs = !tfm_span_eq(tfm_jread_string(v->reader), best);
-    } else {
-      (void)tfm_jread_skip(v->reader);
-    }
-  }
-  tfm_jread_end(v->reader);
-  return tfm_jread_ok(v->reader) && (e->have_logits || e->have_score);
-}
-
 static bool far_apart(tfm_verifier *v, double want, double got)
 {
   double difference = fabs(want - got);
@@ -123,25 +80,103 @@ static bool far_apart(tfm_verifier *v, double want, double got)
   return !(difference <= tolerance);
 }
 
-static tfm_status compare_expected(tfm_verifier *v, const tfm_item *item, tfm_err *err)
+static bool same_value(tfm_verifier *v, const tfm_json_node *want, const tfm_json_node *got);
+
+/* Every member that is expected is there and the same. */
+static bool same_object(tfm_verifier *v, const tfm_json_node *want, const tfm_json_node *got)
 {
-  const tfm_config *config = &v->job->model.config;
-  float *scores = tfm_calloc((size_t)config->nlabel, sizeof *scores);
-  if (!scores) {
-    return tfm_fail(err, TFM_E_NOMEM, "scores of %lld labels", (long long)config->nlabel);
+  bool same = true;
+  for (const tfm_json_node *w = tfm_json_first(want); w; w = tfm_json_next(w)) {
+    same = same_value(v, w, tfm_json_get(got, tfm_json_key(w))) && same;
   }
-  tfm_classify_scores(config, TFM_APPLY_AUTO, item->values, scores);
-  int64_t best = tfm_classify_best(scores, config->nlabel);
-  tfm_span label = tfm_span_of(config->labels[best]);
-  expectation e = {0};
-  bool bad = !read_expectation(v, next_line(v), label, &e) || e.label_differs;
-  for (int64_t i = 0; e.have_logits && i < item->width; ++i) {
-    bad = far_apart(v, (double)v->wanted[i], (double)item->values[i]) || bad;
+  return same;
+}
+
+static bool same_array(tfm_verifier *v, const tfm_json_node *want, const tfm_json_node *got)
+{
+  bool same = tfm_json_count(want) == tfm_json_count(got);
+  const tfm_json_node *g = tfm_json_first(got);
+  for (const tfm_json_node *w = tfm_json_first(want); same && w; w = tfm_json_next(w)) {
+    same = same_value(v, w, g);
+    g = tfm_json_next(g);
   }
-  if (e.have_score) {
-    bad = far_apart(v, e.score, (double)scores[best]) || bad;
+  return same;
+}
+
+/* Numbers within the tolerance, everything else equal. Depth is bounded by the JSON reader. */
+static bool same_value(tfm_verifier *v, const tfm_json_node *want, const tfm_json_node *got)
+{
+  const tfm_json_kind kind = tfm_json_kind_of(want);
+  double a = 0;
+  double b = 0;
+  if (kind == TFM_JSON_NULL || kind != tfm_json_kind_of(got)) {
+    return kind == TFM_JSON_NULL && !got; /* a getter takes null for missing */
   }
-  tfm_free(scores);
+  if (kind == TFM_JSON_OBJECT) {
+    return same_object(v, want, got);
+  }
+  if (kind == TFM_JSON_ARRAY) {
+    return same_array(v, want, got);
+  }
+  if (tfm_json_number(want, &a) && tfm_json_number(got, &b)) {
+    return !far_apart(v, a, b);
+  }
+  return kind != TFM_JSON_STRING || strcmp(tfm_json_text(want), tfm_json_text(got)) == 0;
+}
+
+static tfm_status parse_answer(tfm_verifier *v, const tfm_answer *answer, tfm_json **out,
+                               tfm_err *err)
+{
+  const char *comma = "";
+  tfm_buf_clear(&v->answer);
+  (void)tfm_buf_char(&v->answer, '{');
+  for (int f = 0; f < v->nfield; ++f) {
+    if (answer->value[f].n) {
+      (void)tfm_buf_printf(&v->answer, "%s\"%s\":", comma, v->fields[f]);
+      (void)tfm_buf_span(&v->answer, tfm_buf_view(&answer->value[f]));
+      comma = ",";
+    }
+  }
+  (void)tfm_buf_char(&v->answer, '}');
+  if (v->answer.failed) {
+    return tfm_fail(err, TFM_E_NOMEM, "an answer to compare");
+  }
+  return tfm_json_parse(out, "answer", v->answer.data, v->answer.n, err);
+}
+
+/* Fields of the result that the expected line has, as this program writes them; at least one. */
+static bool same_fields(tfm_verifier *v, const tfm_json_node *want, const tfm_json_node *got)
+{
+  int compared = 0;
+  bool same = true;
+  for (int f = 0; f < v->nfield; ++f) {
+    const tfm_json_node *w = tfm_json_get(want, v->fields[f]);
+    if (w) {
+      ++compared;
+      same = same_value(v, w, tfm_json_get(got, v->fields[f])) && same;
+    }
+  }
+  return same && compared > 0;
+}
+
+static tfm_status compare_expected(tfm_verifier *v, const tfm_item *item,
+                                   const tfm_answer *answer, tfm_err *err)
+{
+  tfm_json *want = NULL;
+  tfm_json *got = NULL;
+  tfm_err odd = {0}; /* a line that is no JSON is a line that differs */
+  tfm_span line = next_line(v);
+  tfm_status st = parse_answer(v, answer, &got, &odd);
+  if (st == TFM_OK) {
+    st = tfm_json_parse(&want, "--expected", line.p ? line.p : "", line.n, &odd);
+  }
+  bool bad = st != TFM_OK || !same_fields(v, tfm_json_root(want), tfm_json_root(got));
+  tfm_json_close(want);
+  tfm_json_close(got);
+  if (st == TFM_E_NOMEM) {
+    *err = odd;
+    return st;
+  }
   ++v->expected_rows;
   v->expected_differ += bad;
   if (bad) {
@@ -150,25 +185,46 @@ static tfm_status compare_expected(tfm_verifier *v, const tfm_item *item, tfm_er
   return TFM_OK;
 }
 
-tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item, tfm_err *err)
+/* Whether the oracle says the same of one sequence, alone in its batch. */
+static bool same_bits(tfm_verifier *v, const tfm_sequence *s, int64_t width)
 {
-  if (item->status != TFM_OK) {
+  int32_t cu_len[2] = {0, (int32_t)s->n};
+  tfm_ids ids = {.B = 1,
+                 .T = s->n,
+                 .cu_len = cu_len,
+                 .ids = s->ids,
+                 .type_ids = s->type_ids,
+                 .nmark = s->nmark,
+                 .marks = s->marks};
+  const size_t floats = (size_t)(s->rows * width);
+  if (floats == 0) {
+    return true;
+  }
+  tfm_whole_run(v->whole, &ids, v->values, NULL, NULL);
+  return memcmp(v->values, s->values, floats * sizeof *s->values) == 0;
+}
+
+tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
+                            const tfm_answer *answer, tfm_err *err)
+{
+  bool same = true;
+  if (item->status != TFM_OK || answer->status != TFM_OK) {
     ++verifier->skipped;
     if (verifier->expected.n) {
       (void)next_line(verifier);
     }
     return TFM_OK;
   }
-  int32_t cu_len[2] = {0, (int32_t)item->n};
-  tfm_ids ids = {
-      .B = 1, .T = item->n, .cu_len = cu_len, .ids = item->ids, .type_ids = item->type_ids};
-  tfm_whole_run(verifier->whole, &ids, verifier->values, NULL, NULL);
+  for (int64_t i = 0; i < item->nseq; ++i) {
+    same = same_bits(verifier, &item->seqs[i], item->width) && same;
+  }
   ++verifier->rows;
-  if (memcmp(verifier->values, item->values, (size_t)item->width * sizeof *item->values) != 0) {
+  if (!same) {
     ++verifier->bits_differ;
     note_bad(verifier, item);
   }
-  return verifier->job->options->expected ? compare_expected(verifier, item, err) : TFM_OK;
+  return verifier->job->options->expected ? compare_expected(verifier, item, answer, err)
+                                          : TFM_OK;
 }
 
 bool tfm_verifier_report(const tfm_verifier *verifier, tfm_buf *out)
@@ -198,9 +254,8 @@ void tfm_verifier_close(tfm_verifier *verifier)
     return;
   }
   tfm_whole_close(verifier->whole);
-  tfm_jread_close(verifier->reader);
+  tfm_buf_fini(&verifier->answer);
   tfm_buf_fini(&verifier->expected);
   tfm_free(verifier->values);
-  tfm_free(verifier->wanted);
   tfm_free(verifier);
 }

@@ -12,9 +12,10 @@ typedef struct tfm_verifier tfm_verifier;
  *  Errors: of whole.h; TFM_E_MISSING, TFM_E_FORMAT for the expected file. */
 tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
-/** Compare one row. Only TFM_E_NOMEM is returned; differences are counted. */
+/** Compare one row: each sequence's values with the oracle's, the answer with the expected line.
+ * Only TFM_E_NOMEM is returned; differences are counted. */
 tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
-                            tfm_err *err) TFM_MUST_USE;
+                            const tfm_answer *answer, tfm_err *err) TFM_MUST_USE;
 
 /** Append the report, which ends with a line PASSED or FAILED. Returns whether it passed: at
  * least one row was compared and none differed. */

@@ -187,6 +187,15 @@ static tfm_status fail_want(const tfm_json *json, const char *what, const char *
 }
 
 /* cJSON has read the number into a double, where integers are exact up to 2^53 only. */
+bool tfm_json_number(const tfm_json_node *node, double *out)
+{
+  if (tfm_json_kind_of(node) != TFM_JSON_NUMBER) {
+    return false;
+  }
+  *out = item_of(node)->valuedouble;
+  return true;
+}
+
 tfm_status tfm_json_node_int(const tfm_json *json, const tfm_json_node *node, const char *what,
                              int64_t low, int64_t high, int64_t *out, tfm_err *err)
 {

@@ -52,6 +52,9 @@ int tfm_json_count(const tfm_json_node *node);
 /** A string node's text, or NULL for another kind. */
 const char *tfm_json_text(const tfm_json_node *node);
 
+/** A number node's value; false for another kind. */
+bool tfm_json_number(const tfm_json_node *node, double *out);
+
 /** Required members. */
 tfm_status tfm_json_want_int(const tfm_json *json, const tfm_json_node *node, const char *key,
                              int64_t low, int64_t high, int64_t *out,

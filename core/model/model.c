@@ -106,6 +106,12 @@ static tfm_status settle_spec(tfm_model *model, tfm_err *err)
   return TFM_OK;
 }
 
+tfm_status tfm_model_ask(tfm_model *model, const tfm_head_spec *spec, tfm_err *err)
+{
+  model->spec = *spec;
+  return settle_spec(model, err);
+}
+
 tfm_status tfm_model_open(tfm_model *model, const char *folder, tfm_err *err)
 {
   const tfm_head_spec own = {.task = TFM_TASK_NONE};

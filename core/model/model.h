@@ -29,6 +29,11 @@ tfm_status tfm_model_open(tfm_model *model, const char *folder, tfm_err *err) TF
 tfm_status tfm_model_open_for(tfm_model *model, const char *folder, const tfm_head_spec *spec,
                               tfm_err *err) TFM_MUST_USE;
 
+/** Ask something else of the head of the task the model was opened for: targets become known only
+ * once there is a tokenizer. Errors: TFM_E_USAGE, TFM_E_FORMAT. */
+tfm_status tfm_model_ask(tfm_model *model, const tfm_head_spec *spec,
+                         tfm_err *err) TFM_MUST_USE;
+
 void tfm_model_fini(tfm_model *model);
 
 /** What a result looks like; rows NONE when the family has no head for the task. */

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { B = 3, T = 9, WIDTH = 5, MAX_B = 4, MAX_T = 12, BATCH = 7, CAP = 1024 };
+enum { B = 3, T = 9, M = 2, WIDTH = 5, MAX_B = 4, MAX_T = 12, ROWS = 6, BATCH = 7, CAP = 1024 };
 
 static const tfm_frame_limits data_limits = {
     .max_B = MAX_B, .max_T = MAX_T, .width = WIDTH, .max_payload = 64 + MAX_T * WIDTH * 4};
@@ -52,14 +52,15 @@ static size_t make_activations(unsigned char *bytes)
                          .batch = BATCH,
                          .B = B,
                          .T = T,
-                         .width = WIDTH};
+                         .width = WIDTH,
+                         .M = M};
   size_t payload = 0;
-  assert_true(tfm_frame_activation_bytes(B, T, WIDTH, &payload));
+  assert_true(tfm_frame_activation_bytes(B + M, T, WIDTH, &payload));
   head.payload_bytes = payload;
   memset(bytes, 0xA5, CAP); /* the padding must not depend on what was there */
-  const uint32_t lengths[B] = {4, 1, 4};
-  memcpy(tfm_frame_lengths(bytes), lengths, sizeof lengths);
-  float *x = tfm_frame_values(bytes, B);
+  const uint32_t table[B + M] = {4, 1, 4, 0, 5};
+  memcpy(tfm_frame_lengths(bytes), table, sizeof table);
+  float *x = tfm_frame_values(bytes, B + M);
   for (int i = 0; i < T * WIDTH; ++i) {
     x[i] = (float)i;
   }
@@ -70,15 +71,15 @@ static size_t make_activations(unsigned char *bytes)
 static size_t make_result(unsigned char *bytes)
 {
   tfm_frame_head head = {
-      .type = TFM_FRAME_RESULT, .source = 7, .batch = BATCH, .B = B, .width = WIDTH};
+      .type = TFM_FRAME_RESULT, .source = 7, .batch = BATCH, .B = B, .T = ROWS, .width = WIDTH};
   size_t payload = 0;
-  assert_true(tfm_frame_result_bytes(B, WIDTH, &payload));
+  assert_true(tfm_frame_result_bytes(B, ROWS, WIDTH, &payload));
   head.payload_bytes = payload;
   memset(bytes, 0xA5, CAP);
   const uint32_t status[B] = {TFM_OK, TFM_E_INTERNAL, TFM_OK};
   memcpy(tfm_frame_lengths(bytes), status, sizeof status);
   float *values = tfm_frame_values(bytes, B);
-  for (int i = 0; i < B * WIDTH; ++i) {
+  for (int i = 0; i < ROWS * WIDTH; ++i) {
     values[i] = -(float)i;
   }
   tfm_frame_seal(bytes, &head);
@@ -107,13 +108,13 @@ static void frames_round_trip(void **state)
   assert_int_equal(head.source, 2);
   assert_int_equal(head.sequence, 41);
   assert_int_equal(head.batch, BATCH);
-  assert_true(head.B == B && head.T == T && head.width == WIDTH);
+  assert_true(head.B == B && head.T == T && head.width == WIDTH && head.M == M);
   assert_int_equal(head.payload_bytes, n - TFM_FRAME_HEADER);
   assert_int_equal(tfm_frame_lengths(bytes)[2], 4);
-  assert_true(tfm_frame_values(bytes, B)[T * WIDTH - 1] == (float)(T * WIDTH - 1));
+  assert_true(tfm_frame_values(bytes, B + M)[T * WIDTH - 1] == (float)(T * WIDTH - 1));
   n = make_result(bytes);
   assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
-  assert_true(head.type == TFM_FRAME_RESULT && head.T == 0 && head.B == B);
+  assert_true(head.type == TFM_FRAME_RESULT && head.T == ROWS && head.B == B);
   n = make_control(bytes, TFM_FRAME_HELLO, 123);
   assert_int_equal(open_exact(bytes, n, &control_limits, &head, &err), TFM_OK);
   assert_true(head.type == TFM_FRAME_HELLO && head.payload_bytes == 123);
@@ -150,11 +151,12 @@ static void format_example_is_what_we_send(void **state)
                          .B = 2,
                          .T = 3,
                          .width = 2,
+                         .M = 1,
                          .payload_bytes = 88};
-  const uint32_t lengths[2] = {2, 1};
+  const uint32_t lengths[3] = {2, 1, 2};
   const float x[6] = {1.0F, -2.0F, 0.5F, 0.25F, 0.0F, 100.0F};
   memcpy(tfm_frame_lengths(bytes), lengths, sizeof lengths);
-  memcpy(tfm_frame_values(bytes, 2), x, sizeof x);
+  memcpy(tfm_frame_values(bytes, 3), x, sizeof x);
   tfm_frame_seal(bytes, &head);
   assert_int_equal(sizeof want, TFM_FRAME_HEADER + 88);
   assert_memory_equal(bytes, want, sizeof want);
@@ -209,7 +211,13 @@ static void counts_are_not_believed(void **state)
       {6, 0x7fff, "type"},
       {8, 0x80000000U, "source"},
       {12, 1, "zeros"},
-      {44, 0x80000000U, "zeros"},
+      {44, 0x80000000U, "marks"},
+      {44, T + 1, "marks"},
+      {44, M - 1, "padding"}, /* where the second mark still lies */
+      {44, M + 1, "mark 2"},
+      {64 + 4 * B, T, "mark 0"},
+      {64 + 4 * B, 5, "mark 1"}, /* the same row twice */
+      {64 + 4 * B + 4, 0xffffffffU, "mark 1"},
       {32, 0, "sequences"},
       {32, 1, "padding"}, /* where the second length still lies */
       {32, MAX_B, "length 3"},
@@ -239,7 +247,7 @@ static void counts_are_not_believed(void **state)
       {64, 5, "sum"},
       {64, 3, "sum"},
       {64, 0xfffffffcU, "sum"}, /* would wrap to the right sum in 32 bits */
-      {64 + 4 * B, 1, "padding"},
+      {64 + 4 * (B + M), 1, "padding"},
       {64 + 60, 0x01000000U, "padding"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
@@ -316,7 +324,7 @@ static void byte_counts_do_not_wrap(void **state)
   assert_false(tfm_frame_activation_bytes(1, INT64_MAX, 4, &n));
   assert_false(tfm_frame_activation_bytes(INT64_MAX, 1, 1, &n));
   assert_false(tfm_frame_activation_bytes(16, ((int64_t)1 << 61) - 1, 2, &n));
-  assert_false(tfm_frame_result_bytes(INT64_MAX / 2, 8, &n));
+  assert_false(tfm_frame_result_bytes(1, INT64_MAX / 2, 8, &n));
   assert_int_equal(n, 5);
   assert_true(tfm_frame_activation_bytes(0, 0, 0, &n));
   assert_int_equal(n, 0);
@@ -350,7 +358,10 @@ static void check_usable(unsigned char *bytes, size_t n, const tfm_frame_head *h
     sum += tfm_frame_lengths(bytes)[b];
   }
   assert_int_equal(sum, head->T);
-  const float *end = tfm_frame_values(bytes, head->B) + head->T * head->width;
+  for (int64_t m = 0; m < head->M; ++m) {
+    assert_true(tfm_frame_lengths(bytes)[head->B + m] < head->T);
+  }
+  const float *end = tfm_frame_values(bytes, head->B + head->M) + head->T * head->width;
   assert_true((const unsigned char *)end <= bytes + n);
 }
 

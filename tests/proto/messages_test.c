@@ -15,8 +15,15 @@ typedef tfm_status (*decode_fn)(void *msg, const void *bytes, size_t n, tfm_err 
 
 /* A message with every field set to something no other field has, so that a field that is
  * forgotten, swapped or cut short shows. */
-static const tfm_msg_start start = {
-    .model = "/models/bert", .backend = "native", .digest_full = true};
+static const tfm_msg_start start = {.model = "/models/bert",
+                                    .backend = "native",
+                                    .digest_full = true,
+                                    .task = "fill-mask",
+                                    .pooling = 2,
+                                    .normalize = 1,
+                                    .dims = 64,
+                                    .top_k = 1LL << 40,
+                                    .only = {.n = 3, .v = {7, 0, 30521}}};
 static const tfm_msg_hello hello = {.version = "0.1.0",
                                     .digest = "sha256:12ab",
                                     .host = "node\xff"
@@ -208,6 +215,8 @@ static void small_messages_travel(void **state)
   assert_int_equal(tfm_msg_start_decode(&s, out.data, out.n, &err), TFM_OK);
   assert_string_equal(s.model, start.model);
   assert_string_equal(s.backend, start.backend);
+  assert_string_equal(s.task, start.task);
+  assert_memory_equal(&s.only, &start.only, sizeof s.only);
   assert_true(s.digest_full);
   tfm_buf_clear(&out);
   tfm_msg_heartbeat h;

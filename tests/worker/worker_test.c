@@ -91,7 +91,7 @@ static int finish(stagecraft *s, int code)
 static void say_start(stagecraft *s, const char *model)
 {
   tfm_buf payload = {0};
-  tfm_msg_start start = {.backend = "native"};
+  tfm_msg_start start = {.backend = "native", .task = "none"};
   (void)snprintf(start.model, sizeof start.model, "%s", model);
   assert_int_equal(tfm_msg_start_encode(&start, &payload), TFM_OK);
   tell(s, TFM_FRAME_START, &payload);
@@ -109,6 +109,7 @@ static void say_assign(stagecraft *s, const tfm_model *model)
                            .result_width = model->config.nlabel,
                            .max_tokens = TOKENS,
                            .max_sequences = SEQUENCES,
+                           .max_rows = SEQUENCES,
                            .threads = 2};
   (void)snprintf(assign.isa, sizeof assign.isa, "%s", tfm_isa_name(tfm_isa_used()));
   assert_int_equal(tfm_msg_assign_encode(&assign, &payload), TFM_OK);
@@ -125,9 +126,10 @@ static line open_line(stagecraft *s, const tfm_model *model)
   line l = {0};
   tfm_err err = {0};
   tfm_frame_limits out = {.max_B = SEQUENCES, .max_T = TOKENS, .width = model->config.H};
-  tfm_frame_limits in = {.max_B = SEQUENCES, .max_T = TOKENS, .width = model->config.nlabel};
-  assert_true(tfm_frame_activation_bytes(SEQUENCES, TOKENS, out.width, &out.max_payload));
-  assert_true(tfm_frame_result_bytes(SEQUENCES, in.width, &in.max_payload));
+  tfm_frame_limits in = {.max_B = SEQUENCES, .max_T = SEQUENCES, .width = model->config.nlabel};
+  assert_true(
+      tfm_frame_activation_bytes(SEQUENCES + TOKENS, TOKENS, out.width, &out.max_payload));
+  assert_true(tfm_frame_result_bytes(SEQUENCES, SEQUENCES, in.width, &in.max_payload));
   assert_int_equal(tfm_world_open_out(s->worlds[0], &l.out, 1, &out, TFM_LINK_BUFFERS, &err),
                    TFM_OK);
   assert_int_equal(tfm_world_open_in(s->worlds[0], &l.in, 1, &in, TFM_LINK_BUFFERS, &err),
@@ -242,12 +244,13 @@ static void a_result_on_the_line_is_refused(void **state)
   line l = open_stage(&s, &model);
   tfm_frame *frame = tfm_link_frame(l.out);
   size_t payload = 0;
-  assert_true(tfm_frame_result_bytes(1, model.config.H, &payload));
+  assert_true(tfm_frame_result_bytes(1, 1, model.config.H, &payload));
   tfm_frame_lengths(frame->bytes)[0] = 0;
   memset(tfm_frame_values(frame->bytes, 1), 0, (size_t)model.config.H * sizeof(float));
   frame->head = (tfm_frame_head){.type = TFM_FRAME_RESULT,
                                  .batch = 1,
                                  .B = 1,
+                                 .T = 1,
                                  .width = model.config.H,
                                  .payload_bytes = payload};
   assert_int_equal(tfm_link_send(l.out, frame, &err), TFM_OK);

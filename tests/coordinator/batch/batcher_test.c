@@ -10,6 +10,7 @@ enum { MOST = 4000 };
 
 typedef struct {
   tfm_item items[MOST];
+  tfm_sequence seqs[MOST];
   tfm_row rows[MOST];
   int seen[MOST];
 } fixture;
@@ -23,7 +24,11 @@ static void make_rows(int n, unsigned seed, int longest)
   for (int i = 0; i < n; ++i) {
     f.rows[i].number = i;
     f.items[i].row = &f.rows[i];
-    f.items[i].n = 1 + rand() % longest;
+    f.items[i].seqs = &f.seqs[i];
+    f.items[i].nseq = 1;
+    f.seqs[i].item = &f.items[i];
+    f.seqs[i].n = 1 + rand() % longest;
+    f.seqs[i].rows = 1;
   }
 }
 
@@ -31,7 +36,10 @@ static tfm_batcher *open_batcher(int64_t tokens, int64_t sequences, int64_t wind
 {
   tfm_batcher *b = NULL;
   tfm_err err = {0};
-  tfm_batcher_options o = {.max_tokens = tokens, .max_sequences = sequences, .window = window};
+  tfm_batcher_options o = {.max_tokens = tokens,
+                           .max_sequences = sequences,
+                           .max_rows = sequences,
+                           .window = window};
   assert_int_equal(tfm_batcher_open(&b, &o, &err), TFM_OK);
   return b;
 }
@@ -41,8 +49,8 @@ static int64_t check_pack(const tfm_pack *pack, int64_t tokens, int64_t sequence
 {
   int64_t sum = 0;
   for (int64_t i = 0; i < pack->B; ++i) {
-    sum += pack->items[i]->n;
-    ++f.seen[pack->items[i]->row->number];
+    sum += pack->seqs[i]->n;
+    ++f.seen[pack->seqs[i]->item->row->number];
   }
   assert_int_equal(sum, pack->T);
   assert_in_range(pack->B, 1, sequences);
@@ -79,7 +87,7 @@ static void every_row_leaves_once(void **state)
       while (!tfm_batcher_room(b)) {
         drain(b, false, tokens, sequences);
       }
-      tfm_batcher_add(b, &f.items[i]);
+      tfm_batcher_add(b, &f.seqs[i]);
     }
     drain(b, true, tokens, sequences);
     assert_int_equal(tfm_batcher_held(b), 0);
@@ -97,7 +105,7 @@ static void packs_are_full_without_flush(void **state)
   make_rows(1000, 3, 20);
   tfm_batcher *b = open_batcher(100, 1000, 64);
   for (int i = 0; i < 1000; ++i) {
-    tfm_batcher_add(b, &f.items[i]);
+    tfm_batcher_add(b, &f.seqs[i]);
     tfm_pack *pack = NULL;
     tfm_err err = {0};
     while (tfm_batcher_next(b, false, &pack, &err) == TFM_OK && pack) {
@@ -120,7 +128,7 @@ static void window_decides_order(void **state)
     tfm_batcher *b = open_batcher(1 << 20, 1000, window);
     tfm_pack *pack = NULL;
     for (int i = 0; i < 50; ++i) {
-      tfm_batcher_add(b, &f.items[i]);
+      tfm_batcher_add(b, &f.seqs[i]);
       if (window == 1 && i < 49) {
         assert_int_equal(tfm_batcher_next(b, false, &pack, &err), TFM_OK);
         assert_null(pack);
@@ -130,14 +138,92 @@ static void window_decides_order(void **state)
     assert_int_equal(pack->B, 50);
     for (int i = 1; i < 50; ++i) {
       if (window == 1) {
-        assert_int_equal(pack->items[i]->row->number, i);
+        assert_int_equal(pack->seqs[i]->item->row->number, i);
       } else {
-        assert_true(pack->items[i - 1]->n >= pack->items[i]->n);
+        assert_true(pack->seqs[i - 1]->n >= pack->seqs[i]->n);
       }
     }
     tfm_pack_close(pack);
     tfm_batcher_close(b);
   }
+}
+
+/* Items of several sequences: those that want to be together share a pack whenever they fit one. */
+static void sequences_of_one_row_stay_together(void **state)
+{
+  (void)state;
+  enum { ITEMS = 60, EACH = 4 };
+  make_rows(ITEMS * EACH, 5, 20);
+  for (int i = 0; i < ITEMS; ++i) {
+    tfm_item *item = &f.items[i];
+    item->seqs = &f.seqs[i * EACH];
+    item->nseq = EACH;
+    item->together = true;
+    for (int k = 0; k < EACH; ++k) {
+      item->seqs[k].item = item;
+      item->tokens += item->seqs[k].n;
+      item->longest = item->seqs[k].n > item->longest ? item->seqs[k].n : item->longest;
+    }
+  }
+  tfm_batcher *b = open_batcher(100, 50, ITEMS * EACH);
+  for (int i = 0; i < ITEMS * EACH; ++i) {
+    tfm_batcher_add(b, &f.seqs[i]);
+  }
+  int packs = 0;
+  for (;;) {
+    tfm_err err = {0};
+    tfm_pack *pack = NULL;
+    assert_int_equal(tfm_batcher_next(b, true, &pack, &err), TFM_OK);
+    if (!pack) {
+      break;
+    }
+    ++packs;
+    for (int64_t i = 0; i < pack->B; i += EACH) {
+      for (int k = 0; k < EACH; ++k) {
+        assert_ptr_equal(pack->seqs[i + k], &pack->seqs[i]->item->seqs[k]);
+      }
+    }
+    assert_int_equal(pack->B % EACH, 0);
+    tfm_pack_close(pack);
+  }
+  assert_true(packs > 10);
+  tfm_batcher_close(b);
+}
+
+/* Rows of results bound a pack as tokens do; a sequence with more than all of them goes alone. */
+static void rows_of_results_bound_a_pack(void **state)
+{
+  (void)state;
+  make_rows(300, 6, 9);
+  for (int i = 0; i < 300; ++i) {
+    f.seqs[i].rows = i % 7 == 0 ? 40 : f.seqs[i].n;
+  }
+  tfm_err err = {0};
+  tfm_batcher *b = NULL;
+  tfm_batcher_options o = {
+      .max_tokens = 1000, .max_sequences = 100, .max_rows = 30, .window = 300};
+  assert_int_equal(tfm_batcher_open(&b, &o, &err), TFM_OK);
+  for (int i = 0; i < 300; ++i) {
+    tfm_batcher_add(b, &f.seqs[i]);
+  }
+  int64_t seen = 0;
+  for (;;) {
+    tfm_pack *pack = NULL;
+    int64_t rows = 0;
+    assert_int_equal(tfm_batcher_next(b, true, &pack, &err), TFM_OK);
+    if (!pack) {
+      break;
+    }
+    for (int64_t i = 0; i < pack->B; ++i) {
+      rows += pack->seqs[i]->rows;
+    }
+    assert_int_equal(rows, pack->rows);
+    assert_true(rows <= 30 || pack->B == 1);
+    seen += pack->B;
+    tfm_pack_close(pack);
+  }
+  assert_int_equal(seen, 300);
+  tfm_batcher_close(b);
 }
 
 int main(void)
@@ -146,6 +232,8 @@ int main(void)
       cmocka_unit_test(every_row_leaves_once),
       cmocka_unit_test(packs_are_full_without_flush),
       cmocka_unit_test(window_decides_order),
+      cmocka_unit_test(sequences_of_one_row_stay_together),
+      cmocka_unit_test(rows_of_results_bound_a_pack),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

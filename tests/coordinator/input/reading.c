@@ -36,10 +36,9 @@ void read_bytes(reading *r, const char *ending, const char *bytes, size_t n)
     abort();
   }
   const char *inputs[] = {path};
-  tfm_row_wants wants = {.pair = r->pair};
   r->options.inputs = inputs;
   r->options.ninput = 1;
-  r->st = tfm_reader_open(&r->reader, &r->options, &wants, &r->err);
+  r->st = tfm_reader_open(&r->reader, &r->options, &r->wants, &r->err);
   if (r->st == TFM_OK) {
     take_rows(r);
   }

@@ -8,7 +8,7 @@ enum { MOST_ROWS = 16 };
 
 typedef struct {
   tfm_options options; /* zeroed but for limit; a test may set more before read_bytes() */
-  bool pair;
+  tfm_row_wants wants;
   tfm_status st;
   tfm_err err;
   int nrow; /* rows that came; the first MOST_ROWS are kept */

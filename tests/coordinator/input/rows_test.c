@@ -259,7 +259,7 @@ static void pairs_are_read_when_wanted(void **state)
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     reading r = reading_begin();
-    r.pair = cases[i].wanted;
+    r.wants.pair = cases[i].wanted;
     r.options.pair_column = cases[i].column;
     read_text(&r, ".jsonl", cases[i].line);
     bool bad = cases[i].pair && cases[i].pair[0] == '!';
@@ -341,6 +341,81 @@ static void text_in_memory_is_a_line_a_row(void **state)
   tfm_reader_close(reader);
 }
 
+static bool error_has(const reading *r, int i, const char *text)
+{
+  tfm_span error = r->rows[i]->error;
+  return memmem(error.p, error.n, text, strlen(text)) != NULL;
+}
+
+static bool list_is(const reading *r, int i, const char *a, const char *b)
+{
+  const tfm_row *row = r->rows[i];
+  return row->status == TFM_OK && row->has_list && row->nlist == 2 &&
+         tfm_span_is(row->list[0], a) && tfm_span_is(row->list[1], b);
+}
+
+/* Texts to rank, candidate labels: arrays of strings, whatever else stands in the line. */
+static void lists_are_read_in_order(void **state)
+{
+  (void)state;
+  reading r = reading_begin();
+  r.wants = (tfm_row_wants){.text_name = "query", .list_name = "texts", .list_needed = true};
+  r.options.passthrough_all = true; /* the raw list is passed through as well */
+  read_text(&r, ".jsonl",
+            "{\"texts\":[\"a\",\"b\\u0000c\"],\"query\":\"q\"}\n"
+            "{\"query\":\"q\",\"texts\":[]}\n"
+            "{\"query\":\"q\",\"texts\":\"a,b\"}\n"
+            "{\"query\":\"q\",\"texts\":[\"a\",7]}\n"
+            "{\"query\":\"q\"}\n"
+            "{\"query\":\"q\",\"texts\":[1],\"texts\":[\"x\",\"y\"]}\n"
+            "{\"query\":\"q\",\"texts\":[\"x\",\"y\"]}\n");
+  assert_int_equal(r.nrow, 7);
+  assert_true(r.rows[0]->nlist == 2 && r.rows[0]->list[1].n == 3);
+  assert_true(r.rows[1]->status == TFM_OK && r.rows[1]->has_list && r.rows[1]->nlist == 0);
+  assert_true(error_has(&r, 2, "want an array of strings, got a string"));
+  assert_true(error_has(&r, 3, "element 1: want a string, got a number"));
+  assert_true(error_has(&r, 4, "got nothing"));
+  assert_true(list_is(&r, 6, "x", "y"));
+  reading_end(&r);
+}
+
+/* Where commas make a list, as the reference splits labels; null and nothing are no list. */
+static void commas_make_a_list_where_asked(void **state)
+{
+  (void)state;
+  reading r = reading_begin();
+  r.wants = (tfm_row_wants){.list_name = "labels", .list_commas = true};
+  read_text(&r, ".jsonl",
+            "{\"text\":\"t\",\"labels\":\" a b ,, c \"}\n"
+            "{\"text\":\"t\",\"labels\":[\"a b\",\"c\"]}\n"
+            "{\"text\":\"t\",\"labels\":null}\n"
+            "{\"text\":\"t\",\"labels\":3}\n");
+  assert_true(list_is(&r, 0, "a b", "c") && list_is(&r, 1, "a b", "c"));
+  assert_true(r.rows[2]->status == TFM_OK && !r.rows[2]->has_list);
+  assert_int_equal(r.rows[3]->status, TFM_E_FORMAT);
+  reading_end(&r);
+  r = reading_begin();
+  r.wants = (tfm_row_wants){.list_name = "labels", .list_commas = true};
+  read_text(&r, ".csv", "text,labels\nt,\"a b, c\"\nt,\"[\"\"a b\"\",\"\"c\"\"]\"\nt,\nt,[1\n");
+  assert_true(list_is(&r, 0, "a b", "c") && list_is(&r, 1, "a b", "c"));
+  assert_true(r.rows[2]->status == TFM_OK && !r.rows[2]->has_list);
+  assert_int_equal(r.rows[3]->status, TFM_E_FORMAT);
+  reading_end(&r);
+}
+
+/* A second text or a list that must be there cannot stand in a line of plain text. */
+static void a_line_of_text_has_no_second_field(void **state)
+{
+  (void)state;
+  reading r = reading_begin();
+  r.wants = (tfm_row_wants){
+      .text_name = "question", .pair = true, .pair_needed = true, .pair_name = "context"};
+  read_text(&r, ".txt", "Who?\n");
+  assert_int_equal(r.rows[0]->status, TFM_E_FORMAT);
+  assert_true(error_has(&r, 0, "context"));
+  reading_end(&r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -356,6 +431,9 @@ int main(void)
       cmocka_unit_test(skip_and_limit_keep_the_numbers),
       cmocka_unit_test(the_format_is_told_by_name_then_content),
       cmocka_unit_test(text_in_memory_is_a_line_a_row),
+      cmocka_unit_test(lists_are_read_in_order),
+      cmocka_unit_test(commas_make_a_list_where_asked),
+      cmocka_unit_test(a_line_of_text_has_no_second_field),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static void wrong_headers_name_the_column(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     reading r = reading_begin();
     const char *names[] = {extra[0]};
-    r.pair = true;
+    r.wants.pair = true;
     r.options.text_column = cases[i].text;
     r.options.id_column = cases[i].id;
     r.options.pair_column = cases[i].pair;
@@ -123,7 +123,7 @@ static void cells_become_json_strings(void **state)
   (void)state;
   const char *names[] = {"a \"b\"", "n"};
   reading r = reading_begin();
-  r.pair = true;
+  r.wants.pair = true;
   r.options.passthrough = names;
   r.options.npassthrough = 2;
   read_text(&r, ".csv",

@@ -12,6 +12,7 @@ typedef struct {
   tfm_config config;
   tfm_task_context context;
   tfm_item item;
+  tfm_sequence seq;
   tfm_answer answer;
 } fixture;
 
@@ -23,7 +24,9 @@ static void make(fixture *f, int64_t top_k, tfm_score_rule score)
   f->config.labels = labels;
   f->config.score = score;
   f->context = (tfm_task_context){.options = &f->options, .config = &f->config};
-  f->item.values = logits;
+  f->seq = (tfm_sequence){.item = &f->item, .rows = 1, .values = logits};
+  f->item.seqs = &f->seq;
+  f->item.nseq = 1;
   f->item.width = 4;
 }
 
