@@ -16,14 +16,15 @@ enum { FREE = -1, ROOT = -2 };
 /* A node whose children are not made yet, and the items below it: they agree in `depth` bytes. */
 typedef struct {
   int32_t node;
-  size_t low, high, depth;
+  uint32_t low, high, depth;
 } job;
 
 typedef struct {
   tfm__trie *t;
   tfm__trie_item *items, *spare;
-  job *jobs;
-  size_t njob, cap;
+  uint16_t *code; /* of the items of the job in work */
+  job *jobs;      /* a queue: [done, njob) are to do */
+  size_t done, njob, cap;
 } builder;
 
 /* ---- free slots ---- */
@@ -42,11 +43,7 @@ static tfm_status add_block(tfm__trie *t)
     t->unit = unit ? unit : t->unit;
     int32_t *value = tfm_realloc(t->value, cap, sizeof *value);
     t->value = value ? value : t->value;
-    int32_t *next = tfm_realloc(t->next_free, cap, sizeof *next);
-    t->next_free = next ? next : t->next_free;
-    int32_t *last = tfm_realloc(t->last_free, cap, sizeof *last);
-    t->last_free = last ? last : t->last_free;
-    if (!unit || !value || !next || !last) {
+    if (!unit || !value) {
       return TFM_E_NOMEM;
     }
   }
@@ -56,13 +53,11 @@ static tfm_status add_block(tfm__trie *t)
   for (size_t i = t->slots; i < slots; ++i) {
     int32_t s = (int32_t)i;
     t->unit[i] = (tfm__trie_unit){.base = -1, .check = FREE};
-    t->value[i] = -1;
-    t->next_free[i] = -1;
-    t->last_free[i] = t->last;
+    t->value[i] = t->last;
     if (t->last < 0) {
       t->first = s;
     } else {
-      t->next_free[t->last] = s;
+      t->unit[t->last].base = s;
     }
     t->last = s;
   }
@@ -72,19 +67,20 @@ static tfm_status add_block(tfm__trie *t)
 
 static void take_slot(tfm__trie *t, int32_t s, int32_t parent)
 {
-  int32_t next = t->next_free[s];
-  int32_t last = t->last_free[s];
+  int32_t next = t->unit[s].base;
+  int32_t last = t->value[s];
   if (last < 0) {
     t->first = next;
   } else {
-    t->next_free[last] = next;
+    t->unit[last].base = next;
   }
   if (next < 0) {
     t->last = last;
   } else {
-    t->last_free[next] = last;
+    t->value[next] = last;
   }
-  t->unit[s].check = parent;
+  t->unit[s] = (tfm__trie_unit){.base = -1, .check = parent};
+  t->value[s] = -1;
 }
 
 static bool all_free(const tfm__trie *t, int32_t base, const unsigned char *labels, int n)
@@ -101,7 +97,7 @@ static bool all_free(const tfm__trie *t, int32_t base, const unsigned char *labe
 static tfm_status find_base(tfm__trie *t, const unsigned char *labels, int n, int32_t *base)
 {
   int32_t s = t->slots ? t->first : -1;
-  for (int i = 0; i < TRIES && s >= 0; ++i, s = t->next_free[s]) {
+  for (int i = 0; i < TRIES && s >= 0; ++i, s = t->unit[s].base) {
     if (all_free(t, s ^ labels[0], labels, n)) {
       *base = s ^ labels[0];
       return TFM_OK;
@@ -132,7 +128,12 @@ static tfm_status note_node(tfm__trie *t, int32_t node)
 
 static tfm_status push_job(builder *b, job j)
 {
-  if (b->njob == b->cap) {
+  if (b->njob == b->cap &&
+      b->done > b->cap / 2) { /* so the queue is as long as a level is wide */
+    b->njob -= b->done;
+    memmove(b->jobs, b->jobs + b->done, b->njob * sizeof *b->jobs);
+    b->done = 0;
+  } else if (b->njob == b->cap) {
     size_t cap = b->cap ? b->cap * 2 : 1024;
     job *jobs = tfm_realloc(b->jobs, cap, sizeof *jobs);
     if (!jobs) {
@@ -147,87 +148,117 @@ static tfm_status push_job(builder *b, job j)
 
 /* ---- items, grouped by their next byte ---- */
 
-static int next_byte(const tfm__trie_item *item, size_t depth)
+/* The next byte of an item and one more; 0 when it ends here. */
+static uint16_t next_code(const tfm__trie_item *item, size_t depth)
 {
-  return item->key.n > depth ? (unsigned char)item->key.p[depth] : -1;
+  return item->key.n > depth ? (uint16_t)((unsigned char)item->key.p[depth] + 1) : 0;
 }
 
-/* Stable, so that of equal keys the first stays the first; items that end here come first. */
-static void group_few(tfm__trie_item *v, size_t n, size_t depth)
+/* Both are stable, so that of equal keys the first stays the first; items that end here come
+ * first. The bytes are fetched once, for keys lie all over the memory. */
+static void group_few(tfm__trie_item *v, uint16_t *code, size_t n)
 {
   for (size_t i = 1; i < n; ++i) {
-    tfm__trie_item item = v[i];
-    int c = next_byte(&item, depth);
+    uint16_t c = code[i];
     size_t k = i;
-    while (k > 0 && next_byte(&v[k - 1], depth) > c) {
-      v[k] = v[k - 1];
+    while (k > 0 && code[k - 1] > c) {
       --k;
     }
-    v[k] = item;
+    if (k < i) {
+      tfm__trie_item item = v[i];
+      memmove(v + k + 1, v + k, (i - k) * sizeof *v);
+      memmove(code + k + 1, code + k, (i - k) * sizeof *code);
+      v[k] = item;
+      code[k] = c;
+    }
   }
 }
 
-static void group_many(tfm__trie_item *v, tfm__trie_item *spare, size_t n, size_t depth)
+static void group_many(tfm__trie_item *v, uint16_t *code, tfm__trie_item *spare, size_t n)
 {
-  size_t start[BLOCK + 2] = {0};
+  uint32_t start[BLOCK + 2] = {0};
   for (size_t i = 0; i < n; ++i) {
-    ++start[next_byte(&v[i], depth) + 2];
+    ++start[code[i] + 1];
   }
   for (size_t c = 1; c < BLOCK + 2; ++c) {
     start[c] += start[c - 1];
   }
   memcpy(spare, v, n * sizeof *v);
   for (size_t i = 0; i < n; ++i) {
-    v[start[next_byte(&spare[i], depth) + 1]++] = spare[i];
+    v[start[code[i]]++] = spare[i];
   }
+  size_t i = 0;
+  for (size_t c = 0; c <= BLOCK; ++c) {
+    for (; i < start[c]; ++i) { /* start[c] is now the end of c */
+      code[i] = (uint16_t)c;
+    }
+  }
+}
+
+/* The children of a node: their bytes, and where the items of each begin. */
+typedef struct {
+  unsigned char label[BLOCK];
+  uint32_t first[BLOCK + 1];
+  int n;
+} brood;
+
+/* Group the items of a job, take in those that end at its node, and see what children there are. */
+static void look(builder *b, job j, brood *out)
+{
+  tfm__trie_item *v = b->items + j.low;
+  uint32_t n = j.high - j.low;
+  for (uint32_t i = 0; i < n; ++i) {
+    b->code[i] = next_code(&v[i], j.depth);
+  }
+  if (n <= SMALL) {
+    group_few(v, b->code, n);
+  } else {
+    group_many(v, b->code, b->spare, n);
+  }
+  uint32_t i = 0;
+  while (i < n && b->code[i] == 0) {
+    ++i;
+  }
+  if (i > 0) {
+    b->t->value[j.node] = v[0].value;
+  }
+  out->n = 0;
+  for (; i < n; ++i) {
+    unsigned char c = (unsigned char)(b->code[i] - 1);
+    if (out->n == 0 || out->label[out->n - 1] != c) {
+      out->label[out->n] = c;
+      out->first[out->n++] = i;
+    }
+  }
+  out->first[out->n] = n;
 }
 
 static tfm_status make_children(builder *b, job j)
 {
   tfm__trie *t = b->t;
-  tfm__trie_item *v = b->items + j.low;
-  size_t n = j.high - j.low;
-  if (n <= SMALL) {
-    group_few(v, n, j.depth);
-  } else {
-    group_many(v, b->spare, n, j.depth);
-  }
-  size_t i = 0;
-  while (i < n && v[i].key.n == j.depth) {
-    ++i;
-  }
-  if (i > 0) {
-    t->value[j.node] = v[0].value;
-  }
-  unsigned char labels[BLOCK];
-  size_t first[BLOCK + 1];
-  int nlabel = 0;
-  for (; i < n; ++i) {
-    unsigned char c = (unsigned char)v[i].key.p[j.depth];
-    if (nlabel == 0 || labels[nlabel - 1] != c) {
-      labels[nlabel] = c;
-      first[nlabel++] = i;
-    }
-  }
-  if (nlabel == 0) {
+  brood k;
+  look(b, j, &k);
+  if (k.n == 0) {
     return TFM_OK;
   }
-  first[nlabel] = n;
   int32_t base = 0;
-  tfm_status st = find_base(t, labels, nlabel, &base);
+  tfm_status st = find_base(t, k.label, k.n, &base);
   t->unit[j.node].base = st == TFM_OK ? base : -1;
-  for (int k = 0; k < nlabel && st == TFM_OK; ++k) {
-    int32_t child = base ^ labels[k];
+  for (int i = 0; i < k.n && st == TFM_OK; ++i) {
+    int32_t child = base ^ k.label[i];
+    const tfm__trie_item *below = b->items + j.low + k.first[i];
     take_slot(t, child, j.node);
     st = note_node(t, child);
-    if (st == TFM_OK) {
-      st = push_job(b, (job){child, j.low + first[k], j.low + first[k + 1], j.depth + 1});
+    if (st == TFM_OK && k.first[i + 1] - k.first[i] == 1 && below->key.n == j.depth + 1) {
+      t->value[child] = below->value; /* nothing more to do for it */
+    } else if (st == TFM_OK) {
+      st = push_job(b, (job){child, j.low + k.first[i], j.low + k.first[i + 1], j.depth + 1});
     }
   }
   return st;
 }
 
-static tfm_status make_root(builder *b, size_t low, size_t high, int32_t *root)
+static tfm_status make_root(builder *b, uint32_t low, uint32_t high, int32_t *root)
 {
   tfm__trie *t = b->t;
   tfm_status st = TFM_OK;
@@ -248,23 +279,26 @@ tfm_status tfm__trie_build(tfm__trie *t, tfm__trie_item *items, const size_t *st
 {
   tfm_status st = TFM_OK;
   builder b = {.t = t, .items = items};
-  b.spare = tfm_realloc(NULL, start[ntrie] + 1, sizeof *b.spare);
-  if (!b.spare) {
+  if (start[ntrie] > MOST_SLOTS) {
     return TFM_E_NOMEM;
   }
-  for (int i = 0; i < ntrie; ++i) {
-    TFM_TRY(make_root(&b, start[i], start[i + 1], &root[i]));
+  b.spare = tfm_realloc(NULL, start[ntrie] + 1, sizeof *b.spare);
+  b.code = tfm_realloc(NULL, start[ntrie] + 1, sizeof *b.code);
+  if (!b.spare || !b.code) {
+    st = TFM_E_NOMEM;
+    goto fail;
   }
-  for (size_t i = 0; i < b.njob; ++i) {
-    TFM_TRY(make_children(&b, b.jobs[i]));
+  for (int i = 0; i < ntrie; ++i) {
+    TFM_TRY(make_root(&b, (uint32_t)start[i], (uint32_t)start[i + 1], &root[i]));
+  }
+  while (b.done < b.njob) {
+    TFM_TRY(make_children(&b, b.jobs[b.done++]));
   }
 
 fail:
   tfm_free(b.spare);
+  tfm_free(b.code);
   tfm_free(b.jobs);
-  tfm_free(t->next_free);
-  tfm_free(t->last_free);
-  t->next_free = t->last_free = NULL;
   return st;
 }
 
@@ -273,7 +307,5 @@ void tfm__trie_fini(tfm__trie *t)
   tfm_free(t->unit);
   tfm_free(t->value);
   tfm_free(t->order);
-  tfm_free(t->next_free);
-  tfm_free(t->last_free);
   *t = (tfm__trie){0};
 }

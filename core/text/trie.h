@@ -15,21 +15,23 @@
 #include <stdint.h>
 
 typedef struct {
-  int32_t base;  /* of the children; -1 for a node without any */
+  int32_t
+      base; /* of the children; -1 for a node without any. Of a free slot: the next free one,
+                    while the trie is built */
   int32_t check; /* the parent; -1 when the slot is free, -2 at a root */
 } tfm__trie_unit;
 
 /** Zero-initialised is empty and ready. */
 typedef struct {
   tfm__trie_unit *unit; /* [slots] */
-  int32_t *value;       /* [slots] of the string that ends at a node, -1 when none does */
-  size_t slots;         /* a multiple of 256 */
+  int32_t *value; /* [slots] of the string that ends at a node, -1 when none does. Of a free
+                           slot: the free one before it, while the trie is built */
+  size_t slots;   /* a multiple of 256 */
   int32_t *order; /* [nodes] every node, parents before children, by depth over all tries */
   size_t nodes;
   size_t order_cap;
-  int32_t *next_free; /* building only: a list of free slots, oldest first */
-  int32_t *last_free;
-  int32_t first, last; /* the ends of that list, -1 when it is empty */
+  int32_t first, last; /* building only: the ends of the list of free slots, oldest first; -1
+                          when it is empty */
 } tfm__trie;
 
 /** A string and what it stands for. */

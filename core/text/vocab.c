@@ -50,7 +50,7 @@ static size_t slot_of(const tfm__vocab *v, tfm_span token, uint32_t hash)
 
 static bool grow_slots(tfm__vocab *v)
 {
-  size_t nslot = v->nslot ? v->nslot * 2 : LEAST_SLOTS;
+  size_t nslot = v->nslot ? v->nslot * 4 : LEAST_SLOTS; /* entries are moved seldom */
   int32_t *slot = tfm_realloc(NULL, nslot, sizeof *slot);
   if (!slot) {
     return false;
