@@ -16,6 +16,8 @@ typedef struct {
   tfm__odds odd;   /* of the finished encoding */
   void *memo;      /* of the model */
   uint64_t serial; /* of the tokenizer that the memo belongs to */
+  bool pair;       /* what seq holds: both sequences; to be laid out with special tokens */
+  bool specials;
   void (*memo_close)(void *memo);
 } work;
 
@@ -223,6 +225,11 @@ static tfm_status reserve(tfm_encoding *e, size_t n)
   return TFM_OK;
 }
 
+static size_t added_specials(const tfm_tokenizer *t, const work *w)
+{
+  return w->specials ? tfm__template_added(t->finish, w->pair) : 0;
+}
+
 static tfm_status place_special(const tfm_tokenizer *t, work *w, tfm_encoding *e,
                                 const tfm__place *place)
 {
@@ -289,41 +296,157 @@ static tfm_status place_sequence(const tfm_tokenizer *t, work *w, tfm_encoding *
   return TFM_OK;
 }
 
-/* Cut both sequences to the length allowed and put everything where the template says. */
-static tfm_status finish(const tfm_tokenizer *t, work *w, tfm_encoding *e, bool pair,
-                         const tfm_encode_options *o, tfm_err *err)
+/* Tokens [from, from + n) of each sequence, all put where the template says. */
+typedef struct {
+  size_t from[2], n[2];
+} extent;
+
+static tfm_status lay_out(const tfm_tokenizer *t, tfm_encoding *e, const extent *x)
 {
   tfm_status st = TFM_OK;
-  const tfm__place *place = pair ? t->finish->pair : t->finish->single;
-  size_t nplace = pair ? t->finish->npair : t->finish->nsingle;
-  size_t specials = o->add_special_tokens ? tfm__template_added(t->finish, pair) : 0;
-  const size_t had[2] = {w->seq[0].n, pair ? w->seq[1].n : 0};
-  size_t n[2] = {had[0], had[1]};
-  if (o->max_length) {
-    if (o->max_length < specials) {
-      return tfm_fail(err, TFM_E_USAGE,
-                      "a length of %zu tokens has no room for the %zu special tokens",
-                      o->max_length, specials);
-    }
-    e->truncated = tfm__truncate(o->max_length - specials, pair, &n[0], &n[1]);
-  }
-  size_t total = specials;
+  work *w = e->scratch;
+  const tfm__place *place = w->pair ? t->finish->pair : t->finish->single;
+  size_t nplace = w->pair ? t->finish->npair : t->finish->nsingle;
+  size_t total = added_specials(t, w);
   for (size_t i = 0; i < nplace; ++i) {
-    total += place[i].what == TFM__SPECIAL ? 0 : n[place[i].what == TFM__SECOND];
+    total += place[i].what == TFM__SPECIAL ? 0 : x->n[place[i].what == TFM__SECOND];
   }
+  e->n = 0;
+  tfm__odds_clear(&w->odd);
   TFM_TRY(reserve(e, total));
   for (size_t i = 0; i < nplace; ++i) {
     if (place[i].what != TFM__SPECIAL) {
       int which = place[i].what == TFM__SECOND;
-      size_t from = t->truncate_left ? had[which] - n[which] : 0;
-      TFM_TRY(place_sequence(t, w, e, &place[i], from, n[which]));
-    } else if (o->add_special_tokens) {
+      TFM_TRY(place_sequence(t, w, e, &place[i], x->from[which], x->n[which]));
+    } else if (w->specials) {
       TFM_TRY(place_special(t, w, e, &place[i]));
     }
   }
 
 fail:
   return st;
+}
+
+/* What may be left of both sequences, by the strategy; *cut: whether that is less than all. */
+static tfm_status shorten(const work *w, const tfm_encode_options *o, size_t most, size_t n[2],
+                          bool *cut, tfm_err *err)
+{
+  size_t all = n[0] + n[1];
+  if (o->truncate == TFM_TRUNCATE_LONGEST_FIRST || all <= most) {
+    *cut = tfm__truncate(most, w->pair, &n[0], &n[1]);
+    return TFM_OK;
+  }
+  int which = o->truncate == TFM_TRUNCATE_SECOND;
+  if (n[which] <= all - most) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "a length of %zu tokens is too short: the %s alone has %zu tokens",
+                    o->max_length, which ? "text" : "pair text", n[!which]);
+  }
+  n[which] -= all - most;
+  *cut = true;
+  return TFM_OK;
+}
+
+/* Room for tokens of text within max_length. */
+static tfm_status room_beside_specials(size_t max_length, size_t specials, size_t *room,
+                                       tfm_err *err)
+{
+  if (max_length < specials) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "a length of %zu tokens has no room for the %zu special tokens", max_length,
+                    specials);
+  }
+  *room = max_length - specials;
+  return TFM_OK;
+}
+
+/* Cut both sequences to the length allowed and lay out what is left. */
+static tfm_status finish(const tfm_tokenizer *t, tfm_encoding *e, const tfm_encode_options *o,
+                         tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const work *w = e->scratch;
+  extent x = {.n = {w->seq[0].n, w->pair ? w->seq[1].n : 0}};
+  if (o->max_length) {
+    const size_t had[2] = {x.n[0], x.n[1]};
+    size_t most = 0;
+    TFM_TRY(room_beside_specials(o->max_length, added_specials(t, w), &most, err));
+    TFM_TRY(shorten(w, o, most, x.n, &e->truncated, err));
+    for (int i = 0; i < 2; ++i) {
+      x.from[i] = t->truncate_left ? had[i] - x.n[i] : 0;
+    }
+  }
+  TFM_TRY(lay_out(t, e, &x));
+
+fail:
+  return st;
+}
+
+/* ---- windows ---- */
+
+/* Tokens a window has of the sequence that is cut. */
+static tfm_status window_room(const tfm_tokenizer *t, const work *w,
+                              const tfm_window_options *o, size_t *room, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  size_t kept = w->pair ? w->seq[!o->second].n : 0;
+  TFM_TRY(room_beside_specials(o->max_length, added_specials(t, w), room, err));
+  if (*room <= kept) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "windows of %zu tokens are too short: the %s repeated in each has %zu",
+                    o->max_length, o->second ? "text" : "pair text", kept);
+  }
+  *room -= kept;
+  if (o->stride >= *room) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "windows that share %zu tokens do not advance: each has room for %zu",
+                    o->stride, *room);
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm_encoding_windows(const tfm_tokenizer *t, const tfm_encoding *e,
+                                const tfm_window_options *o, size_t *count, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const work *w = e->scratch;
+  size_t n = w->seq[o->second].n;
+  size_t room = 0;
+  *count = 1;
+  if (w->pair || !o->second) {
+    TFM_TRY(window_room(t, w, o, &room, err));
+    if (n > room) {
+      size_t step = room - o->stride;
+      *count += (n - room + step - 1) / step;
+    }
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm_encoding_window(const tfm_tokenizer *t, tfm_encoding *e,
+                               const tfm_window_options *o, size_t i, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const work *w = e->scratch;
+  extent x = {.n = {w->seq[0].n, w->pair ? w->seq[1].n : 0}};
+  size_t *n = &x.n[o->second];
+  size_t room = 0;
+  TFM_TRY(window_room(t, w, o, &room, err));
+  size_t begin = i * (room - o->stride);
+  size_t all = *n;
+  *n = all - begin < room ? all - begin : room;
+  x.from[o->second] = t->truncate_left ? all - begin - *n : begin;
+  e->truncated = false;
+  TFM_TRY(lay_out(t, e, &x));
+  return TFM_OK;
+
+fail:
+  e->n = 0;
+  return st == TFM_E_NOMEM ? tfm_fail(err, st, "not enough memory for a window") : st;
 }
 
 static tfm_status check_text(tfm_span text, size_t room, tfm_err *err)
@@ -352,12 +475,13 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
   if (!w) {
     return tfm_fail(err, TFM_E_NOMEM, "not enough memory to tokenize");
   }
-  tfm__odds_clear(&w->odd);
+  w->pair = pair.p != NULL;
+  w->specials = options->add_special_tokens;
   TFM_TRY(check_text(text, INT32_MAX, err));
   TFM_TRY(check_text(pair, INT32_MAX - text.n, err));
   TFM_TRY(remember(t, w));
   TFM_TRY(put_both(t, w, text, pair, err));
-  TFM_TRY(finish(t, w, e, pair.p != NULL, options, err));
+  TFM_TRY(finish(t, e, options, err));
   return TFM_OK;
 
 fail:

@@ -42,12 +42,27 @@ typedef struct {
 
 void tfm_encoding_fini(tfm_encoding *e);
 
+/** What of a pair gives way when both together are too long; the names are transformers'. */
+typedef enum {
+  TFM_TRUNCATE_LONGEST_FIRST, /* truncation=True */
+  TFM_TRUNCATE_FIRST,         /* only_first */
+  TFM_TRUNCATE_SECOND         /* only_second */
+} tfm_truncate;
+
 /** How one row is encoded. */
 typedef struct {
   bool add_special_tokens; /* run the post-processor's template */
-  size_t max_length;       /* tokens, specials included; 0: no limit. Longest-first over a pair,
-                              as transformers' truncation=True does */
+  size_t max_length;       /* tokens, specials included; 0: no limit */
+  tfm_truncate truncate;   /* the end is cut off, or the beginning when the files say so */
 } tfm_encode_options;
+
+/** How a row is cut into windows that overlap, each a row of its own. */
+typedef struct {
+  size_t max_length; /* tokens of a window, specials included */
+  size_t stride;     /* tokens that neighbours share, as transformers counts it */
+  bool second;       /* the pair text is cut, and the text stands in each window (question
+                        answering); else the text is cut, and a pair text stands in each */
+} tfm_window_options;
 
 /** Read the tokenizer of a checkpoint folder: tokenizer.json, else vocab.txt with
  *  tokenizer_config.json. gives: *out, release with tfm_tokenizer_close().
@@ -66,10 +81,25 @@ void tfm_tokenizer_close(tfm_tokenizer *t);
 /** Encode a text, with a pair text unless pair.p is NULL. Both must be well-formed UTF-8 (any code
  * points, NUL included); at most 2^31-1 bytes together. Errors: TFM_E_FORMAT (not UTF-8, too
  * long), TFM_E_USAGE (max_length has no room for the special tokens: compare it with added_single
- * and added_pair beforehand), TFM_E_NOMEM. */
+ * and added_pair beforehand; or nothing would be left of the text that gives way), TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span pair,
                                 const tfm_encode_options *options, tfm_encoding *e,
                                 tfm_err *err) TFM_MUST_USE;
+
+/** How many windows the row last encoded on e takes, of which the last may be shorter: 1 when it
+ *  fits whole. It must have been encoded with t, best without max_length; its special tokens are
+ *  those of every window. Errors: TFM_E_USAGE (no room beside the specials and the text that is
+ *  repeated, or windows that share all they have). */
+tfm_status tfm_encoding_windows(const tfm_tokenizer *t, const tfm_encoding *e,
+                                const tfm_window_options *options, size_t *count,
+                                tfm_err *err) TFM_MUST_USE;
+
+/** Put window i (below the count) into e's arrays, in any order and as often as wanted: offsets
+ *  stay those of the whole text. Where the files cut beginnings off, window 0 is the text's end.
+ *  Errors: those of counting, TFM_E_NOMEM. Source: tokenizers' Encoding::truncate. */
+tfm_status tfm_encoding_window(const tfm_tokenizer *t, tfm_encoding *e,
+                               const tfm_window_options *options, size_t i,
+                               tfm_err *err) TFM_MUST_USE;
 
 /** The text of token i of an encoding, as `tokens` of the interface shows it: the vocabulary's, but
  *  of an added token what stood in the text (with blanks it took in, or normalised), and of a
