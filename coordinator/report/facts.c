@@ -2,7 +2,6 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
-#include "core/model/arch/registry.h"
 #include "core/model/cost.h"
 #include "core/plan/plan_print.h"
 #include "core/topo/placement.h"
@@ -120,7 +119,7 @@ static void put_shape(const tfm_model *model, tfm_buf *out)
   for (int64_t u = 0; u < 2 * c->L; ++u) {
     units += tfm_cost_unit_bytes(c, u);
   }
-  (void)tfm_buf_printf(out, "%-18s %s (%s)\n", "family", c->arch->model_type,
+  (void)tfm_buf_printf(out, "%-18s %s (%s)\n", "family", c->model_type,
                        c->architecture[0] ? c->architecture : "no architecture named");
   (void)tfm_buf_printf(out, "%-18s %s\n", "task", tfm_task_name(c->task));
   (void)tfm_buf_printf(out, "%-18s %lld layers, hidden %lld, %lld heads of %lld, ffn %lld\n",

@@ -2,7 +2,6 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/model/arch/registry.h"
 
 #include <sys/resource.h>
 
@@ -118,7 +117,7 @@ static void put_slice(tfm_buf *out, const char *before, tfm_range units)
 static void put_layout(const tfm_job *job, tfm_buf *out)
 {
   const tfm_config *config = &job->model.config;
-  put_string(out, ",\"model\":{\"family\":", config->arch->model_type);
+  put_string(out, ",\"model\":{\"family\":", config->model_type);
   put_string(out, ",\"task\":", job->task->name);
   put_int(out, ",\"layers\":", config->L);
   put_int(out, ",\"parameters\":", tfm_config_parameters(config));

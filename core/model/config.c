@@ -102,14 +102,52 @@ tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const ch
                   tfm__shown_of(got).text, text);
 }
 
+tfm_status tfm__config_encoder(const tfm_json *json, tfm_err *err)
+{
+  const tfm_status st = tfm__config_only_false(json, "is_decoder", err);
+  return st == TFM_OK ? tfm__config_only_false(json, "add_cross_attention", err) : st;
+}
+
+typedef struct {
+  char text[64];
+} key_name;
+
+/* The spelling of "a|b" this file has; the first one when it has none. */
+static key_name spelling(const tfm_json *json, const char *keys)
+{
+  key_name first = {.text = ""};
+  for (const char *from = keys; *from;) {
+    key_name name = {.text = ""};
+    const size_t n = strcspn(from, "|");
+    TFM_ASSERT(n < sizeof name.text);
+    memcpy(name.text, from, n);
+    if (tfm_json_get(tfm_json_root(json), name.text)) {
+      return name;
+    }
+    first = from == keys ? name : first;
+    from += n + (from[n] == '|');
+  }
+  return first;
+}
+
+static tfm_status want_dim(const tfm_json *json, const char *keys, int64_t most, int64_t *out,
+                           tfm_err *err)
+{
+  return tfm_json_want_int(json, tfm_json_root(json), spelling(json, keys).text, 1, most, out,
+                           err);
+}
+
 static tfm_status unknown_family(const char *model_type, tfm_err *err)
 {
   char known[256] = "";
   size_t at = 0;
-  for (int i = 0; tfm__arch_at(i) && at < sizeof known; ++i) {
-    const int n = snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
-                           tfm__arch_at(i)->model_type);
-    at += n > 0 ? (size_t)n : 0;
+  for (int i = 0; tfm__arch_at(i); ++i) {
+    const char *const *sister = tfm__arch_at(i)->sisters;
+    const char *name = tfm__arch_at(i)->model_type;
+    for (; name && at < sizeof known; name = sister ? *sister++ : NULL) {
+      const int n = snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "", name);
+      at += n > 0 ? (size_t)n : 0;
+    }
   }
   return tfm_fail(err, TFM_E_UNSUPPORTED,
                   "config.json: model_type: \"%s\" is not supported; supported are: %s",
@@ -125,7 +163,7 @@ static tfm_status read_family(tfm_config *config, const tfm_json *json, tfm_err 
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "config.json: want an object at the top"));
   }
   TFM_TRY(tfm_json_want_string(json, root, "model_type", &model_type, err));
-  config->arch = tfm__arch_find(model_type);
+  config->arch = tfm__arch_find(model_type, &config->model_type);
   if (!config->arch) {
     TFM_TRY(unknown_family(model_type, err));
   }
@@ -166,23 +204,40 @@ static tfm_status read_architecture(tfm_config *config, const tfm_json *json, tf
 static tfm_status read_dims(tfm_config *config, const tfm_json *json, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_json_node *root = tfm_json_root(json);
   const tfm__config_keys *keys = &config->arch->keys;
-  TFM_TRY(tfm_json_want_int(json, root, keys->hidden, 1, MAX_HIDDEN, &config->H, err));
-  TFM_TRY(tfm_json_want_int(json, root, keys->layers, 1, TFM_MAX_LAYERS, &config->L, err));
-  TFM_TRY(tfm_json_want_int(json, root, keys->heads, 1, MAX_HEADS, &config->N, err));
-  TFM_TRY(tfm_json_want_int(json, root, keys->ffn, 1, MAX_FFN, &config->F, err));
-  TFM_TRY(tfm_json_want_int(json, root, keys->vocab, 1, MAX_ROWS, &config->V, err));
-  TFM_TRY(tfm_json_want_int(json, root, keys->positions, 1, MAX_ROWS, &config->positions, err));
+  TFM_TRY(want_dim(json, keys->hidden, MAX_HIDDEN, &config->H, err));
+  TFM_TRY(want_dim(json, keys->layers, TFM_MAX_LAYERS, &config->L, err));
+  TFM_TRY(want_dim(json, keys->heads, MAX_HEADS, &config->N, err));
+  TFM_TRY(want_dim(json, keys->ffn, MAX_FFN, &config->F, err));
+  TFM_TRY(want_dim(json, keys->vocab, MAX_ROWS, &config->V, err));
+  TFM_TRY(want_dim(json, keys->positions, MAX_ROWS, &config->positions, err));
   if (keys->types) {
-    TFM_TRY(tfm_json_want_int(json, root, keys->types, 1, MAX_TYPES, &config->types, err));
+    TFM_TRY(want_dim(json, keys->types, MAX_TYPES, &config->types, err));
   }
   if (config->H % config->N != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT,
-                     "config.json: %s: want a multiple of %s (%lld), got %lld", keys->hidden,
-                     keys->heads, (long long)config->N, (long long)config->H));
+                     "config.json: %s: want a multiple of %s (%lld), got %lld",
+                     spelling(json, keys->hidden).text, spelling(json, keys->heads).text,
+                     (long long)config->N, (long long)config->H));
   }
   config->D = config->H / config->N;
+
+fail:
+  return st;
+}
+
+tfm_status tfm__config_act(const tfm_json *json, const char *key, tfm_activation *act,
+                           tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const char *name = tfm_activation_name(*act);
+  TFM_TRY(refuse_null(json, key, err));
+  TFM_TRY(tfm_json_opt_string(json, tfm_json_root(json), key, &name, err));
+  if (!tfm_activation_parse(name, act)) {
+    TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
+                     "config.json: %s: activation \"%s\" is not supported", key,
+                     tfm__shown_of(name).text));
+  }
 
 fail:
   return st;
@@ -194,20 +249,18 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   const tfm_json_node *root = tfm_json_root(json);
   const tfm_arch *arch = config->arch;
   double eps = arch->norm_eps;
-  const char *act = tfm_activation_name(arch->act);
-  TFM_TRY(refuse_null(json, arch->keys.norm_eps, err));
-  TFM_TRY(tfm_json_opt_double(json, root, arch->keys.norm_eps, 0.0, 1.0, &eps, err));
-  config->norm_eps = (float)eps;
-  TFM_TRY(refuse_null(json, arch->keys.act, err));
-  TFM_TRY(tfm_json_opt_string(json, root, arch->keys.act, &act, err));
-  if (!tfm_activation_parse(act, &config->act)) {
-    TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
-                     "config.json: %s: activation \"%s\" is not supported", arch->keys.act,
-                     tfm__shown_of(act).text));
+  if (arch->keys.norm_eps) {
+    const key_name key = spelling(json, arch->keys.norm_eps);
+    TFM_TRY(refuse_null(json, key.text, err));
+    TFM_TRY(tfm_json_opt_double(json, root, key.text, 0.0, 1.0, &eps, err));
   }
+  config->norm_eps = (float)eps;
+  config->act = arch->act;
+  TFM_TRY(tfm__config_act(json, spelling(json, arch->keys.act).text, &config->act, err));
   config->head_act = config->act;
   config->E = config->H;
   config->tied = true;
+  config->pad_id = arch->pad_id;
   TFM_TRY(tfm_json_opt_bool(json, root, "tie_word_embeddings", &config->tied, err));
   TFM_TRY(tfm_json_opt_int(json, root, "pad_token_id", 0, config->V - 1, &config->pad_id, err));
 

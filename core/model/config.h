@@ -35,14 +35,17 @@ typedef enum { TFM_SCORE_SOFTMAX, TFM_SCORE_SIGMOID, TFM_SCORE_NONE } tfm_score_
  * tensor/dims.h. */
 typedef struct {
   const tfm_arch *arch;
+  const char *model_type;   /* static */
   const char *architecture; /* architectures[0], or "" */
   tfm_task task;            /* whose head is used: what was asked for, else `own` */
   tfm_task own;             /* by the architecture's suffix; NONE when unknown */
   int64_t L, H, N, D, F, V;
   int64_t positions;       /* rows of the position table */
   int64_t position_offset; /* the first token's row in it: 0 for BERT, pad id + 1 for RoBERTa */
-  int64_t types;           /* rows of the type table, 0 for none */
-  int64_t max_length;      /* most tokens of one sequence */
+  bool skip_pad; /* pad tokens do not count: they have row position_offset - 1, and the next is
+                    where it would be without them */
+  int64_t types; /* rows of the type table, 0 for none */
+  int64_t max_length; /* most tokens of one sequence */
   float norm_eps;
   tfm_activation act;
   int64_t E; /* width a masked-language head works in: H unless the family says less */

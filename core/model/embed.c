@@ -14,6 +14,8 @@ struct tfm_embed {
   float *table[MAX_TABLES];
   float *norm; /* [2,H] gain, bias */
   float norm_eps;
+  bool skip_pad; /* pad tokens have no place of their own */
+  int32_t pad_id;
   int32_t *place; /* [max_length] row of the position table of a sequence's i-th token */
   size_t bytes;
 };
@@ -47,6 +49,8 @@ tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
   embed->types = config->types;
   embed->max_length = config->max_length;
   embed->norm_eps = config->norm_eps;
+  embed->skip_pad = config->skip_pad;
+  embed->pad_id = (int32_t)config->pad_id;
   embed->bytes = (size_t)tfm__part_floats(config, TFM__PART_EMBED) * sizeof(float) +
                  (size_t)config->max_length * sizeof *embed->place;
   embed->place = tfm_alloc_aligned((size_t)config->max_length, sizeof *embed->place);
@@ -105,16 +109,37 @@ static int64_t sequence_of(const tfm_ids *ids, int64_t t)
   return low;
 }
 
+/* Rows of the position table for the tokens [t, e) of a sequence that starts at `start`, where a
+ * pad token has the row before the first and is not counted. */
+static void place_around_pads(const embed_job *job, int64_t t, int64_t e, int64_t start,
+                              int32_t *rows)
+{
+  const tfm_embed *embed = job->embed;
+  int64_t count = 0;
+  for (int64_t i = start; i < e; ++i) {
+    const bool pad = job->ids->ids[i] == embed->pad_id;
+    if (i >= t) {
+      rows[i - t] = pad ? embed->place[0] - 1 : embed->place[count];
+    }
+    count += pad ? 0 : 1;
+  }
+}
+
 /* Rows [t, e) of one sequence, whose first row is `start`. */
 static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start)
 {
   const tfm_embed *embed = job->embed;
+  int32_t around[RUN];
   for (int i = 0; i < embed->ntable; ++i) {
     const int32_t *rows = job->ids->ids + t;
     if (embed->sum[i] == TFM__MODULE_TYPE) {
       rows = job->ids->type_ids + t;
     } else if (embed->sum[i] == TFM__MODULE_POSITION) {
       rows = embed->place + (t - start);
+      if (embed->skip_pad) {
+        place_around_pads(job, t, e, start, around);
+        rows = around;
+      }
     }
     tfm_gather(embed->table[i], rows, e - t, embed->H, i > 0, job->x + t * embed->H, embed->H);
   }

@@ -6,8 +6,7 @@ static tfm_status read_bert(tfm_config *config, const tfm_json *json, tfm_err *e
 {
   tfm_status st = TFM_OK;
   config->position_offset = 0;
-  TFM_TRY(tfm__config_only_false(json, "is_decoder", err));
-  TFM_TRY(tfm__config_only_false(json, "add_cross_attention", err));
+  TFM_TRY(tfm__config_encoder(json, err));
   TFM_TRY(tfm__config_only_text(json, "position_embedding_type", "absolute", err));
 
 fail:

@@ -2,17 +2,23 @@
 
 #include <string.h>
 
-static const tfm_arch *const families[] = {&tfm__arch_bert, NULL};
+#define FAMILY_ROW(name) &tfm__arch_##name,
+static const tfm_arch *const families[] = {TFM__FAMILY_MAP(FAMILY_ROW) NULL};
 
 const tfm_arch *tfm__arch_at(int i)
 {
   return families[i];
 }
 
-const tfm_arch *tfm__arch_find(const char *model_type)
+const tfm_arch *tfm__arch_find(const char *model_type, const char **name)
 {
   for (int i = 0; families[i]; ++i) {
-    if (strcmp(families[i]->model_type, model_type) == 0) {
+    *name = families[i]->model_type;
+    const char *const *sister = families[i]->sisters;
+    while (*name && strcmp(*name, model_type) != 0) {
+      *name = sister ? *sister++ : NULL;
+    }
+    if (*name) {
       return families[i];
     }
   }

@@ -15,6 +15,17 @@
 
 #include <stdint.h>
 
+/* X(NAME): the families, one arch/NAME.c each. Tests may add some.
+ */
+#ifndef TFM__FAMILIES_OF_TESTS
+#define TFM__FAMILIES_OF_TESTS(X)
+#endif
+#define TFM__FAMILY_MAP(X)                                                                     \
+  X(bert)                                                                                      \
+  X(roberta)                                                                                   \
+  X(distilbert)                                                                                \
+  TFM__FAMILIES_OF_TESTS(X)
+
 typedef enum { TFM__PART_EMBED, TFM__PART_ATTENTION, TFM__PART_FFN, TFM__PART_HEAD } tfm__part;
 
 typedef enum {
@@ -52,11 +63,13 @@ typedef struct {
   int64_t rows, width; /* width is 1 for a norm */
 } tfm__module_shape;
 
-/** config.json's names of the dimensions all families have. */
+/** config.json's names of the dimensions all families have; "a|b": two spellings, of which the
+ * first that is there counts. */
 typedef struct {
   const char *hidden, *layers, *heads, *ffn, *vocab, *positions;
-  const char *types; /* NULL: no type table */
-  const char *norm_eps, *act;
+  const char *types;    /* NULL: no type table */
+  const char *norm_eps; /* NULL: always the family's */
+  const char *act;
 } tfm__config_keys;
 
 /** Which rows of x a head looks at. */
@@ -85,10 +98,13 @@ typedef struct {
 /** A family. */
 struct tfm_arch {
   const char *model_type; /* config.json's */
-  const char *prefix;     /* what a model with a head puts before its body's names: "bert." */
+  const char *const
+      *sisters;       /* other model_types that are the same, NULL at the end; or NULL */
+  const char *prefix; /* what a model with a head puts before its body's names: "bert." */
   tfm__config_keys keys;
   double norm_eps;    /* when config.json has none, as old files do */
   tfm_activation act; /* likewise */
+  int64_t pad_id;     /* likewise */
   /* Reads what only this family has and refuses, by name, the switches that are not supported.
    * The dimensions are in *config already. */
   tfm_status (*read)(tfm_config *config, const tfm_json *json, tfm_err *err);
@@ -98,8 +114,8 @@ struct tfm_arch {
   const tfm__head_row *heads; /* one a task; every family has feature-extraction besides */
 };
 
-/** The row of a model_type; NULL for an unknown one. */
-const tfm_arch *tfm__arch_find(const char *model_type);
+/** The row of a model_type; NULL for an unknown one. *name is the static spelling of it. */
+const tfm_arch *tfm__arch_find(const char *model_type, const char **name);
 
 /** The i-th row; NULL after the last. */
 const tfm_arch *tfm__arch_at(int i);
@@ -123,7 +139,16 @@ tfm_status tfm__config_only_false(const tfm_json *json, const char *key, tfm_err
 tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const char *text,
                                  tfm_err *err);
 
-/* The rows, one a file. */
-extern const tfm_arch tfm__arch_bert;
+/** For a family's read(): an activation; *act stays what it is when the key is missing. */
+tfm_status tfm__config_act(const tfm_json *json, const char *key, tfm_activation *act,
+                           tfm_err *err);
+
+/** For a family's read(): the switches no encoder may have on (is_decoder, add_cross_attention).
+ */
+tfm_status tfm__config_encoder(const tfm_json *json, tfm_err *err);
+
+#define TFM__FAMILY_ROW(name) extern const tfm_arch tfm__arch_##name;
+TFM__FAMILY_MAP(TFM__FAMILY_ROW)
+#undef TFM__FAMILY_ROW
 
 #endif

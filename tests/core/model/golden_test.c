@@ -3,6 +3,8 @@
  * a later one that undoes it. */
 #include "tests/core/model/support.h"
 
+#include <stdio.h>
+
 static void classifier_has_the_reference_states_and_logits(void **state)
 {
   (void)state;
@@ -48,6 +50,17 @@ static void every_token_has_the_reference_logits(void **state)
   check_golden("span", "span");
 }
 
+static void every_family_has_the_reference_states_and_logits(void **state)
+{
+  (void)state;
+  for (int i = 0; family_models[i]; ++i) {
+    char mask[64];
+    check_golden(family_models[i], family_models[i]);
+    (void)snprintf(mask, sizeof mask, "%s-mask", family_models[i]);
+    check_masks(mask);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -57,6 +70,7 @@ int main(void)
       cmocka_unit_test(old_norm_names_are_read),
       cmocka_unit_test(every_kind_of_head_has_the_reference_logits),
       cmocka_unit_test(names_without_prefix_are_read),
+      cmocka_unit_test(every_family_has_the_reference_states_and_logits),
       cmocka_unit_test(every_token_has_the_reference_logits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,6 +133,29 @@ static void no_cut_changes_a_bit(void **state)
   close_oracle(&o);
 }
 
+static void check_cuts_of(const char *name)
+{
+  oracle o = open_oracle(name);
+  const int64_t units = 2 * o.model.config.L;
+  for (int parts = 2; parts <= units && parts <= 5; ++parts) {
+    assert_true(check_all_cuts(&o, parts) > 0);
+  }
+  close_oracle(&o);
+}
+
+static void each_family(void (*check)(const char *name))
+{
+  for (int i = 0; family_models[i]; ++i) {
+    check(family_models[i]);
+  }
+}
+
+static void no_cut_changes_a_bit_of_any_family(void **state)
+{
+  (void)state;
+  each_family(check_cuts_of);
+}
+
 static void a_slice_without_units_leaves_x_alone(void **state)
 {
   (void)state;
@@ -170,19 +193,24 @@ static void check_orders(const oracle *o, tfm_backend backend)
   }
 }
 
-static void neighbours_and_order_change_no_bit(void **state)
+static void check_orders_of(const char *name)
 {
-  (void)state;
-  oracle o = open_oracle("tiny");
+  oracle o = open_oracle(name);
   check_orders(&o, TFM_BACKEND_NATIVE);
   close_oracle(&o);
 }
 
-static void threads_and_task_order_change_no_bit(void **state)
+static void neighbours_and_order_change_no_bit(void **state)
 {
   (void)state;
-  oracle o = open_oracle("tiny");
-  const int64_t cuts[] = {0, 3, 6};
+  check_orders_of("tiny");
+  each_family(check_orders_of);
+}
+
+static void check_threads_of(const char *name)
+{
+  oracle o = open_oracle(name);
+  const int64_t cuts[] = {0, 3, 2 * o.model.config.L};
   for (int nthread = 1; nthread <= 5; ++nthread) {
     threads_par threads = make_threads(nthread);
     backwards_par backwards = make_backwards(nthread);
@@ -192,11 +220,17 @@ static void threads_and_task_order_change_no_bit(void **state)
   close_oracle(&o);
 }
 
-static void backends_and_instruction_sets_give_the_same_bits(void **state)
+static void threads_and_task_order_change_no_bit(void **state)
 {
   (void)state;
-  oracle o = open_oracle("tiny");
-  const int64_t cuts[] = {0, 6};
+  check_threads_of("tiny");
+  each_family(check_threads_of);
+}
+
+static void check_isas_of(const char *name)
+{
+  oracle o = open_oracle(name);
+  const int64_t cuts[] = {0, 2 * o.model.config.L};
   check_slices(&o, TFM_BACKEND_REF, cuts, 1, NULL, "ref");
   for (int isa = 0; isa < TFM_ISA_COUNT; ++isa) {
     if (!tfm_isa_available((tfm_isa)isa)) {
@@ -209,19 +243,25 @@ static void backends_and_instruction_sets_give_the_same_bits(void **state)
   close_oracle(&o);
 }
 
-/* Batches larger than every internal tile: sequences repeated until attention runs several
- * times and ffn walks several tiles, each copy with the bits of the first. */
-static void large_batches_change_no_bit(void **state)
+static void backends_and_instruction_sets_give_the_same_bits(void **state)
 {
   (void)state;
-  oracle o = open_oracle("tiny");
+  check_isas_of("tiny");
+  each_family(check_isas_of);
+}
+
+/* Batches larger than every internal tile: sequences repeated until attention runs several
+ * times and ffn walks several tiles, each copy with the bits of the first. */
+static void check_large_of(const char *name)
+{
+  oracle o = open_oracle(name);
   int order[120];
   for (int i = 0; i < 120; ++i) {
     order[i] = (i * 7) % 5;
   }
   for (int n = 1; n <= 120; n += n < 8 ? 1 : 16) {
     golden g = pick_sequences(&o.g, order, n);
-    const int64_t cuts[] = {0, 1, 6};
+    const int64_t cuts[] = {0, 1, 2 * o.model.config.L};
     float *logits = want_floats(g.B * g.C);
     float *states = want_floats(g.T * g.H);
     run_slices(&o.model, TFM_BACKEND_NATIVE, &g, cuts, 2, NULL, logits, states);
@@ -233,6 +273,13 @@ static void large_batches_change_no_bit(void **state)
     close_golden(&g);
   }
   close_oracle(&o);
+}
+
+static void large_batches_change_no_bit(void **state)
+{
+  (void)state;
+  check_large_of("tiny");
+  each_family(check_large_of);
 }
 
 /* openblas has bits of its own, but where its probe passes they must keep the same promises:
@@ -337,6 +384,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_cut_changes_a_bit),
+      cmocka_unit_test(no_cut_changes_a_bit_of_any_family),
       cmocka_unit_test(a_slice_without_units_leaves_x_alone),
       cmocka_unit_test(neighbours_and_order_change_no_bit),
       cmocka_unit_test(threads_and_task_order_change_no_bit),

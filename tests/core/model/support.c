@@ -2,6 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/kernels/activation.h"
 #include "tests/core/model/tolerance.h"
 
 #include <ftw.h>
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+const char *const family_models[] = {"families/roberta", "families/distilbert", NULL};
 
 void want_ok(tfm_status st, const tfm_err *err)
 {
@@ -210,6 +213,53 @@ void check_golden(const char *name, const char *where)
     check_near(name, logits, g.logits, g.rows * g.C, TOL_MODEL);
   }
   tfm_free(logits);
+  tfm_whole_close(whole);
+  close_golden(&g);
+  tfm_model_fini(&model);
+}
+
+tfm_ids mark_all(const golden *g, int32_t *marks)
+{
+  tfm_ids ids = golden_ids(g);
+  for (int32_t t = 0; t < ids.T; ++t) {
+    marks[t] = t;
+  }
+  ids.nmark = ids.T;
+  ids.marks = marks;
+  return ids;
+}
+
+void check_masks(const char *name)
+{
+  const tfm_head_spec spec = {.task = TFM_TASK_FILL_MASK};
+  tfm_err err = {.status = TFM_OK};
+  tfm_model model = open_model_for(name, &spec);
+  golden g = open_golden(name);
+  const int64_t V = g.C;
+  tfm_whole *whole = NULL;
+  want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, g.T, g.B, &err), &err);
+  assert_int_equal(tfm_whole_width(whole), 2 * V);
+  int32_t *marks = tfm_calloc((size_t)g.T, sizeof *marks);
+  float *result = want_floats(g.T * 2 * V);
+  float *want = want_floats(V);
+  const tfm_ids ids = mark_all(&g, marks);
+  tfm_whole_run(whole, &ids, result, NULL, NULL);
+  for (int64_t t = 0; t < g.T; ++t) {
+    const float *score = result + t * 2 * V;
+    bool *seen = tfm_calloc((size_t)V, sizeof *seen);
+    tfm_softmax(g.logits + t * V, V, want);
+    for (int64_t k = 0; k < V; ++k) {
+      const int64_t id = (int64_t)score[V + k];
+      assert_true(id >= 0 && id < V && !seen[id]);
+      seen[id] = true;
+      assert_true(k == 0 || score[k] <= score[k - 1]);
+      assert_true(fabsf(score[k] - want[id]) <= (float)TOL_MODEL);
+    }
+    tfm_free(seen);
+  }
+  tfm_free(want);
+  tfm_free(result);
+  tfm_free(marks);
   tfm_whole_close(whole);
   close_golden(&g);
   tfm_model_fini(&model);

@@ -52,6 +52,16 @@ void check_bits(const char *what, const float *got, const float *want, int64_t n
  * logits, must be within TOL_MODEL of the reference's. */
 void check_golden(const char *name, const char *where);
 
+/** A golden's sequences with every token marked; marks [T] out. */
+tfm_ids mark_all(const golden *g, int32_t *marks);
+
+/** The reference's logits of every token through softmax are the probabilities a fill-mask head
+ * gives, each id once and best first. */
+void check_masks(const char *name);
+
+/** A classifier of every family beside BERT; NULL ends. */
+extern const char *const family_models[];
+
 /** n floats, all NaN: what nobody writes is seen. */
 float *want_floats(int64_t n);
 

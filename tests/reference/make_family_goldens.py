@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Makes tests/fixtures/model/families: tiny random models of every family and what the reference library computes with them.
+
+usage: make_family_goldens.py OUT [NAME ...]
+Needs torch, transformers and safetensors (made with transformers 5.23, torch 2.13). Folders and golden.bin as of make_model_goldens.py:
+each family has a classifier with every hidden state (ids hold the pad token too: some families give it no position), and a
+masked-language model, NAME-mask, with the logits of every token. Weights are F16 files, computed with in float32.
+"""
+import argparse
+import inspect
+import json
+import pathlib
+
+import torch
+import transformers as tf
+
+from make_model_goldens import golden, labels, sequences, store
+
+SHAPE = dict(vocab_size=57, hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=36, max_position_embeddings=50)
+LENGTHS = [5, 1, 17, 47, 2]
+NORMS = (torch.nn.LayerNorm,)
+
+# name -> (class prefix, config, kinds: heads to make with their golden logits, options)
+FAMILIES = {
+    "roberta": ("Roberta", {**SHAPE, "pad_token_id": 1, "type_vocab_size": 1, "layer_norm_eps": 1e-5}, {}),
+    "distilbert": ("DistilBert", {"vocab_size": 57, "dim": 24, "n_layers": 2, "n_heads": 2, "hidden_dim": 36, "max_position_embeddings": 50}, {}),
+}
+
+
+def randomize(model, generator):
+    """Wide weights, so that every layer changes every state by far more than the tolerance."""
+    norms = {id(p) for m in model.modules() if isinstance(m, NORMS) or "Norm" in type(m).__name__ for n, p in m.named_parameters() if n == "weight"}
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    for name, p in model.named_parameters():
+        noise = torch.randn(p.shape, generator=generator)
+        if id(p) in norms:
+            p.data = 1 + 0.2 * noise
+        elif name.endswith("bias"):
+            p.data = 0.2 * noise
+        else:
+            p.data = noise * (1.0 if id(p) in tables else 1.6 / p[0].numel() ** 0.5)
+
+
+class Untyped:
+    """A model that may know no token types, seen as one that does."""
+
+    def __init__(self, model):
+        self.model = model
+        self.config = model.config
+        self.typed = "token_type_ids" in inspect.signature(model.forward).parameters and getattr(model.config, "type_vocab_size", 0) > 0
+
+    def __call__(self, input_ids, token_type_ids, **more):
+        return self.model(input_ids=input_ids, **({"token_type_ids": token_type_ids} if self.typed else {}), **more)
+
+
+def make(out, name, kind, config, options, states, seed):
+    generator = torch.Generator().manual_seed(seed)
+    model_class = getattr(tf, kind)
+    model = model_class(model_class.config_class(**config, attn_implementation="eager")).eval()
+    randomize(model, generator)
+    for p in model.parameters():  # what the file will hold, computed with in float32
+        p.data = p.data.half().float()
+    seen = Untyped(model)
+    rows = sequences(57, getattr(model.config, "type_vocab_size", 1) or 1, generator, LENGTHS)
+    model.save_pretrained(out / name)  # the names files have, tied weights once
+    from safetensors.torch import load_file
+    tensors = {k: v.half() for k, v in load_file(out / name / "model.safetensors").items()}
+    said = json.loads((out / name / "config.json").read_text(encoding="utf-8"))
+    dull = ("dropout", "initializer", "transformers_version", "_token_id", "use_cache", "label2id", "dtype")
+    said = {k: v for k, v in said.items() if k == "pad_token_id" or not any(d in k for d in dull)}
+    for path in (out / name).iterdir():
+        path.unlink()
+    store(out / name, {**said, **options}, tensors)
+    (out / name / "golden.bin").write_bytes(golden(seen, rows, states, 1))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("out", type=pathlib.Path)
+    p.add_argument("names", nargs="*", help="only these")
+    a = p.parse_args()
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(1)
+    for i, (name, (prefix, config, options)) in enumerate(FAMILIES.items()):
+        if a.names and name not in a.names:
+            continue
+        make(a.out, name, prefix + "ForSequenceClassification", {**config, **labels(["no", "yes", "maybe"])}, options, True, 100 + i)
+        make(a.out, f"{name}-mask", prefix + "ForMaskedLM", config, options, False, 200 + i)
+    total = sum(f.stat().st_size for f in a.out.rglob("*") if f.is_file())
+    print(f"{total} bytes in {a.out}")
+
+
+if __name__ == "__main__":
+    main()
