@@ -350,19 +350,22 @@ tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
   int64_t nunit = 2 * config->L;
   job->cost = tfm_calloc((size_t)nunit, sizeof *job->cost);
   job->bytes = tfm_calloc((size_t)nunit, sizeof *job->bytes);
-  if (!job->cost || !job->bytes) {
+  job->twin = tfm_calloc((size_t)nunit, sizeof *job->twin);
+  if (!job->cost || !job->bytes || !job->twin) {
     return tfm_fail(err, TFM_E_NOMEM, "a plan of %lld units", (long long)nunit);
   }
   int64_t length = least(TYPICAL_LENGTH, job->max_length);
   for (int64_t u = 0; u < nunit; ++u) {
     job->cost[u] = tfm_cost_unit(config, u, length);
     job->bytes[u] = tfm_cost_unit_bytes(config, u);
+    job->twin[u] = tfm_cost_unit_twin(config, u);
   }
   job->cost[nunit - 1] += tfm_cost_head(config, length);
   job->request = (tfm_plan_request){
       .nunit = nunit,
       .cost = job->cost,
       .bytes = job->bytes,
+      .twin = job->twin,
       .head_bytes = tfm_cost_head_bytes(config),
       .nworker = nworker,
       .stages = (int)least(o->stages, INT_MAX),
@@ -583,6 +586,7 @@ void tfm_job_fini(tfm_job *job)
   tfm_plan_fini(&job->plan);
   tfm_free(job->cost);
   tfm_free(job->bytes);
+  tfm_free(job->twin);
   tfm_machine_fini(&job->machine);
   tfm_model_fini(&job->model);
   tfm_free(job->folder);

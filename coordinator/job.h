@@ -30,6 +30,7 @@ typedef struct {
   tfm_crew crew;
   double *cost; /* [2L] what the plan was made from */
   int64_t *bytes;
+  int64_t *twin;
   tfm_plan_request request;
   tfm_plan plan;
   tfm_backend backend;

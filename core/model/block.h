@@ -14,6 +14,7 @@
 #include "core/model/batch.h"
 #include "core/model/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ typedef struct {
   tfm_linear *in;  /* attention: query, key and value as one layer [3H,H]; ffn: up [F,H] */
   tfm_linear *out; /* attention: [H,H]; ffn: down [H,F] */
   float *norm;     /* [2,H] gain, then bias */
+  bool shared;     /* with a unit before it, which frees them */
 } tfm__unit;
 
 /** What the units of one model share: its shape, and scratch memory for one batch at a time. */

@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/model/arch/registry.h"
+#include "core/model/embed.h"
 #include "core/model/shown.h"
 #include "core/tensor/dims.h"
 
@@ -243,6 +244,19 @@ fail:
   return st;
 }
 
+tfm_status tfm__config_dim(const tfm_json *json, const char *key, int64_t most, int64_t *out,
+                           tfm_err *err)
+{
+  return tfm_json_opt_int(json, tfm_json_root(json), key, 1, most, out, err);
+}
+
+tfm_status tfm__config_embedding(tfm_config *config, const tfm_json *json, int64_t missing,
+                                 tfm_err *err)
+{
+  config->E = missing;
+  return tfm__config_dim(json, "embedding_size", TFM_EMBED_MOST, &config->E, err);
+}
+
 static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -259,6 +273,7 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   TFM_TRY(tfm__config_act(json, spelling(json, arch->keys.act).text, &config->act, err));
   config->head_act = config->act;
   config->E = config->H;
+  config->inner = 1;
   config->tied = true;
   config->pad_id = arch->pad_id;
   TFM_TRY(tfm_json_opt_bool(json, root, "tie_word_embeddings", &config->tied, err));
@@ -439,8 +454,12 @@ int64_t tfm_config_parameters(const tfm_config *config)
 {
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   const bool shared = head && head->tied && config->tied; /* the decoder is the word table */
-  return tfm__part_floats(config, TFM__PART_EMBED) + tfm__part_floats(config, TFM__PART_HEAD) -
-         (shared ? config->V * config->E : 0) +
-         config->L * (tfm__part_floats(config, TFM__PART_ATTENTION) +
-                      tfm__part_floats(config, TFM__PART_FFN));
+  int64_t n = tfm__part_floats(config, TFM__PART_EMBED) - (shared ? config->V * config->E : 0) +
+              tfm__part_floats(config, TFM__PART_HEAD);
+  for (int64_t u = 0; u < 2 * config->L; ++u) {
+    n += tfm__unit_twin(config, u) < 0
+             ? tfm__part_floats(config, u % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN)
+             : 0;
+  }
+  return n;
 }

@@ -48,7 +48,11 @@ typedef struct {
   int64_t max_length; /* most tokens of one sequence */
   float norm_eps;
   tfm_activation act;
-  int64_t E; /* width a masked-language head works in: H unless the family says less */
+  int64_t E; /* width of the embedding tables, and of a masked-language head tied to them: H
+                unless the family says otherwise */
+  int64_t groups;  /* layers share the weights of so many groups of `inner` layers; 0: none */
+  int64_t inner;   /* 1 unless layers are shared */
+  uint64_t absent; /* bit m: this model does not have module m of its family */
   tfm_activation
       head_act;   /* of heads that leave it to config.json: act unless the family reads it */
   bool head_mean; /* heads of the first token take the mean over all tokens instead */

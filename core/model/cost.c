@@ -49,6 +49,11 @@ int64_t tfm_cost_unit_bytes(const tfm_config *config, int64_t unit)
   return part_bytes(config, part_of(unit));
 }
 
+int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit)
+{
+  return tfm__unit_twin(config, unit);
+}
+
 int64_t tfm_cost_head_bytes(const tfm_config *config)
 {
   return part_bytes(config, TFM__PART_HEAD);

@@ -12,6 +12,10 @@ double tfm_cost_unit(const tfm_config *config, int64_t unit, int64_t len);
 /** Flops of the head for one sequence. */
 double tfm_cost_head(const tfm_config *config, int64_t len);
 
+/** The last unit before this one with the same weights, which a rank that has both holds once; -1
+ * when there is none. */
+int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit);
+
 /** Bytes of a unit's weights, of the head's and of the embedding tables, as float32 in memory.
  */
 int64_t tfm_cost_unit_bytes(const tfm_config *config, int64_t unit);

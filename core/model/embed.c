@@ -7,12 +7,17 @@
 
 enum { RUN = 128, MAX_TABLES = 4 };
 
+/* Rows of the tables on their way to a projection: static, so that a run cannot run out. */
+static _Thread_local _Alignas(64) float narrow[TFM_EMBED_MOST];
+
 struct tfm_embed {
-  int64_t H, V, types, max_length;
+  int64_t H, E, V, types, max_length;
   tfm__module sum[MAX_TABLES]; /* the order of the additions */
   int ntable;
   float *table[MAX_TABLES];
-  float *norm; /* [2,H] gain, bias */
+  float *norm;         /* [2,H] or, before a projection, [2,E]: gain, bias */
+  tfm_linear *project; /* [H,E]; NULL: E is H */
+  bool project_first;
   float norm_eps;
   bool skip_pad; /* pad tokens have no place of their own */
   int32_t pad_id;
@@ -25,11 +30,17 @@ static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err 
   tfm_status st = TFM_OK;
   const tfm_arch *arch = model->config.arch;
   for (int i = 0; i < MAX_TABLES && arch->sum[i] != TFM__MODULE_COUNT; ++i) {
-    embed->sum[i] = arch->sum[i];
-    TFM_TRY(tfm__table_load(&embed->table[i], model, arch->sum[i], err));
-    embed->ntable += 1;
+    if (tfm__module_name(&model->config, arch->sum[i])) {
+      embed->sum[embed->ntable] = arch->sum[i];
+      TFM_TRY(tfm__table_load(&embed->table[embed->ntable], model, arch->sum[i], err));
+      embed->ntable += 1;
+    }
   }
   TFM_TRY(tfm__norm_load(&embed->norm, model, TFM__MODULE_EMBED_NORM, 0, err));
+  if (tfm__module_name(&model->config, TFM__MODULE_PROJECT)) {
+    static const tfm__module project[] = {TFM__MODULE_PROJECT};
+    TFM_TRY(tfm__linear_load(&embed->project, model, TFM_BACKEND_NATIVE, project, 1, 0, err));
+  }
 
 fail:
   return st;
@@ -45,6 +56,8 @@ tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
     return tfm_fail(err, TFM_E_NOMEM, "the embeddings");
   }
   embed->H = config->H;
+  embed->E = config->E;
+  embed->project_first = config->arch->project_first;
   embed->V = config->V;
   embed->types = config->types;
   embed->max_length = config->max_length;
@@ -78,6 +91,7 @@ void tfm_embed_close(tfm_embed *embed)
     tfm_free(embed->table[i]);
   }
   tfm_free(embed->norm);
+  tfm_linear_close(embed->project);
   tfm_free(embed->place);
   tfm_free(embed);
 }
@@ -125,8 +139,8 @@ static void place_around_pads(const embed_job *job, int64_t t, int64_t e, int64_
   }
 }
 
-/* Rows [t, e) of one sequence, whose first row is `start`. */
-static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start)
+/* Rows [t, e) of one sequence, whose first row is `start`, to out [e - t, E]. */
+static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start, float *out)
 {
   const tfm_embed *embed = job->embed;
   int32_t around[RUN];
@@ -141,7 +155,38 @@ static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start
         rows = around;
       }
     }
-    tfm_gather(embed->table[i], rows, e - t, embed->H, i > 0, job->x + t * embed->H, embed->H);
+    tfm_gather(embed->table[i], rows, e - t, embed->E, i > 0, out, embed->E);
+  }
+}
+
+static void normalize(const tfm_embed *embed, float *rows, int64_t n, int64_t width)
+{
+  const tfm_norm norm = {embed->norm, embed->norm + width, embed->norm_eps};
+  tfm_layernorm(rows, width, n, width, &norm, rows, width, NULL);
+}
+
+/* Rows [first, last) of the batch. */
+static void embed_run_of(const embed_job *job, int64_t first, int64_t last)
+{
+  const tfm_embed *embed = job->embed;
+  const tfm_ids *ids = job->ids;
+  float *x = job->x + first * embed->H;
+  float *sum = embed->project ? narrow : x;
+  int64_t b = sequence_of(ids, first);
+  for (int64_t t = first; t < last; ++b) {
+    const int64_t end = ids->cu_len[b + 1] < last ? ids->cu_len[b + 1] : last;
+    add_tables(job, t, end, ids->cu_len[b], sum + (t - first) * embed->E);
+    t = end;
+  }
+  if (!embed->project_first) {
+    normalize(embed, sum, last - first, embed->E);
+  }
+  if (embed->project) {
+    const tfm_epilogue plain = {.act = TFM_ACT_NONE};
+    tfm_linear_run(embed->project, sum, embed->E, last - first, x, embed->H, &plain, NULL);
+  }
+  if (embed->project_first) {
+    normalize(embed, x, last - first, embed->H);
   }
 }
 
@@ -149,18 +194,12 @@ static void embed_rows(void *arg, int task, int thread)
 {
   (void)thread;
   const embed_job *job = arg;
-  const tfm_embed *embed = job->embed;
-  const int64_t first = (int64_t)task * RUN;
-  const int64_t last = first + RUN < job->ids->T ? first + RUN : job->ids->T;
-  int64_t b = sequence_of(job->ids, first);
-  for (int64_t t = first; t < last; ++b) {
-    const int64_t end = job->ids->cu_len[b + 1] < last ? job->ids->cu_len[b + 1] : last;
-    add_tables(job, t, end, job->ids->cu_len[b]);
-    t = end;
+  const int64_t end = (int64_t)(task + 1) * RUN;
+  const int64_t last = end < job->ids->T ? end : job->ids->T;
+  const int64_t fits = job->embed->project ? TFM_EMBED_MOST / job->embed->E : RUN;
+  for (int64_t t = (int64_t)task * RUN; t < last; t += fits) {
+    embed_run_of(job, t, t + fits < last ? t + fits : last);
   }
-  const tfm_norm norm = {embed->norm, embed->norm + embed->H, embed->norm_eps};
-  float *x = job->x + first * embed->H;
-  tfm_layernorm(x, embed->H, last - first, embed->H, &norm, x, embed->H, NULL);
 }
 
 void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par)

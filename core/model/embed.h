@@ -9,6 +9,8 @@
 
 typedef struct tfm_embed tfm_embed;
 
+enum { TFM_EMBED_MOST = 32768 }; /* widest tables with a projection behind them */
+
 /** Read the tables. gives: *out, release with tfm_embed_close(). Errors: of safetensors.h,
  * NOMEM. */
 tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err) TFM_MUST_USE;
@@ -16,6 +18,7 @@ void tfm_embed_close(tfm_embed *embed);
 size_t tfm_embed_bytes(const tfm_embed *embed);
 
 /** x[t] = norm(word[id] + type[type] + position[t - start]) for BERT, in the reference's order.
+ * Where the tables are narrower than H, a projection follows (native's arithmetic).
  *  x [T,H] out. ids, types and lengths must be in range: tfm_embed_check() says so for one row.
  *  Threads: callable from many at once on one embed; tasks are runs of rows, no allocation. */
 void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par);

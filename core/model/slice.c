@@ -38,6 +38,12 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_backe
   }
   for (int64_t u = slice->first; u < slice->last; ++u) {
     tfm__unit *unit = &slice->units[u - slice->first];
+    const int64_t twin = tfm__unit_twin(&model->config, u);
+    if (twin >= slice->first) {
+      *unit = slice->units[twin - slice->first];
+      unit->shared = true;
+      continue;
+    }
     TFM_TRY(tfm__unit_load(unit, model, backend, u, err));
     slice->weight_bytes +=
         tfm_linear_bytes(unit->in) + tfm_linear_bytes(unit->out) + norm_bytes(slice);
@@ -156,6 +162,9 @@ void tfm_slice_each_block(const tfm_slice *slice,
 {
   for (int64_t u = slice->first; u < slice->last; ++u) {
     const tfm__unit *unit = unit_of(slice, u);
+    if (unit->shared) {
+      continue;
+    }
     each_linear(unit->in, fn, arg);
     each_linear(unit->out, fn, arg);
     fn(arg, unit->norm, norm_bytes(slice));

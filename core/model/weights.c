@@ -13,10 +13,12 @@ typedef struct {
   char text[NAME_MAX_BYTES];
 } tensor_name;
 
-/* "@" is the prefix of this file, "#" the layer's number. */
-static tensor_name expand(const char *prefix, const char *module, int64_t layer,
+/* "@" is the prefix of this file, "#" the layer's number or its group's, "%" its place in there. */
+static tensor_name expand(const tfm_model *model, const char *module, int64_t layer,
                           const char *suffix)
 {
+  const int64_t stored = tfm__layer_stored(&model->config, layer);
+  const int64_t inner = model->config.inner;
   tensor_name name = {.text = ""};
   char *to = name.text;
   char *end = name.text + sizeof name.text;
@@ -24,9 +26,9 @@ static tensor_name expand(const char *prefix, const char *module, int64_t layer,
     const size_t room = (size_t)(end - to);
     int n = 1;
     if (*p == '@') {
-      n = snprintf(to, room, "%s", prefix);
-    } else if (*p == '#') {
-      n = snprintf(to, room, "%lld", (long long)layer);
+      n = snprintf(to, room, "%s", model->prefix);
+    } else if (*p == '#' || *p == '%') {
+      n = snprintf(to, room, "%lld", (long long)(*p == '#' ? stored / inner : stored % inner));
     } else {
       *to = *p;
     }
@@ -80,11 +82,10 @@ static tfm_status find_tensor(const tfm_model *model, const char *template, int6
                               const char *suffix, const char *older,
                               const tfm_tensor_info **out, tfm_err *err)
 {
-  const tensor_name name = expand(model->prefix, template, layer, suffix);
+  const tensor_name name = expand(model, template, layer, suffix);
   *out = tfm_checkpoint_find(model->checkpoint, name.text);
   if (!*out && older) {
-    *out = tfm_checkpoint_find(model->checkpoint,
-                               expand(model->prefix, template, layer, older).text);
+    *out = tfm_checkpoint_find(model->checkpoint, expand(model, template, layer, older).text);
   }
   if (!*out) {
     return tfm_fail(err, TFM_E_FORMAT,
@@ -108,8 +109,7 @@ static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head
   TFM_TRY(find_tensor(model, weight, 0, ".weight", NULL, &out->weight, err));
   for (int i = 0; i < 2 && !out->bias; ++i) {
     const char *suffix = bias[i] == head->out ? ".bias" : "";
-    out->bias =
-        tfm_checkpoint_find(model->checkpoint, expand(model->prefix, bias[i], 0, suffix).text);
+    out->bias = tfm_checkpoint_find(model->checkpoint, expand(model, bias[i], 0, suffix).text);
   }
   if (!out->bias) {
     TFM_TRY(find_tensor(model, head->out_bias, 0, "", NULL, &out->bias, err));
@@ -152,16 +152,18 @@ tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err)
   const tfm_arch *arch = model->config.arch;
   const char *word = arch->module[TFM__MODULE_WORD];
   const char *tries[] = {arch->prefix, ""};
+  tensor_name names[2];
   for (int i = 0; i < 2; ++i) {
-    if (tfm_checkpoint_find(model->checkpoint, expand(tries[i], word, 0, ".weight").text)) {
-      (void)snprintf(model->prefix, sizeof model->prefix, "%s", tries[i]);
+    (void)snprintf(model->prefix, sizeof model->prefix, "%s", tries[i]);
+    names[i] = expand(model, word, 0, ".weight");
+    if (tfm_checkpoint_find(model->checkpoint, names[i].text)) {
       return TFM_OK;
     }
   }
-  return tfm_fail(
-      err, TFM_E_FORMAT, "%s: tensor %s is not there (nor %s), but every %s model has it",
-      tfm_checkpoint_file(model->checkpoint, -1), expand(arch->prefix, word, 0, ".weight").text,
-      expand("", word, 0, ".weight").text, arch->model_type);
+  return tfm_fail(err, TFM_E_FORMAT,
+                  "%s: tensor %s is not there (nor %s), but every %s model has it",
+                  tfm_checkpoint_file(model->checkpoint, -1), names[0].text, names[1].text,
+                  model->config.model_type);
 }
 
 static tfm_status no_memory(tfm_err *err, const char *what, int64_t floats)
@@ -265,8 +267,10 @@ fail:
 
 void tfm__unit_fini(tfm__unit *unit)
 {
-  tfm_linear_close(unit->in);
-  tfm_linear_close(unit->out);
-  tfm_free(unit->norm);
+  if (!unit->shared) {
+    tfm_linear_close(unit->in);
+    tfm_linear_close(unit->out);
+    tfm_free(unit->norm);
+  }
   *unit = (tfm__unit){.in = NULL};
 }

@@ -127,7 +127,8 @@ static int64_t bytes_of(const tfm_plan_request *request, tfm_range units)
 {
   int64_t bytes = units.last == request->nunit ? request->head_bytes : 0;
   for (int64_t u = units.first; u < units.last; ++u) {
-    bytes += request->bytes[u];
+    const bool held = request->twin && request->twin[u] >= units.first;
+    bytes += held ? 0 : request->bytes[u];
   }
   return bytes;
 }

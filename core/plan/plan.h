@@ -28,6 +28,8 @@ typedef struct {
   const double *cost;   /* [nunit] of one unit, any unit of measure, finite and >= 0; the head's
                            is in the last */
   const int64_t *bytes; /* [nunit] of weights */
+  const int64_t *twin;  /* [nunit] the last unit before with the same weights, held once by a
+                           rank that has both, or -1; NULL: every unit has its own */
   int64_t head_bytes;
   int nworker;        /* W >= 1 */
   int stages;         /* 0: by rule */

@@ -24,6 +24,9 @@ NORMS = (torch.nn.LayerNorm,)
 FAMILIES = {
     "roberta": ("Roberta", {**SHAPE, "pad_token_id": 1, "type_vocab_size": 1, "layer_norm_eps": 1e-5}, {}),
     "distilbert": ("DistilBert", {"vocab_size": 57, "dim": 24, "n_layers": 2, "n_heads": 2, "hidden_dim": 36, "max_position_embeddings": 50}, {}),
+    "electra": ("Electra", {**SHAPE, "type_vocab_size": 2, "embedding_size": 12}, {}),
+    "albert": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 12, "num_hidden_layers": 3}, {}),
+    "albert-groups": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 30, "num_hidden_layers": 3, "num_hidden_groups": 2, "hidden_act": "gelu"}, {}),
 }
 
 

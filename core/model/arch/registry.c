@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+_Static_assert(TFM__MODULE_COUNT <= 64, "config.absent has a bit for each module");
+
 #define FAMILY_ROW(name) &tfm__arch_##name,
 static const tfm_arch *const families[] = {TFM__FAMILY_MAP(FAMILY_ROW) NULL};
 
@@ -38,7 +40,18 @@ const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
   return task == pooled.task ? &pooled : NULL;
 }
 
-typedef enum { AXIS_ONE, AXIS_H, AXIS_F, AXIS_V, AXIS_P, AXIS_Y, AXIS_I, AXIS_O } axis;
+typedef enum {
+  AXIS_ONE,
+  AXIS_H,
+  AXIS_F,
+  AXIS_V,
+  AXIS_P,
+  AXIS_Y,
+  AXIS_E,
+  AXIS_W,
+  AXIS_I,
+  AXIS_O
+} axis;
 
 typedef struct {
   tfm__part part;
@@ -77,6 +90,10 @@ static int64_t axis_length(const tfm_config *config, axis a)
     return config->positions;
   case AXIS_Y:
     return config->types;
+  case AXIS_E:
+    return config->E;
+  case AXIS_W:
+    return config->arch->project_first ? config->H : config->E;
   case AXIS_I:
     return head_inner(config);
   case AXIS_O:
@@ -91,7 +108,8 @@ const char *tfm__module_name(const tfm_config *config, tfm__module module)
 {
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   if (tfm__module_part(module) != TFM__PART_HEAD) {
-    return config->arch->module[module];
+    const bool absent = (config->absent >> module & 1) != 0;
+    return absent ? NULL : config->arch->module[module];
   }
   if (!head) {
     return NULL;
@@ -99,6 +117,30 @@ const char *tfm__module_name(const tfm_config *config, tfm__module module)
   return module == TFM__MODULE_HEAD_DENSE  ? head->dense
          : module == TFM__MODULE_HEAD_NORM ? head->norm
                                            : head->out;
+}
+
+void tfm__config_without(tfm_config *config, tfm__module module)
+{
+  config->absent |= UINT64_C(1) << module;
+}
+
+int64_t tfm__layer_stored(const tfm_config *config, int64_t layer)
+{
+  if (config->groups == 0) {
+    return layer;
+  }
+  /* As the reference computes it, division by division. */
+  const double each = (double)(config->L / config->inner) / (double)config->groups;
+  const int64_t group = (int64_t)((double)(layer / config->inner) / each);
+  return group * config->inner + layer % config->inner;
+}
+
+int64_t tfm__unit_twin(const tfm_config *config, int64_t unit)
+{
+  const int64_t before = unit / 2 - config->inner;
+  const bool same = before >= 0 && config->groups > 0 &&
+                    tfm__layer_stored(config, before) == tfm__layer_stored(config, unit / 2);
+  return same ? unit - 2 * config->inner : -1;
 }
 
 tfm__part tfm__module_part(tfm__module module)

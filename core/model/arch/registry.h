@@ -24,6 +24,8 @@
   X(bert)                                                                                      \
   X(roberta)                                                                                   \
   X(distilbert)                                                                                \
+  X(electra)                                                                                   \
+  X(albert)                                                                                    \
   TFM__FAMILIES_OF_TESTS(X)
 
 typedef enum { TFM__PART_EMBED, TFM__PART_ATTENTION, TFM__PART_FFN, TFM__PART_HEAD } tfm__part;
@@ -35,12 +37,14 @@ typedef enum {
 } tfm__kind;
 
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
- * position table, Y types; I the head's inner width, O its outputs (labels, 2 for spans, V). */
+ * position table, Y types; E the width of the embedding tables, W of their norm; I the head's
+ * inner width, O its outputs (labels, 2 for spans, V). */
 #define TFM__MODULE_MAP(X)                                                                     \
-  X(WORD, EMBED, TABLE, V, H)                                                                  \
-  X(POSITION, EMBED, TABLE, P, H)                                                              \
-  X(TYPE, EMBED, TABLE, Y, H)                                                                  \
-  X(EMBED_NORM, EMBED, NORM, H, ONE)                                                           \
+  X(WORD, EMBED, TABLE, V, E)                                                                  \
+  X(POSITION, EMBED, TABLE, P, E)                                                              \
+  X(TYPE, EMBED, TABLE, Y, E)                                                                  \
+  X(EMBED_NORM, EMBED, NORM, W, ONE)                                                           \
+  X(PROJECT, EMBED, LINEAR, H, E)                                                              \
   X(QUERY, ATTENTION, LINEAR, H, H)                                                            \
   X(KEY, ATTENTION, LINEAR, H, H)                                                              \
   X(VALUE, ATTENTION, LINEAR, H, H)                                                            \
@@ -81,7 +85,8 @@ typedef enum {
 } tfm__view;
 
 /** A head: y = out(norm(act(dense(view of x)))), where steps may be missing. In module names a
- * leading "@" stands for the checkpoint's prefix, "#" for the layer. */
+ * leading "@" stands for the checkpoint's prefix, "#" for the layer (for its group where layers
+ * are shared, and then "%" for its place in the group). */
 typedef struct {
   tfm_task task; /* TFM_TASK_NONE ends the list */
   tfm__view view;
@@ -109,6 +114,7 @@ struct tfm_arch {
    * The dimensions are in *config already. */
   tfm_status (*read)(tfm_config *config, const tfm_json *json, tfm_err *err);
   const char *module[TFM__MODULE_COUNT]; /* names; NULL: the family has none of these */
+  bool project_first; /* the embedding norm comes after the projection, not before it */
   tfm__module sum[4]; /* tables in the order the reference adds them; TFM__MODULE_COUNT ends */
   const tfm__block *block;
   const tfm__head_row *heads; /* one a task; every family has feature-extraction besides */
@@ -142,6 +148,23 @@ tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const ch
 /** For a family's read(): an activation; *act stays what it is when the key is missing. */
 tfm_status tfm__config_act(const tfm_json *json, const char *key, tfm_activation *act,
                            tfm_err *err);
+
+/** For a family's read(): an integer of 1..most; *out stays what it is when the key is missing. */
+tfm_status tfm__config_dim(const tfm_json *json, const char *key, int64_t most, int64_t *out,
+                           tfm_err *err);
+
+/** For a family's read(): config.json's embedding_size, `missing` where it has none. */
+tfm_status tfm__config_embedding(tfm_config *config, const tfm_json *json, int64_t missing,
+                                 tfm_err *err);
+
+/** Say that this model has no such module. */
+void tfm__config_without(tfm_config *config, tfm__module module);
+
+/** Which of the file's layers is layer `layer` of the model: itself, unless layers are shared. */
+int64_t tfm__layer_stored(const tfm_config *config, int64_t layer);
+
+/** The last unit before `unit` with the same weights; -1 when there is none. */
+int64_t tfm__unit_twin(const tfm_config *config, int64_t unit);
 
 /** For a family's read(): the switches no encoder may have on (is_decoder, add_cross_attention).
  */

@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
+#include "core/model/cost.h"
 #include "tests/core/model/tolerance.h"
 
 #include <stdio.h>
@@ -359,6 +360,47 @@ static void a_slice_tells_where_its_weights_are(void **state)
   tfm_model_fini(&model);
 }
 
+/* What cost.h says of units [first, last) and the head, against the slice that holds them. */
+static void check_bytes_of(const tfm_model *model, int64_t first, int64_t last)
+{
+  tfm_err err = {.status = TFM_OK};
+  const tfm_slice_options options = {.first = first,
+                                     .last = last,
+                                     .head = last == 2 * model->config.L,
+                                     .backend = TFM_BACKEND_REF,
+                                     .max_tokens = 64,
+                                     .max_sequences = 8,
+                                     .nthread = 1};
+  tfm_slice *slice = NULL;
+  int64_t said = options.head ? tfm_cost_head_bytes(&model->config) : 0;
+  for (int64_t u = first; u < last; ++u) {
+    const bool held = tfm_cost_unit_twin(&model->config, u) >= first;
+    said += held ? 0 : tfm_cost_unit_bytes(&model->config, u);
+  }
+  want_ok(tfm_slice_open(&slice, model, &options, &err), &err);
+  const int64_t is = (int64_t)tfm_slice_weight_bytes(slice);
+  if (said < is - is / 10 || said > is + is / 10) {
+    fail_msg("%s: units %lld to %lld: said %lld bytes, is %lld", model->config.model_type,
+             (long long)first, (long long)last, (long long)said, (long long)is);
+  }
+  tfm_slice_close(slice);
+}
+
+/* Units with the weights of an earlier one are held once, wherever the cut is. */
+static void the_plan_knows_what_a_slice_weighs(void **state)
+{
+  (void)state;
+  for (int i = 0; family_models[i]; ++i) {
+    tfm_model model = open_model(family_models[i]);
+    const int64_t units = 2 * model.config.L;
+    for (int64_t cut = 1; cut < units; ++cut) {
+      check_bytes_of(&model, 0, cut);
+      check_bytes_of(&model, cut, units);
+    }
+    tfm_model_fini(&model);
+  }
+}
+
 static void a_head_that_is_not_there_is_refused_by_task(void **state)
 {
   (void)state;
@@ -392,6 +434,7 @@ int main(void)
       cmocka_unit_test(large_batches_change_no_bit),
       cmocka_unit_test(openblas_that_passes_its_probe_keeps_the_promises),
       cmocka_unit_test(a_slice_tells_where_its_weights_are),
+      cmocka_unit_test(the_plan_knows_what_a_slice_weighs),
       cmocka_unit_test(a_head_that_is_not_there_is_refused_by_task),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
