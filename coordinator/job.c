@@ -193,17 +193,21 @@ static int64_t most(int64_t a, int64_t b)
 
 /* Ids outside the embedding are the checkpoint's fault, not some row's: found before any row.
  */
+/* No row can then hold an id that the embedding lacks: added tokens and specials count too. */
 static tfm_status check_vocabulary(const tfm_job *job, tfm_err *err)
 {
   tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
-  if (facts.highest_id >= job->model.config.V) {
-    return tfm_fail(
-        err, TFM_E_FORMAT,
-        "tokenizer: its highest id is %d, but config.json says vocab_size %lld; the "
-        "tokenizer belongs to another checkpoint",
-        facts.highest_id, (long long)job->model.config.V);
+  if (facts.highest_id < job->model.config.V) {
+    return TFM_OK;
   }
-  return TFM_OK;
+  tfm_span token = tfm_tokenizer_token(job->tokenizer, facts.highest_id);
+  const char *named = job->options->tokenizer;
+  return tfm_fail(
+      err, TFM_E_FORMAT,
+      "%.512s: the tokenizer's token \"%.*s\" has id %d, but the embedding has %lld "
+      "rows (config.json: vocab_size); the tokenizer belongs to another checkpoint",
+      named ? named : job->model.folder, token.n > 64 ? 64 : (int)token.n,
+      token.n ? token.p : "", facts.highest_id, (long long)job->model.config.V);
 }
 
 /* Rows of results of one micro-batch: as many as its sequences or tokens give, as long as the

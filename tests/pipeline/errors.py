@@ -83,6 +83,40 @@ def test_truncated_weights():
     refused(folder, model, 65, ["model.safetensors"], np=3)
 
 
+def with_tokenizer(change):
+    def spoil(model):
+        path = model / "tokenizer.json"
+        tokenizer = json.loads(path.read_text())
+        change(tokenizer)
+        path.write_text(json.dumps(tokenizer))
+    return spoil
+
+
+def test_ids_outside_the_embedding_are_refused_on_opening():
+    """By vocabulary, added token or template, though no row of the input holds the id."""
+    rows_of_embedding = json.loads((MODEL / "config.json").read_text())["vocab_size"]
+    beyond = rows_of_embedding + 7
+
+    def add_to_vocabulary(t):
+        t["model"]["vocab"]["zzz"] = beyond
+
+    def add_tokens(t):
+        for i in range(beyond + 1 - len(t["model"]["vocab"])):
+            t["added_tokens"].append({"id": i, "content": f"<{i}>", "single_word": False,
+                                      "lstrip": False, "rstrip": False, "normalized": False,
+                                      "special": False})
+
+    def move_special(t):
+        t["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [beyond]
+
+    for change, token in ((add_to_vocabulary, "zzz"), (add_tokens, "<"), (move_special, "")):
+        folder, model = spoiled(with_tokenizer(change))
+        words = [str(rows_of_embedding), str(beyond), token, "tokenizer"]
+        refused(folder, model, 65, words)
+        refused(folder, model, 65, words, np=3)
+        must(call("tokenize", "-m", model, "-i", folder / "rows.jsonl"))
+
+
 def test_more_stages_than_workers():
     folder = scratch()
     refused(folder, MODEL, 64, ["--stages"], np=3, options=["--stages", 5])

@@ -1,0 +1,50 @@
+"""The verb tokenize: texts to ids and back, statistics, bytes that are no UTF-8, rows that fail."""
+import json
+import random
+
+import harness
+from harness import call, must, rows, scratch
+
+
+def tokenized(src, *options):
+    got = [json.loads(line) for line in must(call("tokenize", "-i", src, *options)).out.splitlines()]
+    for row in got:
+        del row["id"]
+    return got
+
+
+def random_bytes(count):
+    """Half noise, half good text with a byte changed: most mistakes of UTF-8 occur."""
+    rng = random.Random(4)
+    good = "naïve 日本語 😀 Ünïcödé e\u0301 \U0010ffff \ud7ff\ue000 plain words".encode()
+    out = []
+    for i in range(count):
+        b = bytearray(rng.randbytes(rng.randint(1, 40)) if i % 2 else good)
+        for _ in range(rng.randint(1, 4)):
+            b[rng.randrange(len(b))] = rng.choice((0xc0, 0xc1, 0xe0, 0xed, 0xf0, 0xf4, 0xf5, 0xff,
+                                                   0x80, 0xbf, 0xa0, 0x90, rng.randrange(256)))
+        out.append(b"x" + bytes(b).translate(None, b"\n\r\"\\" + bytes(range(32))) + b"x")
+    return out
+
+
+def test_bytes_that_are_no_utf8_are_replaced_as_python_does():
+    """In a line of text, in a JSON string and in a CSV cell: the row is that of U+FFFD."""
+    folder = scratch()
+    texts = random_bytes(2000)
+    repaired = [b.decode("utf-8", "replace") for b in texts]
+    assert sum("\ufffd" in r for r in repaired) > 1500
+    want = tokenized(rows(repaired, folder / "want.jsonl"))
+    assert not any("error" in w for w in want)
+    raw = {"rows.txt": b"\n".join(texts),
+           "rows.jsonl": b"\n".join(b'{"text": "' + b + b'"}' for b in texts),
+           "rows.csv": b"text\n" + b"\n".join(b'"' + b + b'"' for b in texts)}
+    for name, data in raw.items():
+        (folder / name).write_bytes(data + b"\n")
+        got = tokenized(folder / name)
+        assert len(got) == len(want), name
+        for g, w, text in zip(got, want, texts):
+            assert g == w, f"{name}: {text!r}: got {g}, want {w}"
+
+
+if __name__ == "__main__":
+    harness.run(globals())
