@@ -501,6 +501,15 @@ static tfm_status check_probes(const tfm_job *job, tfm_err *err)
   return TFM_OK;
 }
 
+/* Threads that read and tokenize: rank 0 shares its cores with the workers that have them too. */
+static int own_threads(const tfm_job *job)
+{
+  int index = 0;
+  int count = 0;
+  tfm_crew_share(&job->crew, 0, &index, &count);
+  return threads_of(job, 0, count);
+}
+
 static void wake_world(void *arg)
 {
   tfm_world_wake(arg);
@@ -536,7 +545,8 @@ tfm_status tfm_job_load(tfm_job *job,
                               .deliver = deliver,
                               .rest = rest,
                               .arg = arg};
-  TFM_TRY(tfm_feed_open(&job->feed, job->reader, &job->encoder, wake_world, job->world, err));
+  TFM_TRY(tfm_feed_open(&job->feed, job->reader, &job->encoder, own_threads(job), wake_world,
+                        job->world, err));
   options.feed = job->feed;
   TFM_TRY(tfm_pump_open(&job->pump, &options, err));
   TFM_TRY(tfm_crew_await_ready(&job->crew, err));

@@ -42,7 +42,7 @@ typedef struct {
   /* Free context->own. NULL: there is none. */
   void (*end)(tfm_task_context *context);
   /* Make a row's sequences (encoder.h; encoder->task is the context); NULL: one of text and pair.
-   * Runs on the feed's thread. */
+   * Runs on the feed's threads, several at once: what it changes is the item's and scratch. */
   tfm_status (*row)(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
                     tfm_err *err);
   /* The names of the result fields, in order; returns how many. names: [TFM_ANSWER_MAX_FIELDS].
