@@ -97,6 +97,7 @@ typedef struct {
   tfm_apply function_to_apply;
   bool return_logits;
   tfm_offsets offsets;
+  bool decode;          /* tokenize: ids to text instead */
   const char *expected; /* verify: a JSONL of expected results, or NULL */
 
   int64_t max_batch_tokens; /* 0: by rule */

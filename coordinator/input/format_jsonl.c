@@ -70,6 +70,16 @@ static tfm_json_kind take_string(tfm__parser *p, tfm_jread *from, tfm__piece *pi
   return kind;
 }
 
+/* The text, or an array where the task takes one. */
+static tfm_json_kind take_text(tfm__parser *p, tfm_jread *from)
+{
+  if (!p->columns.text_array || tfm_jread_peek(from) != TFM_JSON_ARRAY) {
+    return take_string(p, from, &p->draft.text);
+  }
+  p->draft.text = tfm__draft_repair(&p->draft, tfm_jread_skip(from));
+  return TFM_JSON_STRING;
+}
+
 tfm_json_kind tfm__list_read(tfm__parser *p, tfm_jread *from)
 {
   tfm__draft *d = &p->draft;
@@ -124,7 +134,7 @@ static void read_member(members *m, tfm_span key)
   }
   if (text) {
     m->text_rank = rank;
-    m->text_kind = take_string(p, from, &p->draft.text);
+    m->text_kind = take_text(p, from);
   } else if (pair) {
     m->pair_kind = take_string(p, from, &p->draft.pair);
   } else if (list) {

@@ -13,6 +13,7 @@ enum { TFM__TEXT_NAMES = 5, TFM__MOST_COLUMNS = 1 << 20 };
 typedef struct {
   const char *text[TFM__TEXT_NAMES]; /* in order of preference */
   int ntext;
+  bool text_array;  /* the text may be an array: its JSON is the text */
   const char *pair; /* NULL: pairs are not read */
   bool pair_named;  /* asked for, or needed by the task: must be there */
   const char *list; /* NULL: no list is read */

@@ -255,6 +255,7 @@ static void choose_columns(tfm_reader *reader, const tfm_row_wants *wants)
   c->pair_named = wants->pair && (o->pair_column || wants->pair_needed);
   c->pair = wants->pair_name ? wants->pair_name : "text_pair";
   c->pair = !wants->pair ? NULL : o->pair_column ? o->pair_column : c->pair;
+  c->text_array = wants->text_array;
   c->list = wants->list_name;
   c->list_named = wants->list_needed;
   c->list_commas = wants->list_commas;

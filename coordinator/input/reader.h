@@ -26,6 +26,7 @@ typedef struct {
   bool pair;             /* a second text is read when it is there */
   bool pair_needed;      /* and must be there */
   bool list_needed;      /* the list must be there */
+  bool text_array;       /* an array instead of a text is taken too, as it is written */
   bool list_commas;      /* a string is a list too: its parts between commas */
   const char *text_name; /* of the text's field; NULL: text, sentence, content, inputs, input */
   const char *pair_name; /* NULL: text_pair */

@@ -14,6 +14,8 @@ enum { IDS, TOKENS, OFFSETS, TYPE_IDS, NFIELD };
 
 static const char *const field_names[NFIELD] = {"ids", "tokens", "offsets", "type_ids"};
 
+static const char *const decoded_names[] = {"text"};
+
 /* Where each code point of a text starts, counted in bytes or UTF-16 units. */
 typedef struct {
   int32_t *at; /* [n + 1] */
@@ -28,6 +30,9 @@ typedef struct {
   tfm_answer answer;
   tfm_encoding encoding;
   place_map places[2]; /* of text and text_pair */
+  int32_t *ids;        /* [ids_cap] to decode */
+  size_t ids_cap;
+  tfm_buf decoded;
 } tokenizing;
 
 static tfm_status open_tokenizer(tokenizing *t, tfm_buf *identity, tfm_err *err)
@@ -93,7 +98,7 @@ static void put_answer(tokenizing *t)
     const char *comma = i ? "," : "";
     (void)tfm_buf_printf(&out[IDS], "%s%d", comma, e->ids[i]);
     (void)tfm_buf_str(&out[TOKENS], comma);
-    (void)tfm_buf_json_string(&out[TOKENS], tfm_tokenizer_token(t->tokenizer, e->ids[i]));
+    (void)tfm_buf_json_string(&out[TOKENS], tfm_encoding_token(t->tokenizer, e, i));
     (void)tfm_buf_printf(&out[OFFSETS], "%s[%d,%d]", comma, place_of(t, i, e->begin[i]),
                          place_of(t, i, e->end[i]));
     (void)tfm_buf_printf(&out[TYPE_IDS], "%s%d", comma, e->type_ids[i]);
@@ -119,6 +124,11 @@ static tfm_status encode_row(tokenizing *t, const tfm_row *row, tfm_err *err)
     *err = bad;
     return st;
   }
+  if (bad.status == TFM_OK && t->encoding.truncated &&
+      t->options->on_overflow == TFM_OVERFLOW_ERROR) {
+    (void)tfm_fail(&bad, TFM_E_FORMAT, "the text is longer than --max-length %lld tokens",
+                   (long long)t->options->max_length);
+  }
   if (bad.status != TFM_OK) {
     tfm_answer_fail(&t->answer, bad.status, bad.text);
     return TFM_OK;
@@ -134,6 +144,69 @@ fail:
   return st;
 }
 
+static bool is_between(char c)
+{
+  return c == ' ' || c == ',' || (c >= '\t' && c <= '\r');
+}
+
+/* Numbers with blanks or commas between, perhaps in brackets. TFM_E_FORMAT: the row's fault. */
+static tfm_status read_ids(tokenizing *t, tfm_span s, size_t *n, tfm_err *err)
+{
+  const size_t most = s.n / 2 + 1;
+  *n = 0;
+  if (most > t->ids_cap) {
+    int32_t *ids = tfm_realloc(t->ids, most, sizeof *ids);
+    if (!ids) {
+      return tfm_fail(err, TFM_E_NOMEM, "%zu ids", most);
+    }
+    t->ids = ids;
+    t->ids_cap = most;
+  }
+  for (size_t i = 0; i < s.n;) {
+    int64_t id = 0;
+    size_t from = i;
+    bool bracket = (s.p[i] == '[' && *n == 0) || (s.p[i] == ']' && i + 1 == s.n);
+    if (bracket || is_between(s.p[i])) {
+      ++i;
+      continue;
+    }
+    for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && id <= INT32_MAX; ++i) {
+      id = 10 * id + (s.p[i] - '0');
+    }
+    if (i == from || id > INT32_MAX || (i < s.n && !is_between(s.p[i]) && s.p[i] != ']')) {
+      return tfm_fail(err, TFM_E_FORMAT, "ids: want whole numbers from 0 to %d, got \"%.*s\"",
+                      INT32_MAX, (int)(s.n - from > 24 ? 24 : s.n - from), s.p + from);
+    }
+    t->ids[(*n)++] = (int32_t)id;
+  }
+  return TFM_OK;
+}
+
+static tfm_status decode_row(tokenizing *t, const tfm_row *row, tfm_err *err)
+{
+  tfm_status st = row->status;
+  tfm_err bad = {0};
+  size_t n = 0;
+  tfm_buf_clear(&t->decoded);
+  if (st != TFM_OK) {
+    (void)tfm_fail(&bad, st, "%.*s", (int)row->error.n, row->error.p);
+  } else {
+    st = read_ids(t, row->text, &n, &bad);
+  }
+  if (st == TFM_OK) {
+    st = tfm_tokenizer_decode(t->tokenizer, t->ids, n, true, &t->decoded, &bad);
+  }
+  if (st == TFM_E_NOMEM) {
+    *err = bad;
+    return st;
+  }
+  if (st != TFM_OK) {
+    tfm_answer_fail(&t->answer, st, bad.text);
+    return TFM_OK;
+  }
+  return tfm_buf_json_string(&t->answer.value[0], tfm_buf_view(&t->decoded));
+}
+
 static tfm_status run_rows(tokenizing *t, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -144,7 +217,7 @@ static tfm_status run_rows(tokenizing *t, tfm_err *err)
       break;
     }
     tfm_answer_clear(&t->answer);
-    TFM_TRY(encode_row(t, row, err));
+    TFM_TRY(t->options->decode ? decode_row(t, row, err) : encode_row(t, row, err));
     TFM_TRY(tfm_outlet_count(&t->outlet, row, &t->answer, err));
     TFM_TRY(tfm_outlet_write(&t->outlet, row, &t->answer, err));
     tfm_row_free(row);
@@ -161,16 +234,22 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tokenizing t = {.options = options};
-  tfm_row_wants wants = {.pair = true};
+  const bool decode = options->decode;
+  tfm_row_wants wants = {
+      .pair = !decode, .text_array = decode, .text_name = decode ? "ids" : NULL};
   tfm_buf identity = {0};
   bool done = false;
-  memcpy(t.outlet.fields, field_names, sizeof field_names);
+  if (decode) {
+    memcpy(t.outlet.fields, decoded_names, sizeof decoded_names);
+  } else {
+    memcpy(t.outlet.fields, field_names, sizeof field_names);
+  }
   TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
   TFM_TRY(open_tokenizer(&t, &identity, err));
   tfm_identity_options(options, &identity);
   TFM_TRY(tfm_reader_open(&t.reader, options, &wants, err));
-  TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, NFIELD, tfm_buf_cstr(&identity), &done,
-                          err));
+  TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, decode ? 1 : NFIELD,
+                          tfm_buf_cstr(&identity), &done, err));
   if (!done) {
     TFM_TRY(run_rows(&t, err));
     tfm_log(TFM_LOG_INFO, "%lld rows tokenized, %lld errors", (long long)t.outlet.rows,
@@ -185,6 +264,8 @@ fail:
   tfm_encoding_fini(&t.encoding);
   tfm_free(t.places[0].at);
   tfm_free(t.places[1].at);
+  tfm_free(t.ids);
+  tfm_buf_fini(&t.decoded);
   tfm_buf_fini(&identity);
   return st;
 }

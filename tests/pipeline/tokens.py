@@ -46,5 +46,30 @@ def test_bytes_that_are_no_utf8_are_replaced_as_python_does():
             assert g == w, f"{name}: {text!r}: got {g}, want {w}"
 
 
+def test_decode_is_the_way_back():
+    """Of JSONL arrays, lines of numbers and CSV cells; what are no ids is an error row."""
+    folder = scratch()
+    texts = ["i love this!", "", "the cat sat on the mat .", "naive cafe"]
+    must(call("tokenize", "-i", rows(texts, folder / "rows.jsonl"), "-o", folder / "ids.jsonl"))
+    ids = [json.loads(line)["ids"] for line in harness.lines(folder / "ids.jsonl")]
+    want = [{"text": t} for t in ("i love this!", "", "the cat sat on the mat.", "naive cafe")]
+    assert tokenized(folder / "ids.jsonl", "--decode") == want
+    (folder / "ids.txt").write_text("".join(" ".join(map(str, i)) + "\n" for i in ids))
+    assert tokenized(folder / "ids.txt", "--decode") == want
+    (folder / "ids.csv").write_text("ids\n" + "".join(f'"{i}"\n' for i in ids))
+    assert tokenized(folder / "ids.csv", "--decode") == want
+    bad = ["[-1]", "[1.5]", "[99999999999]", '["2"]', "[1,[2]]", '"x"', "7", "null"]
+    (folder / "bad.jsonl").write_text("".join(f'{{"ids": {b}}}\n' for b in [*bad, "[51]"]))
+    got = tokenized(folder / "bad.jsonl", "--decode")
+    assert all(g["error"]["message"] for g in got[:-1]) and got[-1] == {"text": "i"}, got
+
+
+def test_a_text_that_is_too_long():
+    src = rows(["one two three four five six"], scratch() / "rows.jsonl")
+    assert len(tokenized(src, "--max-length", 4)[0]["ids"]) == 4
+    got = tokenized(src, "--max-length", 4, "--on-overflow", "error")
+    assert "--max-length 4" in got[0]["error"]["message"], got
+
+
 if __name__ == "__main__":
     harness.run(globals())
