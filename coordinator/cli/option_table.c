@@ -275,6 +275,14 @@ static const tfm__option rows[] = {
      .metavar = "UNIT",
      .start = "char",
      .help = "What offsets count: Unicode code points, bytes of UTF-8, or UTF-16 units."},
+    {.name = "stats",
+     .kind = TFM__FLAG,
+     .group = TFM__GROUP_TASK,
+     .verbs = VERB(TOKENIZE),
+     AT(stats),
+     .help =
+         "One line of figures instead of rows: tokens, bytes, lengths, unknown tokens, rows "
+         "over the limit."},
     {.name = "decode",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,

@@ -97,6 +97,7 @@ typedef struct {
   tfm_apply function_to_apply;
   bool return_logits;
   tfm_offsets offsets;
+  bool stats;           /* tokenize: figures of all rows instead of rows */
   bool decode;          /* tokenize: ids to text instead */
   const char *expected; /* verify: a JSONL of expected results, or NULL */
 

@@ -3,6 +3,7 @@
 #include "coordinator/identity.h"
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/task/token_stats.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -33,6 +34,7 @@ typedef struct {
   int32_t *ids;        /* [ids_cap] to decode */
   size_t ids_cap;
   tfm_buf decoded;
+  tfm_token_stats stats; /* --stats */
 } tokenizing;
 
 static tfm_status open_tokenizer(tokenizing *t, tfm_buf *identity, tfm_err *err)
@@ -207,6 +209,60 @@ static tfm_status decode_row(tokenizing *t, const tfm_row *row, tfm_err *err)
   return tfm_buf_json_string(&t->answer.value[0], tfm_buf_view(&t->decoded));
 }
 
+/* Rows are counted at their whole length; how many are over the limit is one of the figures. */
+static tfm_status count_row(tokenizing *t, const tfm_row *row, tfm_err *err)
+{
+  tfm_err bad = {0};
+  tfm_encode_options options = {.add_special_tokens = true};
+  tfm_status st = row->status;
+  if (st != TFM_OK) {
+    (void)tfm_fail(&bad, st, "%.*s", (int)row->error.n, row->error.p);
+  } else {
+    st = tfm_tokenizer_encode(t->tokenizer, row->text, row->pair, &options, &t->encoding, &bad);
+  }
+  if (st == TFM_E_NOMEM) {
+    *err = bad;
+    return st;
+  }
+  if (st != TFM_OK) {
+    ++t->stats.row_errors;
+    tfm_answer_fail(&t->answer, st, bad.text);
+    return TFM_OK;
+  }
+  return tfm_token_stats_add(&t->stats, row->text.n + row->pair.n, &t->encoding, err);
+}
+
+static tfm_status run_stats(tokenizing *t, tfm_sink *sink, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_row *row = NULL;
+  tfm_tokenizer_facts facts = tfm_tokenizer_describe(t->tokenizer);
+  t->stats.unknown_id = facts.unknown_id;
+  t->stats.max_length =
+      t->options->max_length ? (size_t)t->options->max_length : facts.model_max_length;
+  for (;;) {
+    TFM_TRY(tfm_reader_next(t->reader, &row, err));
+    if (!row) {
+      break;
+    }
+    tfm_answer_clear(&t->answer);
+    TFM_TRY(count_row(t, row, err));
+    TFM_TRY(tfm_outlet_count(&t->outlet, row, &t->answer, err));
+    tfm_row_free(row);
+    row = NULL;
+  }
+  tfm_buf_clear(&t->decoded);
+  TFM_TRY(tfm_token_stats_print(&t->stats, &t->decoded));
+  TFM_TRY(tfm_sink_write(sink, tfm_buf_view(&t->decoded), err));
+  TFM_TRY(tfm_outlet_finish(&t->outlet, err));
+  char sha[TFM_SHA256_HEX];
+  TFM_TRY(tfm_sink_finish(sink, sha, err));
+
+fail:
+  tfm_row_free(row);
+  return st;
+}
+
 static tfm_status run_rows(tokenizing *t, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -239,6 +295,10 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
       .pair = !decode, .text_array = decode, .text_name = decode ? "ids" : NULL};
   tfm_buf identity = {0};
   bool done = false;
+  tfm_sink *sink = NULL;
+  if (options->decode && options->stats) {
+    return tfm_fail(err, TFM_E_USAGE, "--stats counts texts: leave --decode out");
+  }
   if (decode) {
     memcpy(t.outlet.fields, decoded_names, sizeof decoded_names);
   } else {
@@ -248,6 +308,15 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   TFM_TRY(open_tokenizer(&t, &identity, err));
   tfm_identity_options(options, &identity);
   TFM_TRY(tfm_reader_open(&t.reader, options, &wants, err));
+  if (options->stats) {
+    TFM_TRY(tfm_sink_open(&sink, &done, options->output, tfm_buf_cstr(&identity),
+                          options->restart, err));
+    if (!done) {
+      TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, 0, NULL, &done, err));
+      TFM_TRY(run_stats(&t, sink, err));
+    }
+    goto fail;
+  }
   TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, decode ? 1 : NFIELD,
                           tfm_buf_cstr(&identity), &done, err));
   if (!done) {
@@ -264,6 +333,8 @@ fail:
   tfm_encoding_fini(&t.encoding);
   tfm_free(t.places[0].at);
   tfm_free(t.places[1].at);
+  tfm_sink_close(sink);
+  tfm_token_stats_fini(&t.stats);
   tfm_free(t.ids);
   tfm_buf_fini(&t.decoded);
   tfm_buf_fini(&identity);

@@ -5,9 +5,9 @@
 
 #include "coordinator/cli/options.h"
 
-/** Read, tokenize (or decode), write. The tokenizer is --tokenizer's, --model's, or the embedded
- * default's; no weight is read. All tokens are given: nothing is truncated unless --max-length
- * asks for it. */
+/** Read, tokenize (decode, count), write. The tokenizer is --tokenizer's, --model's, or the
+ * embedded default's; no weight is read. All tokens are given: nothing is truncated unless
+ * --max-length asks for it. */
 tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
 
 #endif

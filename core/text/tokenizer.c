@@ -147,6 +147,7 @@ tfm_tokenizer_facts tfm_tokenizer_describe(const tfm_tokenizer *t)
   tfm_tokenizer_facts f = {.model = t->model.v[0].kind->type,
                            .vocab = t->vocab.n,
                            .highest_id = t->vocab.highest,
+                           .unknown_id = t->model.v[0].kind->unknown(t->model.v[0].self),
                            .model_max_length = t->model_max_length};
   for (size_t i = 0; i < t->added.n; ++i) {
     f.vocab += tfm__vocab_id(&t->vocab, t->added.tokens[i].content) < 0;

@@ -147,6 +147,7 @@ typedef struct {
   size_t vocab;            /* tokens in the vocabulary, added ones included */
   int32_t highest_id;      /* the embedding must have more rows than this */
   int32_t highest_type_id; /* and the type embedding more than this */
+  int32_t unknown_id;      /* of what is no token; -1: there is none */
   size_t model_max_length; /* tokenizer_config.json; 0 when unset (or its 1e30) */
   size_t added_single;     /* special tokens the template adds to a text, and to a pair */
   size_t added_pair;

@@ -64,6 +64,27 @@ def test_decode_is_the_way_back():
     assert all(g["error"]["message"] for g in got[:-1]) and got[-1] == {"text": "i"}, got
 
 
+def test_stats_are_those_of_the_rows():
+    folder = scratch()
+    texts = ["one two three " * n for n in range(1, 60)] + ["", "\U0001f9ff \U0001f9ff", "ab"]
+    src = rows(texts, folder / "rows.jsonl")
+    lengths = sorted(len(r["ids"]) for r in tokenized(src))
+    unknown = sum(r["tokens"].count("[UNK]") for r in tokenized(src))
+    with open(src, "a", encoding="utf-8") as f:
+        f.write("no row\n")
+    got = json.loads(must(call("tokenize", "-i", src, "--stats", "--max-length", 40)).out)
+    n = len(lengths)
+    want = {"rows": n + 1, "row_errors": 1, "bytes": sum(len(t.encode()) for t in texts),
+            "tokens": sum(lengths), "special_tokens": 2 * n, "unknown_tokens": unknown,
+            "tokens_p50": lengths[(n + 1) // 2 - 1], "tokens_p99": lengths[(99 * n + 99) // 100 - 1],
+            "tokens_max": lengths[-1], "max_length": 40,
+            "rows_truncated": sum(x > 40 for x in lengths)}
+    assert unknown >= 2 and {k: got[k] for k in want} == want, got
+    own = want["tokens"] - want["special_tokens"]
+    assert abs(got["bytes_per_token"] - want["bytes"] / own) < 1e-3
+    must(call("tokenize", "-i", src, "--stats", "--decode"), 64)
+
+
 def test_a_text_that_is_too_long():
     src = rows(["one two three four five six"], scratch() / "rows.jsonl")
     assert len(tokenized(src, "--max-length", 4)[0]["ids"]) == 4

@@ -563,10 +563,16 @@ static void *read(tfm__loader *l)
   return b;
 }
 
+static int32_t unknown_of(const void *self)
+{
+  return ((const bpe *)self)->unknown_id;
+}
+
 const tfm__kind tfm__bpe = {.type = "BPE",
                             .mark = "merges",
                             .read = read,
                             .tokenize = tokenize,
+                            .unknown = unknown_of,
                             .memo_open = memo_open,
                             .memo_close = memo_close,
                             .close = close_model};

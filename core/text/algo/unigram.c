@@ -391,10 +391,16 @@ static void *read(tfm__loader *l)
   return u;
 }
 
+static int32_t unknown_of(const void *self)
+{
+  return (int32_t)((const unigram *)self)->unknown;
+}
+
 const tfm__kind tfm__unigram = {.type = "Unigram",
                                 .mark = "unk_id",
                                 .read = read,
                                 .tokenize = tokenize,
+                                .unknown = unknown_of,
                                 .memo_open = memo_open,
                                 .memo_close = memo_close,
                                 .close = close_model};

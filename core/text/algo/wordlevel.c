@@ -60,5 +60,13 @@ static void *read(tfm__loader *l)
   return w;
 }
 
-const tfm__kind tfm__wordlevel = {
-    .type = "WordLevel", .mark = "vocab", .read = read, .tokenize = tokenize};
+static int32_t unknown_of(const void *self)
+{
+  return ((const wordlevel *)self)->unknown;
+}
+
+const tfm__kind tfm__wordlevel = {.type = "WordLevel",
+                                  .mark = "vocab",
+                                  .read = read,
+                                  .tokenize = tokenize,
+                                  .unknown = unknown_of};

@@ -469,8 +469,14 @@ static void *read(tfm__loader *l)
   return self;
 }
 
+static int32_t unknown_of(const void *self)
+{
+  return ((const wordpiece *)self)->unknown;
+}
+
 const tfm__kind tfm__wordpiece = {.type = "WordPiece",
                                   .mark = "max_input_chars_per_word",
                                   .read = read,
                                   .tokenize = tokenize,
+                                  .unknown = unknown_of,
                                   .close = close_model};
