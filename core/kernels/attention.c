@@ -144,7 +144,7 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
                                 .b = w->queries,
                                 .b_next = D * TFM__LANES,
                                 .ahead = w->keys + row * D};
-    w->kernels->tile[vecs - 1][rows - 1](&from, D, w->scores + row * wide, wide, 0);
+    (*w->kernels->tile)[vecs - 1][rows - 1](&from, D, w->scores + row * wide, wide, 0);
   }
   w->kernels->softmax_columns(w->scores, w->len, vecs, w->job->heads->scale);
 }
@@ -162,7 +162,7 @@ static void weigh_values(const head_work *w, int64_t at, int64_t rows, int64_t w
                                 .b = values,
                                 .b_next = w->len * TFM__LANES,
                                 .ahead = values};
-    w->kernels->tile[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > 0);
+    (*w->kernels->tile)[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > 0);
   }
 }
 

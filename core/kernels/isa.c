@@ -88,6 +88,39 @@ const tfm__kernels *tfm__kernels_used(void)
   return kernels ? kernels : kernels_of(tfm_isa_best());
 }
 
+static const tfm__tiles *bfloat16_tiles(const tfm__kernels *kernels)
+{
+#if TFM_WITH_AVX512BF16
+  if (kernels->isa == TFM_ISA_AVX512 && __builtin_cpu_supports("avx512bf16")) {
+    return &tfm__tiles_avx512bf16;
+  }
+#endif
+  return kernels->tile_bfloat16;
+}
+
+static const tfm__tiles *int8_tiles(const tfm__kernels *kernels)
+{
+#if TFM_WITH_AVX512VNNI
+  if (kernels->isa == TFM_ISA_AVX512 && __builtin_cpu_supports("avx512vnni")) {
+    return &tfm__tiles_avx512vnni;
+  }
+#endif
+#if TFM_WITH_AVXVNNI
+  if (kernels->isa == TFM_ISA_AVX2 && __builtin_cpu_supports("avxvnni")) {
+    return &tfm__tiles_avxvnni;
+  }
+#endif
+  return kernels->tile_int8;
+}
+
+const tfm__tiles *tfm__tiles_used(tfm_precision precision)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+  return precision == TFM_FLOAT32    ? kernels->tile
+         : precision == TFM_BFLOAT16 ? bfloat16_tiles(kernels)
+                                     : int8_tiles(kernels);
+}
+
 tfm_isa tfm_isa_used(void)
 {
   return tfm__kernels_used()->isa;

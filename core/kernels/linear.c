@@ -39,25 +39,77 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
   return openblas;
 }
 
+float tfm__int8_step(float reach, float *inverse)
+{
+  if (reach < 0x1p-100f) { /* false for NaN */
+    *inverse = 0.0f;
+    return 0.0f;
+  }
+  *inverse = 127.0f / reach;
+  return reach / 127.0f;
+}
+
 static tfm_status linear_alloc(tfm_linear *lin, tfm_err *err)
 {
   const bool native = lin->runs_on == TFM_BACKEND_NATIVE;
   const size_t columns = (size_t)lin->panels * TFM__LANES;
   size_t count = 0;
-  if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)lin->K, &count)) {
+  if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)(native ? lin->words : lin->K),
+                   &count)) {
     lin->weight = tfm_alloc_aligned(count, sizeof(float));
     lin->bias = tfm_alloc_aligned(columns, sizeof(float));
   }
-  if (!lin->weight || !lin->bias) {
-    return tfm_fail(err, TFM_E_NOMEM, "weights of a linear layer: [%lld, %lld] floats",
-                    (long long)lin->N, (long long)lin->K);
+  bool all = lin->weight && lin->bias;
+  if (lin->precision == TFM_INT8) {
+    lin->scale = tfm_alloc_aligned(columns, sizeof(float));
+    lin->shift = tfm_alloc_aligned(columns, sizeof(float));
+    all = all && lin->scale && lin->shift;
+  }
+  if (!all) {
+    return tfm_fail(err, TFM_E_NOMEM, "weights of a linear layer: [%lld, %lld] as %s",
+                    (long long)lin->N, (long long)lin->K, tfm_precision_name(lin->precision));
   }
   lin->weight_count = count;
   return TFM_OK;
 }
 
-tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, const float *weight,
-                           const float *bias, int64_t N, int64_t K, tfm_err *err)
+static tfm_status check_supported(tfm_backend backend, tfm_precision precision, int64_t K,
+                                  tfm_err *err)
+{
+  if (backend == TFM_BACKEND_OPENBLAS && precision != TFM_FLOAT32) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "backend openblas computes float32, not %s: use --backend native",
+                    tfm_precision_name(precision));
+  }
+  if (precision == TFM_INT8 && K > TFM_LINEAR_INT8_K) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "a linear layer %lld wide: int8 sums fit 32 bits up to %d, use bfloat16",
+                    (long long)K, TFM_LINEAR_INT8_K);
+  }
+  return TFM_OK;
+}
+
+static void linear_fill(tfm_linear *lin, const float *weight, const float *bias)
+{
+  const size_t columns = (size_t)lin->panels * TFM__LANES;
+  memset(lin->bias, 0, columns * sizeof *lin->bias);
+  if (lin->precision == TFM_INT8) {
+    memset(lin->scale, 0, columns * sizeof *lin->scale);
+    memset(lin->shift, 0, columns * sizeof *lin->shift);
+  }
+  if (bias) {
+    memcpy(lin->bias, bias, (size_t)lin->N * sizeof *bias);
+  }
+  if (lin->runs_on == TFM_BACKEND_NATIVE) {
+    tfm__linear_pack_native(lin, weight);
+  } else {
+    tfm__linear_pack_ref(lin, weight);
+  }
+}
+
+tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision precision,
+                           const float *weight, const float *bias, int64_t N, int64_t K,
+                           tfm_err *err)
 {
   tfm_status st = TFM_OK;
   *out = NULL;
@@ -66,22 +118,18 @@ tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, const float *w
   if (!lin) {
     return tfm_fail(err, TFM_E_NOMEM, "a linear layer");
   }
+  const int per_word = tfm_precision_per_word(precision);
   lin->backend = backend;
   lin->runs_on =
       backend == TFM_BACKEND_OPENBLAS && N < NARROWEST_BLAS ? TFM_BACKEND_NATIVE : backend;
+  lin->precision = precision;
   lin->N = N;
   lin->K = K;
+  lin->words = (K + per_word - 1) / per_word;
   lin->panels = (N + TFM__LANES - 1) / TFM__LANES;
+  TFM_TRY(check_supported(backend, precision, K, err));
   TFM_TRY(linear_alloc(lin, err));
-  if (lin->runs_on == TFM_BACKEND_NATIVE) {
-    tfm__linear_pack_native(lin, weight);
-  } else {
-    memcpy(lin->weight, weight, lin->weight_count * sizeof *weight);
-  }
-  memset(lin->bias, 0, (size_t)lin->panels * TFM__LANES * sizeof *lin->bias);
-  if (bias) {
-    memcpy(lin->bias, bias, (size_t)N * sizeof *bias);
-  }
+  linear_fill(lin, weight, bias);
   if (lin->runs_on == TFM_BACKEND_OPENBLAS) {
     (void)tfm__openblas_begin();
   }
@@ -100,12 +148,16 @@ void tfm_linear_close(tfm_linear *lin)
   }
   tfm_free(lin->weight);
   tfm_free(lin->bias);
+  tfm_free(lin->scale);
+  tfm_free(lin->shift);
   tfm_free(lin);
 }
 
 size_t tfm_linear_bytes(const tfm_linear *lin)
 {
-  return (lin->weight_count + (size_t)lin->panels * TFM__LANES) * sizeof(float);
+  const size_t columns =
+      (lin->precision == TFM_INT8 ? 3 : 1) * (size_t)lin->panels * TFM__LANES;
+  return (lin->weight_count + columns) * sizeof(float);
 }
 
 void *tfm_linear_memory(const tfm_linear *lin, size_t *bytes)

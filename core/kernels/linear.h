@@ -7,9 +7,17 @@
  *     zeros); then the activation; then the residual (y = residual + act(sum + bias)).
  *   - `native` gives the same bits as `ref` on every instruction set.
  *   - every backend gives a row the same bits whatever M is and wherever the row stands.
- *  `openblas` has its own arithmetic: it runs fixed tiles of TFM_LINEAR_TILE rows (the last one
- *  zero-filled) and is only trusted after tfm_linear_probe(); outputs narrower than 32 columns
- *  go through native's kernel.
+ *  For bfloat16: x and W are rounded to the nearest bfloat16 (ties to even, denormals to zero) and
+ *  a block is 192 pairs of k; a chain takes the second of a pair before the first, and its sums
+ *  that would be denormal are zero: the order and the roundings of VDPBF16PS. For int8: W per
+ *  output and x per row are rounded to the nearest of -127..127 steps (largest magnitude / 127; a
+ *  row below 2^-100 is all zeros), sums are exact integers, and a sum becomes a float by
+ *  float(sum) * row scale * output scale. What follows a sum is as above. `ref` is the definition
+ *  of these too, and `native` equals it on every instruction set.
+ *
+ *  `openblas` is float32 alone. It has its own arithmetic: it runs fixed tiles of TFM_LINEAR_TILE
+ *  rows (the last one zero-filled) and is only trusted after tfm_linear_probe(); outputs narrower
+ *  than 32 columns go through native's kernel.
  */
 #ifndef TFM_CORE_KERNELS_LINEAR_H
 #define TFM_CORE_KERNELS_LINEAR_H
@@ -17,6 +25,7 @@
 #include "core/base/par.h"
 #include "core/base/status.h"
 #include "core/kernels/activation.h"
+#include "core/kernels/precision.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,12 +52,17 @@ const char *tfm_backend_arithmetic(tfm_backend backend);
 
 typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
 
+enum { TFM_LINEAR_INT8_K = 65535 }; /* the widest K whose int8 sums fit 32 bits */
+
 /** Pack weights for a backend. weight [N,K] f32 row-major (a checkpoint's nn.Linear), bias [N]
- *  or NULL; both are copied. N and K are at least 1. The packed memory is first touched by the
+ *  or NULL; both are copied, and finite. N and K are at least 1, and K at most TFM_LINEAR_INT8_K
+ *  for int8. The packed memory is first touched by the
  *  calling thread; its form does not depend on the instruction set in use.
- *  gives: *out, release with tfm_linear_close(). Errors: TFM_E_NOMEM. */
-tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, const float *weight,
-                           const float *bias, int64_t N, int64_t K, tfm_err *err) TFM_MUST_USE;
+ *  gives: *out, release with tfm_linear_close(). Errors: TFM_E_NOMEM;
+ *  TFM_E_UNSUPPORTED (openblas with another precision than float32, a K too wide for int8). */
+tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision precision,
+                           const float *weight, const float *bias, int64_t N, int64_t K,
+                           tfm_err *err) TFM_MUST_USE;
 
 void tfm_linear_close(tfm_linear *lin);
 

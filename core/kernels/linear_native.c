@@ -7,6 +7,8 @@
  */
 #include "core/kernels/linear_private.h"
 
+#include <string.h>
+
 static _Thread_local tfm__linear_scratch scratch;
 
 tfm__linear_scratch *tfm__linear_scratch_mine(void)
@@ -14,17 +16,80 @@ tfm__linear_scratch *tfm__linear_scratch_mine(void)
   return &scratch;
 }
 
-void tfm__linear_pack_native(tfm_linear *lin, const float *weight)
+/* n values at x as words: `row` bytes of them, zeros behind. */
+static void to_words(tfm_precision precision, const float *x, int64_t n, float inverse,
+                     int shift, unsigned char *words, int64_t row)
 {
   const tfm__kernels *kernels = tfm__kernels_used();
-  for (int64_t k0 = 0; k0 < lin->K; k0 += TFM_LINEAR_K_BLOCK) {
-    const int64_t k = lin->K - k0 < TFM_LINEAR_K_BLOCK ? lin->K - k0 : TFM_LINEAR_K_BLOCK;
+  const int64_t bytes = precision == TFM_INT8 ? n : 2 * n;
+  if (precision == TFM_INT8) {
+    kernels->to_int8(x, n, inverse, shift, words);
+  } else {
+    kernels->to_bfloat16(x, n, words);
+  }
+  memset(words + bytes, 0, (size_t)(row - bytes));
+}
+
+/* The part of a K block, given in words, that rows of lin->K have: its first value, and how
+ * many. */
+static int64_t block_of(const tfm_linear *lin, int64_t k0, int64_t k, int64_t *first)
+{
+  const int64_t per_word = tfm_precision_per_word(lin->precision);
+  *first = k0 * per_word;
+  return *first + k * per_word < lin->K ? k * per_word : lin->K - *first;
+}
+
+/* Rows n0.. of the weights, one K block, as a panel. */
+static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t k0, int64_t k,
+                       float *panel)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+  const int64_t rows = lin->N - n0 < TFM__LANES ? lin->N - n0 : TFM__LANES;
+  int64_t first = 0;
+  const int64_t n = block_of(lin, k0, k, &first);
+  if (lin->precision == TFM_FLOAT32) {
+    kernels->pack(weight + n0 * lin->K + first, lin->K, rows, k, TFM__LANES, panel);
+    return;
+  }
+  unsigned char words[TFM__LANES * TFM_LINEAR_K_BLOCK * 4];
+  for (int64_t i = 0; i < rows; ++i) {
+    const float *row = weight + (n0 + i) * lin->K;
+    float inverse = 0.0f;
+    if (lin->precision == TFM_INT8) {
+      lin->scale[n0 + i] = tfm__int8_step(kernels->reach(row, lin->K), &inverse);
+    }
+    to_words(lin->precision, row + first, n, inverse, 0, words + i * k * 4, k * 4);
+  }
+  kernels->pack((const float *)(const void *)words, k, rows, k, TFM__LANES, panel);
+}
+
+/* What the shift of x's bytes adds to the sums of a panel. */
+static void add_shift(const float *panel, int64_t k, float *shift)
+{
+  for (int64_t i = 0; i < TFM__LANES; ++i) {
+    int32_t sum = 0;
+    memcpy(&sum, shift + i, sizeof sum);
+    for (int64_t at = 0; at < k; ++at) {
+      int8_t w[4];
+      memcpy(w, panel + at * TFM__LANES + i, sizeof w);
+      sum += TFM__INT8_SHIFT * (w[0] + w[1] + w[2] + w[3]);
+    }
+    memcpy(shift + i, &sum, sizeof sum);
+  }
+}
+
+void tfm__linear_pack_native(tfm_linear *lin, const float *weight)
+{
+  for (int64_t k0 = 0; k0 < lin->words; k0 += TFM_LINEAR_K_BLOCK) {
+    const int64_t k =
+        lin->words - k0 < TFM_LINEAR_K_BLOCK ? lin->words - k0 : TFM_LINEAR_K_BLOCK;
     float *block = lin->weight + k0 * lin->panels * TFM__LANES;
     for (int64_t p = 0; p < lin->panels; ++p) {
-      const int64_t n0 = p * TFM__LANES;
-      const int64_t rows = lin->N - n0 < TFM__LANES ? lin->N - n0 : TFM__LANES;
-      kernels->pack(weight + n0 * lin->K + k0, lin->K, rows, k, TFM__LANES,
-                    block + p * k * TFM__LANES);
+      float *panel = block + p * k * TFM__LANES;
+      pack_panel(lin, weight, p * TFM__LANES, k0, k, panel);
+      if (lin->precision == TFM_INT8) {
+        add_shift(panel, k, lin->shift + p * TFM__LANES);
+      }
     }
   }
 }
@@ -33,6 +98,7 @@ void tfm__linear_pack_native(tfm_linear *lin, const float *weight)
 typedef struct {
   const tfm__linear_job *job;
   const tfm__kernels *kernels;
+  const tfm__tiles *tiles;
   int64_t blocks; /* of rows */
   int64_t groups; /* of panels, in all */
   int64_t chunks; /* of groups: one a task */
@@ -48,14 +114,43 @@ typedef struct {
   int64_t groups;
 } native_task;
 
-static void pack_rows(const native_task *t, int64_t k0, int64_t k, float *strips)
+/* The steps of int8 of the task's rows. */
+static void find_steps(const native_task *t, tfm__linear_scratch *mine)
 {
   const tfm__linear_job *job = t->native->job;
+  for (int64_t i = 0; i < t->rows; ++i) {
+    const float reach =
+        t->native->kernels->reach(job->x + (t->row + i) * job->ldx, job->lin->K);
+    mine->native.step[i] = tfm__int8_step(reach, &mine->native.inverse[i]);
+  }
+}
+
+/* Rows [first, first + rows) of the task, one K block, as a strip. */
+static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_t k0, int64_t k,
+                       tfm__linear_scratch *mine)
+{
+  const tfm__linear_job *job = t->native->job;
+  const tfm__kernels *kernels = t->native->kernels;
+  float *strip = mine->native.strips + first * k;
+  int64_t begin = 0;
+  const int64_t n = block_of(job->lin, k0, k, &begin);
+  const float *x = job->x + (t->row + first) * job->ldx + begin;
+  if (job->lin->precision == TFM_FLOAT32) {
+    kernels->pack(x, job->ldx, rows, k, rows, strip);
+    return;
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    to_words(job->lin->precision, x + i * job->ldx, n, mine->native.inverse[first + i],
+             TFM__INT8_SHIFT, mine->native.words + i * k * 4, k * 4);
+  }
+  kernels->pack((const float *)(const void *)mine->native.words, k, rows, k, rows, strip);
+}
+
+static void pack_rows(const native_task *t, int64_t k0, int64_t k, tfm__linear_scratch *mine)
+{
   for (int64_t s = 0; s < t->strips; ++s) {
     const int64_t first = tfm__share(t->rows, t->strips, s);
-    const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
-    t->native->kernels->pack(job->x + (t->row + first) * job->ldx + k0, job->ldx, rows, k, rows,
-                             strips + first * k);
+    pack_strip(t, first, tfm__share(t->rows, t->strips, s + 1) - first, k0, k, mine);
   }
 }
 
@@ -63,11 +158,15 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
                         int64_t rows, int64_t col)
 {
   const tfm__linear_job *job = t->native->job;
+  const bool int8 = job->lin->precision == TFM_INT8;
   const int64_t row = t->row + first;
   const float *residual = job->epilogue.residual;
   const int64_t left = job->lin->N - col;
   const tfm__finish tile = {
       .c = c,
+      .row_scale = int8 ? tfm__linear_scratch_mine()->native.step + first : NULL,
+      .col_scale = int8 ? job->lin->scale + col : NULL,
+      .shift = int8 ? job->lin->shift + col : NULL,
       .ldc = ldc,
       .rows = rows,
       .cols = left < ldc ? left : ldc,
@@ -104,9 +203,9 @@ static void run_group(const native_task *t, int64_t group, int64_t k0, int64_t k
     float *c = sums + first * ldc;
     from.a = mine->native.strips + first * k;
     from.a_step = rows;
-    kernels->tile[vecs - 1][rows - 1](&from, k, c, ldc, k0 > 0);
+    (*t->native->tiles)[vecs - 1][rows - 1](&from, k, c, ldc, k0 > 0);
     from.ahead += from.ahead_step * k;
-    if (k0 + k == lin->K) {
+    if (k0 + k == lin->words) {
       finish_tile(t, c, ldc, first, rows, panel * TFM__LANES);
     }
   }
@@ -127,9 +226,13 @@ static void native_run(void *arg, int task, int thread)
   t.rows = tfm__share(native->job->M, native->blocks, block + 1) - t.row;
   t.strips = (t.rows + native->kernels->tile_rows - 1) / native->kernels->tile_rows;
   t.groups = tfm__share(native->groups, native->chunks, chunk + 1) - t.group;
-  for (int64_t k0 = 0; k0 < lin->K; k0 += TFM_LINEAR_K_BLOCK) {
-    const int64_t k = lin->K - k0 < TFM_LINEAR_K_BLOCK ? lin->K - k0 : TFM_LINEAR_K_BLOCK;
-    pack_rows(&t, k0, k, mine->native.strips);
+  if (lin->precision == TFM_INT8) {
+    find_steps(&t, mine);
+  }
+  for (int64_t k0 = 0; k0 < lin->words; k0 += TFM_LINEAR_K_BLOCK) {
+    const int64_t k =
+        lin->words - k0 < TFM_LINEAR_K_BLOCK ? lin->words - k0 : TFM_LINEAR_K_BLOCK;
+    pack_rows(&t, k0, k, mine);
     for (int64_t g = t.group; g < t.group + t.groups; ++g) {
       run_group(&t, g, k0, k, mine);
     }
@@ -144,7 +247,7 @@ static int64_t chunk_count(const native_job *native, int nthread)
   const int64_t cols = (int64_t)native->kernels->tile_vecs * TFM__LANES;
   const int64_t rows = (job->M + native->blocks - 1) / native->blocks;
   int64_t most = TFM__BLOCK_COLS / cols;
-  const int64_t timed = TFM__LINEAR_TASK / (rows * job->lin->K * cols);
+  const int64_t timed = TFM__LINEAR_TASK / (rows * job->lin->words * cols);
   most = timed < most ? timed : most;
   most = most < 1 ? 1 : most;
   int64_t chunks = (native->groups + most - 1) / most;
@@ -159,7 +262,9 @@ static int64_t chunk_count(const native_job *native, int nthread)
 
 void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
 {
-  native_job native = {.job = job, .kernels = tfm__kernels_used()};
+  native_job native = {.job = job,
+                       .kernels = tfm__kernels_used(),
+                       .tiles = tfm__tiles_used(job->lin->precision)};
   if (job->M <= 0) {
     return;
   }

@@ -8,14 +8,24 @@
 struct tfm_linear {
   tfm_backend backend; /* as asked for */
   tfm_backend runs_on; /* what really runs: narrow openblas layers run on native */
+  tfm_precision precision;
   int64_t N;
   int64_t K;
+  int64_t words;  /* of K: 1, 2 or 4 values each, the last one padded with zeros */
   int64_t panels; /* of 16 columns, the last one padded with zeros */
-  /* native: K blocks of 192, each [panels][k in block][16]. ref, openblas: [N,K] as given. */
+  /* native: blocks of 192 words of K, each [panels][word in block][16]. ref, openblas: [N,K], as
+   * given or as rounded (int8: in steps). */
   float *weight;
-  size_t weight_count;
-  float *bias; /* 16 * panels, zeros where there is none */
+  size_t weight_count; /* of four bytes */
+  float *bias;         /* 16 * panels, zeros where there is none */
+  float *scale;        /* int8, likewise: of an output's steps */
+  float *shift; /* likewise: integers of 32 bits, what unsigned bytes of x add to a sum */
 };
+
+enum { TFM__INT8_SHIFT = 128 }; /* what is added to bytes of x, for VPDPBUSD */
+
+/** The step of int8 for values up to `reach`, and how many steps make one: 0 and 0 for nothing. */
+float tfm__int8_step(float reach, float *inverse);
 
 /** One call of tfm_linear_run(). */
 typedef struct {
@@ -45,6 +55,9 @@ typedef union {
   struct {
     _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM_LINEAR_K_BLOCK + TFM__LANES];
     _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
+    _Alignas(64) unsigned char words[TFM__TILE_ROWS * TFM_LINEAR_K_BLOCK * 4];
+    float step[TFM__BLOCK_ROWS]; /* int8: of the rows */
+    float inverse[TFM__BLOCK_ROWS];
   } native;
   struct {
     _Alignas(64) float rows[TFM_LINEAR_TILE * TFM__BLAS_DEPTH];
@@ -55,6 +68,9 @@ typedef union {
 tfm__linear_scratch *tfm__linear_scratch_mine(void);
 
 void tfm__linear_pack_native(tfm_linear *lin, const float *weight);
+
+/** Pack weights for ref: rounded, as floats. */
+void tfm__linear_pack_ref(tfm_linear *lin, const float *weight);
 void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par);
 void tfm__linear_run_ref(const tfm__linear_job *job, tfm_par *par);
 void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);

@@ -1,20 +1,108 @@
-/* The definition of float32 linear layers, in the order linear.h states. */
+/* The definition of linear layers, in the order linear.h states. */
 #include "core/kernels/linear_private.h"
 
+#include <float.h>
 #include <math.h>
+#include <string.h>
 
-static float row_product(const float *x, const float *w, int64_t K)
+/* ---- numbers ---- */
+
+static float as_bfloat16(float x)
 {
-  float total = 0.0f;
-  for (int64_t first = 0; first < K; first += TFM_LINEAR_K_BLOCK) {
-    const int64_t last = first + TFM_LINEAR_K_BLOCK < K ? first + TFM_LINEAR_K_BLOCK : K;
-    float sum = 0.0f;
-    for (int64_t k = first; k < last; ++k) {
-      sum = fmaf(x[k], w[k], sum);
+  unsigned char half[2];
+  uint32_t u = 0;
+  tfm__kernels_portable.to_bfloat16(&x, 1, half);
+  u = (uint32_t)half[0] << 16 | (uint32_t)half[1] << 24;
+  memcpy(&x, &u, sizeof x);
+  return x;
+}
+
+static int as_int8(float x, float inverse)
+{
+  return (int)nearbyintf(x * inverse);
+}
+
+static float reach_of(const float *x, int64_t n)
+{
+  float top = 0.0f;
+  for (int64_t i = 0; i < n; ++i) {
+    top = fabsf(x[i]) > top ? fabsf(x[i]) : top;
+    if (!isfinite(x[i])) {
+      return NAN;
     }
+  }
+  return top;
+}
+
+void tfm__linear_pack_ref(tfm_linear *lin, const float *weight)
+{
+  for (int64_t n = 0; n < lin->N; ++n) {
+    const float *from = weight + n * lin->K;
+    float *to = lin->weight + n * lin->K;
+    float inverse = 0.0f;
+    if (lin->precision == TFM_INT8) {
+      lin->scale[n] = tfm__int8_step(reach_of(from, lin->K), &inverse);
+    }
+    for (int64_t k = 0; k < lin->K; ++k) {
+      to[k] = lin->precision == TFM_FLOAT32    ? from[k]
+              : lin->precision == TFM_BFLOAT16 ? as_bfloat16(from[k])
+                                               : (float)as_int8(from[k], inverse);
+    }
+  }
+}
+
+/* ---- products ---- */
+
+static float float32_product(const float *x, const float *w, int64_t k)
+{
+  float sum = 0.0f;
+  for (int64_t i = 0; i < k; ++i) {
+    sum = fmaf(x[i], w[i], sum);
+  }
+  return sum;
+}
+
+static float without_denormals(float x)
+{
+  return fabsf(x) < FLT_MIN ? copysignf(0.0f, x) : x;
+}
+
+static float bfloat16_product(const float *x, const float *w, int64_t k)
+{
+  float sum = 0.0f;
+  for (int64_t i = 0; i < k; i += 2) {
+    if (i + 1 < k) {
+      sum = without_denormals(fmaf(as_bfloat16(x[i + 1]), w[i + 1], sum));
+    } else {
+      sum = without_denormals(sum + 0.0f); /* the pair's other half is zeros */
+    }
+    sum = without_denormals(fmaf(as_bfloat16(x[i]), w[i], sum));
+  }
+  return sum;
+}
+
+static float row_product(const tfm_linear *lin, const float *x, const float *w)
+{
+  const int64_t block = TFM_LINEAR_K_BLOCK * tfm_precision_per_word(lin->precision);
+  float total = 0.0f;
+  for (int64_t first = 0; first < lin->K; first += block) {
+    const int64_t k = first + block < lin->K ? block : lin->K - first;
+    const float sum = lin->precision == TFM_FLOAT32 ? float32_product(x + first, w + first, k)
+                                                    : bfloat16_product(x + first, w + first, k);
     total = first == 0 ? sum : total + sum;
   }
   return total;
+}
+
+static float int8_product(const tfm_linear *lin, const float *x, int64_t n)
+{
+  float inverse = 0.0f;
+  const float step = tfm__int8_step(reach_of(x, lin->K), &inverse);
+  int32_t sum = 0;
+  for (int64_t k = 0; k < lin->K && isfinite(step); ++k) {
+    sum += as_int8(x[k], inverse) * (int)lin->weight[n * lin->K + k];
+  }
+  return (float)sum * step * lin->scale[n];
 }
 
 static void ref_task(void *arg, int task, int thread)
@@ -26,7 +114,9 @@ static void ref_task(void *arg, int task, int thread)
   const float *residual = job->epilogue.residual;
   float *y = job->y + (int64_t)task * job->ldy;
   for (int64_t n = 0; n < lin->N; ++n) {
-    float v = row_product(x, lin->weight + n * lin->K, lin->K) + lin->bias[n];
+    float v = lin->precision == TFM_INT8 ? int8_product(lin, x, n)
+                                         : row_product(lin, x, lin->weight + n * lin->K);
+    v += lin->bias[n];
     tfm_activate(job->epilogue.act, &v, 1, &v);
     y[n] = residual ? residual[(int64_t)task * job->epilogue.ldr + n] + v : v;
   }

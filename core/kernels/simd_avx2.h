@@ -137,6 +137,69 @@ static inline vec vec_bits_up23(vec a)
                _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a.hi), 23))};
 }
 
+static inline __m256 half_dot_bf16(__m256 x, __m256 w, __m256 acc)
+{
+  const __m256i a = _mm256_castps_si256(x);
+  const __m256i b = _mm256_castps_si256(w);
+  const __m256 high = _mm256_castsi256_ps(_mm256_set1_epi32((int)0xffff0000u));
+  acc = _mm256_fmadd_ps(_mm256_and_ps(x, high), _mm256_and_ps(w, high), acc);
+  return _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)),
+                         _mm256_castsi256_ps(_mm256_slli_epi32(b, 16)), acc);
+}
+
+static inline vec vec_dot_bf16(vec x, vec w, vec acc)
+{
+  return (vec){half_dot_bf16(x.lo, w.lo, acc.lo), half_dot_bf16(x.hi, w.hi, acc.hi)};
+}
+
+/* Denormal sums become zeros between these two. */
+#define VEC_FLUSH_BEGIN                                                                        \
+  const unsigned int mode = _mm_getcsr();                                                      \
+  _mm_setcsr(mode | 0x8000u);
+#define VEC_FLUSH_END _mm_setcsr(mode);
+
+static inline __m256 half_dot_int8(__m256 x, __m256 w, __m256 acc)
+{
+  const __m256i a = _mm256_castps_si256(x);
+  const __m256i b = _mm256_castps_si256(w);
+  const __m256i even = _mm256_madd_epi16(_mm256_and_si256(a, _mm256_set1_epi16(0xff)),
+                                         _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8));
+  const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(a, 8), _mm256_srai_epi16(b, 8));
+  const __m256i sum = _mm256_add_epi32(_mm256_castps_si256(acc), even);
+  return _mm256_castsi256_ps(_mm256_add_epi32(sum, odd));
+}
+
+static inline vec vec_dot_int8(vec x, vec w, vec acc)
+{
+  return (vec){half_dot_int8(x.lo, w.lo, acc.lo), half_dot_int8(x.hi, w.hi, acc.hi)};
+}
+
+static inline __m256 half_add_int(__m256 a, __m256 b)
+{
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+
+static inline vec vec_add_int(vec a, vec b)
+{
+  return (vec){half_add_int(a.lo, b.lo), half_add_int(a.hi, b.hi)};
+}
+
+static inline __m256 half_sub_int(__m256 a, __m256 b)
+{
+  return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+
+static inline vec vec_sub_int(vec a, vec b)
+{
+  return (vec){half_sub_int(a.lo, b.lo), half_sub_int(a.hi, b.hi)};
+}
+
+static inline vec vec_float_of_int(vec a)
+{
+  return (vec){_mm256_cvtepi32_ps(_mm256_castps_si256(a.lo)),
+               _mm256_cvtepi32_ps(_mm256_castps_si256(a.hi))};
+}
+
 static inline float vec_sum(vec a)
 {
   const __m256 h = _mm256_add_ps(a.lo, a.hi);

@@ -119,6 +119,49 @@ static inline vec vec_bits_up23(vec a)
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
 }
 
+static inline vec vec_dot_bf16(vec x, vec w, vec acc)
+{
+  const __m512i a = _mm512_castps_si512(x);
+  const __m512i b = _mm512_castps_si512(w);
+  const __m512i high = _mm512_set1_epi32((int)0xffff0000u);
+  acc = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(a, high)),
+                        _mm512_castsi512_ps(_mm512_and_si512(b, high)), acc);
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(a, 16)),
+                         _mm512_castsi512_ps(_mm512_slli_epi32(b, 16)), acc);
+}
+
+/* Denormal sums become zeros between these two. */
+#define VEC_FLUSH_BEGIN                                                                        \
+  const unsigned int mode = _mm_getcsr();                                                      \
+  _mm_setcsr(mode | 0x8000u);
+#define VEC_FLUSH_END _mm_setcsr(mode);
+
+static inline vec vec_dot_int8(vec x, vec w, vec acc)
+{
+  const __m512i a = _mm512_castps_si512(x);
+  const __m512i b = _mm512_castps_si512(w);
+  const __m512i even = _mm512_madd_epi16(_mm512_and_si512(a, _mm512_set1_epi16(0xff)),
+                                         _mm512_srai_epi16(_mm512_slli_epi16(b, 8), 8));
+  const __m512i odd = _mm512_madd_epi16(_mm512_srli_epi16(a, 8), _mm512_srai_epi16(b, 8));
+  const __m512i sum = _mm512_add_epi32(_mm512_castps_si512(acc), even);
+  return _mm512_castsi512_ps(_mm512_add_epi32(sum, odd));
+}
+
+static inline vec vec_add_int(vec a, vec b)
+{
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+
+static inline vec vec_sub_int(vec a, vec b)
+{
+  return _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+
+static inline vec vec_float_of_int(vec a)
+{
+  return _mm512_cvtepi32_ps(_mm512_castps_si512(a));
+}
+
 static inline float vec_sum(vec a)
 {
   const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

@@ -7,6 +7,7 @@
 #ifndef TFM_CORE_KERNELS_SIMD_PORTABLE_H
 #define TFM_CORE_KERNELS_SIMD_PORTABLE_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -159,6 +160,82 @@ static inline vec vec_bits_up23(vec a)
   memcpy(u, a.f, sizeof u);
   VEC_EACH(i) u[i] <<= 23;
   memcpy(a.f, u, sizeof u);
+  return a;
+}
+
+/** acc plus the products of two bfloat16 in each lane, the one in the high half first; inputs have
+ *  no denormals, and sums that would be are zeros: what VDPBF16PS does. */
+static inline vec vec_dot_bf16(vec x, vec w, vec acc)
+{
+  uint32_t a[16];
+  uint32_t b[16];
+  memcpy(a, x.f, sizeof a);
+  memcpy(b, w.f, sizeof b);
+  for (int half = 1; half >= 0; --half) {
+    VEC_EACH(i)
+    {
+      const uint32_t p = half ? a[i] & 0xffff0000u : a[i] << 16;
+      const uint32_t q = half ? b[i] & 0xffff0000u : b[i] << 16;
+      float f;
+      float g;
+      memcpy(&f, &p, sizeof f);
+      memcpy(&g, &q, sizeof g);
+      const float sum = fmaf(f, g, acc.f[i]);
+      acc.f[i] = fabsf(sum) < FLT_MIN ? copysignf(0.0f, sum) : sum;
+    }
+  }
+  return acc;
+}
+
+/* Nothing to do around them here. */
+#define VEC_FLUSH_BEGIN
+#define VEC_FLUSH_END
+
+/** acc, integers, plus the products of four unsigned bytes of x and signed ones of w. */
+static inline vec vec_dot_int8(vec x, vec w, vec acc)
+{
+  uint8_t a[64];
+  int8_t b[64];
+  int32_t sum[16];
+  memcpy(a, x.f, sizeof a);
+  memcpy(b, w.f, sizeof b);
+  memcpy(sum, acc.f, sizeof sum);
+  for (int i = 0; i < 64; ++i) {
+    sum[i / 4] += a[i] * b[i];
+  }
+  memcpy(acc.f, sum, sizeof sum);
+  return acc;
+}
+
+/** Lanes as integers of 32 bits, modulo 2^32. */
+static inline vec vec_add_int(vec a, vec b)
+{
+  uint32_t u[16];
+  uint32_t v[16];
+  memcpy(u, a.f, sizeof u);
+  memcpy(v, b.f, sizeof v);
+  VEC_EACH(i) u[i] += v[i];
+  memcpy(a.f, u, sizeof u);
+  return a;
+}
+
+static inline vec vec_sub_int(vec a, vec b)
+{
+  uint32_t u[16];
+  uint32_t v[16];
+  memcpy(u, a.f, sizeof u);
+  memcpy(v, b.f, sizeof v);
+  VEC_EACH(i) u[i] -= v[i];
+  memcpy(a.f, u, sizeof u);
+  return a;
+}
+
+/** Signed integers to the nearest floats. */
+static inline vec vec_float_of_int(vec a)
+{
+  int32_t u[16];
+  memcpy(u, a.f, sizeof u);
+  VEC_EACH(i) a.f[i] = (float)u[i];
   return a;
 }
 

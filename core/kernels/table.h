@@ -10,6 +10,7 @@
 
 #include "core/kernels/activation.h"
 #include "core/kernels/isa.h"
+#include "core/kernels/precision.h"
 
 #include <stdint.h>
 
@@ -34,9 +35,17 @@ typedef struct {
 typedef void (*tfm__tile_fn)(const tfm__operands *from, int64_t k, float *c, int64_t ldc,
                              int add);
 
-/** A finished tile on its way out: y = residual + act(c + bias). */
+/** Tiles of 1.. panels and 1.. rows. Those of bfloat16 and int8 read words of two and four values
+ *  where float32 reads a float, and k counts words; c of int8 holds integers of 32 bits. */
+typedef tfm__tile_fn tfm__tiles[TFM__TILE_VECS][TFM__TILE_ROWS];
+
+/** A finished tile on its way out: y = residual + act(c + bias). Of int8, c is first made a float:
+ *  (c - shift) * row_scale * col_scale, each operation rounded. */
 typedef struct {
   const float *c;
+  const float *row_scale; /* [rows], NULL unless int8 */
+  const float *col_scale; /* [cols], readable as bias is */
+  const float *shift;     /* [cols] integers of 32 bits, likewise */
   int64_t ldc;
   int64_t rows;
   int64_t cols;          /* 1..32; bias is readable up to the next multiple of 16 */
@@ -58,13 +67,25 @@ typedef struct {
 
 typedef struct {
   tfm_isa isa;
-  int tile_rows; /* tiles of 1..tile_rows rows ... */
-  int tile_vecs; /* ... and 1..tile_vecs panels */
-  tfm__tile_fn tile[TFM__TILE_VECS][TFM__TILE_ROWS];
+  int tile_rows;                   /* tiles of 1..tile_rows rows ... */
+  int tile_vecs;                   /* ... and 1..tile_vecs panels */
+  const tfm__tiles *tile;          /* of float32; its neighbours: */
+  const tfm__tiles *tile_bfloat16; /* where no instruction does it at once */
+  const tfm__tiles *tile_int8;
 
   /* rows (1..step) rows of x, ldx apart, as a strip: out[j*step + i] = x[i*ldx + j], j < k;
    * zero for i >= rows. step <= 16. Writes up to 16 - step floats past the strip. */
   void (*pack)(const float *x, int64_t ldx, int64_t rows, int64_t k, int64_t step, float *out);
+
+  /* n floats as bfloat16: nearest, ties to even; denormals become zeros. */
+  void (*to_bfloat16)(const float *x, int64_t n, unsigned char *out);
+
+  /* The largest magnitude of a row; NaN when the row is not finite. */
+  float (*reach)(const float *x, int64_t n);
+
+  /* n floats times inverse, to the nearest integer, ties to even, plus `shift`, as bytes. The
+   * products are within 127.5. */
+  void (*to_int8)(const float *x, int64_t n, float inverse, int shift, unsigned char *out);
 
   void (*finish[TFM_ACT_COUNT])(const tfm__finish *tile);
   void (*activate[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
@@ -82,8 +103,16 @@ extern const tfm__kernels tfm__kernels_portable;
 extern const tfm__kernels tfm__kernels_avx2;
 extern const tfm__kernels tfm__kernels_avx512;
 
+/** Tiles of instructions that a CPU of that table may have besides. */
+extern const tfm__tiles tfm__tiles_avx512bf16; /* AVX512_BF16, for avx512 */
+extern const tfm__tiles tfm__tiles_avx512vnni; /* AVX512_VNNI, for avx512 */
+extern const tfm__tiles tfm__tiles_avxvnni;    /* AVX_VNNI, for avx2 */
+
 /** The table in use; the best one when none was chosen. */
 const tfm__kernels *tfm__kernels_used(void);
+
+/** The fastest tiles of a precision that go with the table in use; all give the same bits. */
+const tfm__tiles *tfm__tiles_used(tfm_precision precision);
 
 /** First of `parts` nearly equal pieces of 0..total: piece i is [share(i), share(i+1)). */
 static inline int64_t tfm__share(int64_t total, int64_t parts, int64_t i)

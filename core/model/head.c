@@ -85,8 +85,8 @@ static tfm_status open_pooling(tfm__head *head, const tfm_model *model, tfm_back
       TFM_TRY(tfm__sentence_dense(s, i, &weight, &bias, err));
       after->act = s->steps[i].act;
       after->out = s->steps[i].out;
-      TFM_TRY(tfm_linear_open(&after->dense, backend, weight, bias, after->out, s->steps[i].in,
-                              err));
+      TFM_TRY(tfm_linear_open(&after->dense, backend, TFM_FLOAT32, weight, bias, after->out,
+                              s->steps[i].in, err));
       tfm_free(weight);
       tfm_free(bias);
       weight = bias = NULL;

@@ -194,7 +194,7 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backen
     TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, bias + row, err));
     row += found.bias->count;
   }
-  TFM_TRY(tfm_linear_open(out, backend, weight, bias, rows, width, err));
+  TFM_TRY(tfm_linear_open(out, backend, TFM_FLOAT32, weight, bias, rows, width, err));
 
 fail:
   tfm_free(weight);

@@ -86,47 +86,69 @@ static void linear_once(void *arg)
   c->turn = (c->turn + 1) % c->layers;
 }
 
-static void linear_fill(linear_case *c, tfm_backend backend, const float *weight)
+static void linear_fill(linear_case *c, tfm_backend backend, tfm_precision precision,
+                        const float *weight)
 {
   tfm_err err = {0};
   const int64_t bytes = c->N * c->K * (int64_t)sizeof(float);
   c->layers = (int)(RING_BYTES / bytes);
   c->layers = c->layers < 1 ? 1 : c->layers > RING ? RING : c->layers;
   for (int i = 0; i < c->layers; ++i) {
-    if (tfm_linear_open(&c->ring[i], backend, weight, NULL, c->N, c->K, &err) != TFM_OK) {
+    if (tfm_linear_open(&c->ring[i], backend, precision, weight, NULL, c->N, c->K, &err) !=
+        TFM_OK) {
       (void)fprintf(stderr, "%s\n", err.text);
       exit(1);
     }
   }
 }
 
+static const struct {
+  tfm_backend backend;
+  tfm_precision precision;
+} contestant[] = {{TFM_BACKEND_NATIVE, TFM_FLOAT32},
+                  {TFM_BACKEND_OPENBLAS, TFM_FLOAT32},
+                  {TFM_BACKEND_NATIVE, TFM_BFLOAT16},
+                  {TFM_BACKEND_NATIVE, TFM_INT8}};
+enum { CONTESTANTS = sizeof contestant / sizeof contestant[0] };
+
+/* One cell: GFLOP/s of each, in turns. */
+static void linear_rates(linear_case c[CONTESTANTS], int64_t M)
+{
+  double seconds[CONTESTANTS][RUNS];
+  for (int i = 0; i < RUNS; ++i) {
+    for (int j = 0; j < CONTESTANTS; ++j) {
+      c[j].M = M;
+      seconds[j][i] = seconds_of(linear_once, &c[j]);
+    }
+  }
+  const double gflop = 2e-9 * (double)M * (double)c->N * (double)c->K;
+  printf(" |");
+  for (int j = 0; j < CONTESTANTS; ++j) {
+    printf(" %4.0f", gflop / median(seconds[j], RUNS));
+  }
+  (void)fflush(stdout);
+}
+
 static void linear_shape(int64_t K, int64_t N, tfm_activation act)
 {
-  static const int64_t rows[] = {16, 64, 96, 128, 512};
+  static const int64_t rows[] = {16, 64, 128, 512};
   float *weight = floats(N * K, 0.05f);
   float *x = floats(512 * K, 1.0f);
   float *y = floats(512 * N, 1.0f);
+  linear_case c[CONTESTANTS] = {0};
   printf("%5lld x %-5lld %-5s", (long long)K, (long long)N, tfm_activation_name(act));
-  linear_case native = {.x = x, .y = y, .N = N, .K = K, .epilogue = {act, NULL, 0}};
-  linear_case blas = native;
-  linear_fill(&native, TFM_BACKEND_NATIVE, weight);
-  linear_fill(&blas, TFM_BACKEND_OPENBLAS, weight);
+  for (int j = 0; j < CONTESTANTS; ++j) {
+    c[j] = (linear_case){.x = x, .y = y, .N = N, .K = K, .epilogue = {act, NULL, 0}};
+    linear_fill(&c[j], contestant[j].backend, contestant[j].precision, weight);
+  }
   for (size_t r = 0; r < sizeof rows / sizeof rows[0]; ++r) {
-    double a[RUNS];
-    double b[RUNS];
-    native.M = blas.M = rows[r];
-    for (int i = 0; i < RUNS; ++i) {
-      a[i] = seconds_of(linear_once, &native);
-      b[i] = seconds_of(linear_once, &blas);
-    }
-    const double gflop = 2e-9 * (double)rows[r] * (double)N * (double)K;
-    printf("  %6.1f %6.1f", gflop / median(a, RUNS), gflop / median(b, RUNS));
-    (void)fflush(stdout);
+    linear_rates(c, rows[r]);
   }
   printf("\n");
-  for (int i = 0; i < native.layers; ++i) {
-    tfm_linear_close(native.ring[i]);
-    tfm_linear_close(blas.ring[i]);
+  for (int j = 0; j < CONTESTANTS; ++j) {
+    for (int i = 0; i < c[j].layers; ++i) {
+      tfm_linear_close(c[j].ring[i]);
+    }
   }
   tfm_free(weight);
   tfm_free(x);
@@ -222,10 +244,11 @@ static void run_all(void)
   static const int64_t shape[][2] = {{256, 768},  {256, 256},  {256, 1024},
                                      {1024, 256}, {768, 2304}, {768, 768},
                                      {768, 3072}, {3072, 768}, {384, 1536}};
-  printf("isa %s, openblas as %s; GFLOP/s, native then openblas\n",
+  printf("isa %s, openblas as %s; GFLOP/s: native, openblas, native bfloat16, native int8\n",
          tfm_isa_name(tfm_isa_used()), tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
-  printf("    K x N     act    M = 16          M = 64          M = 96          M = 128         "
-         "M = 512\n");
+  printf(
+      "    K x N     act     M = 16              | M = 64              | M = 128             "
+      "| M = 512\n");
   for (size_t i = 0; i < sizeof shape / sizeof shape[0]; ++i) {
     linear_shape(shape[i][0], shape[i][1], TFM_ACT_NONE);
   }

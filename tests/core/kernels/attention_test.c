@@ -98,7 +98,8 @@ static void attend_by_definition(const batch *b, int64_t seq, int64_t head, floa
   tfm_err err = {0};
   tfm_linear *lin = NULL;
   const tfm_epilogue none = {TFM_ACT_NONE, NULL, 0};
-  assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_REF, vt, NULL, D, len, &err), TFM_OK);
+  assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_REF, TFM_FLOAT32, vt, NULL, D, len, &err),
+                   TFM_OK);
   tfm_linear_run(lin, p, len, len, out, D, &none, NULL);
   tfm_linear_close(lin);
   tfm_free(p);

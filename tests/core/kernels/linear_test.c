@@ -61,8 +61,9 @@ static tfm_linear *pack(const layer *l, tfm_backend backend)
 {
   tfm_err err = {0};
   tfm_linear *lin = NULL;
-  assert_int_equal(tfm_linear_open(&lin, backend, l->weight, l->bias, l->N, l->K, &err),
-                   TFM_OK);
+  assert_int_equal(
+      tfm_linear_open(&lin, backend, TFM_FLOAT32, l->weight, l->bias, l->N, l->K, &err),
+      TFM_OK);
   return lin;
 }
 
@@ -233,8 +234,9 @@ static void bias_may_be_missing(void **state)
   run(&l, TFM_BACKEND_REF, l.M, &plain, l.want, NULL);
   tfm_err err = {0};
   tfm_linear *lin = NULL;
-  assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_NATIVE, l.weight, NULL, l.N, l.K, &err),
-                   TFM_OK);
+  assert_int_equal(
+      tfm_linear_open(&lin, TFM_BACKEND_NATIVE, TFM_FLOAT32, l.weight, NULL, l.N, l.K, &err),
+      TFM_OK);
   tfm_linear_run(lin, l.x, l.K, l.M, l.got, l.N, &plain, NULL);
   check_same_bits(l.got, l.want, l.M * l.N, "no bias");
   assert_int_equal(tfm_linear_bytes(lin), (32 * 5 + 32) * sizeof(float));

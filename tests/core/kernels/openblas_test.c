@@ -34,8 +34,9 @@ static tfm_linear *layer_of(const float *weight, const float *bias, int64_t N, i
 {
   tfm_err err = {0};
   tfm_linear *lin = NULL;
-  assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_OPENBLAS, weight, bias, N, K, &err),
-                   TFM_OK);
+  assert_int_equal(
+      tfm_linear_open(&lin, TFM_BACKEND_OPENBLAS, TFM_FLOAT32, weight, bias, N, K, &err),
+      TFM_OK);
   return lin;
 }
 
@@ -86,7 +87,8 @@ static void narrow_layers_are_native(void **state)
   assert_true(tfm_linear_probe(lin));
   tfm_linear_close(lin);
   tfm_err err = {0};
-  assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_REF, weight, NULL, N, K, &err), TFM_OK);
+  assert_int_equal(
+      tfm_linear_open(&lin, TFM_BACKEND_REF, TFM_FLOAT32, weight, NULL, N, K, &err), TFM_OK);
   tfm_linear_run(lin, x, K, M, want, N, &none, NULL);
   tfm_linear_close(lin);
   check_same_bits(got, want, M * N, "28 columns");

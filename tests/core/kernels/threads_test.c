@@ -99,8 +99,10 @@ static block block_open(tfm_backend backend)
   block b = {.gain = want_floats(H), .x = want_floats(M * H)};
   float *in = want_floats(3 * H * H);
   float *out = want_floats(H * H);
-  assert_int_equal(tfm_linear_open(&b.in, backend, in, NULL, 3 * H, H, &err), TFM_OK);
-  assert_int_equal(tfm_linear_open(&b.out, backend, out, NULL, H, H, &err), TFM_OK);
+  assert_int_equal(tfm_linear_open(&b.in, backend, TFM_FLOAT32, in, NULL, 3 * H, H, &err),
+                   TFM_OK);
+  assert_int_equal(tfm_linear_open(&b.out, backend, TFM_FLOAT32, out, NULL, H, H, &err),
+                   TFM_OK);
   tfm_free(in);
   tfm_free(out);
   return b;

@@ -1,0 +1,29 @@
+#include "core/kernels/precision.h"
+
+#include <string.h>
+
+#define PRECISION_NAME(name, text, per_word) [TFM_##name] = text,
+#define PRECISION_WORD(name, text, per_word) [TFM_##name] = (per_word),
+static const char *const names[TFM_PRECISION_COUNT] = {TFM_PRECISION_MAP(PRECISION_NAME)};
+static const int words[TFM_PRECISION_COUNT] = {TFM_PRECISION_MAP(PRECISION_WORD)};
+
+const char *tfm_precision_name(tfm_precision precision)
+{
+  return precision < TFM_PRECISION_COUNT ? names[precision] : "unknown";
+}
+
+bool tfm_precision_parse(const char *name, tfm_precision *out)
+{
+  for (int i = 0; i < TFM_PRECISION_COUNT; ++i) {
+    if (strcmp(name, names[i]) == 0) {
+      *out = (tfm_precision)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+int tfm_precision_per_word(tfm_precision precision)
+{
+  return words[precision];
+}
