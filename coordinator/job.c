@@ -100,7 +100,7 @@ static tfm_status open_tokenizer(tfm_job *job, tfm_err *err)
 /* The task that was asked for, before the model is opened with its head. */
 static tfm_status ask_task(tfm_job *job, tfm_err *err)
 {
-  const char *asked = job->options->task;
+  const char *asked = tfm_options_task(job->options);
   job->spec = (tfm_head_spec){.task = TFM_TASK_NONE};
   job->context = (tfm_task_context){.options = job->options, .spec = &job->spec};
   if (!asked) {
@@ -169,6 +169,7 @@ fail:
 /* What tasks look at, now that everything is open. */
 static tfm_status begin_task(tfm_job *job, tfm_err *err)
 {
+  job->context.folder = job->folder;
   job->context.config = &job->model.config;
   job->context.model = &job->model;
   job->context.tokenizer = job->tokenizer;
@@ -178,6 +179,7 @@ static tfm_status begin_task(tfm_job *job, tfm_err *err)
     st = tfm_model_ask(&job->model, &job->spec, err);
   }
   job->context.shape = tfm_model_shape(&job->model);
+  job->max_length = job->context.max_length;
   return st;
 }
 

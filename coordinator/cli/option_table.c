@@ -6,7 +6,9 @@
 #define VERB(name) (1u << TFM_VERB_##name)
 
 enum {
-  SCORE = VERB(RUN) | VERB(CLASSIFY),
+  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(EMBED),
+  CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
+  VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   ROWS = WRITE | VERB(VERIFY),
   LAYOUT = SCORE | VERB(VERIFY) | VERB(PLAN),
@@ -21,13 +23,18 @@ enum {
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
 enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
 
-static const char *const tasks[] = {"text-classification", "sentiment-analysis", NULL};
+static const char *const tasks[] = {"text-classification", "sentiment-analysis",
+                                    "feature-extraction", "sentence-embedding", NULL};
 static const char *const dtypes[] = {"auto", "float32", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", NULL};
 static const char *const input_formats[] = {"auto", "jsonl", "csv", "tsv", "text", NULL};
 static const char *const output_formats[] = {"jsonl", "csv", "tsv", NULL};
 static const char *const applies[] = {"default", "softmax", "sigmoid", "none", NULL};
+/* By the numbers of tfm_pooling and tfm_normalize (embed_test). */
+static const char *const poolings[] = {
+    "auto", "cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "none", NULL};
+static const char *const normalizes[] = {"auto", "true", "false", NULL};
 static const char *const offset_units[] = {"char", "byte", "utf16", NULL};
 static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
 static const char *const binds[] = {"auto", "inherit", "none", NULL};
@@ -241,7 +248,7 @@ static const tfm__option rows[] = {
     {.name = "top-k",
      .kind = TFM__INT,
      .group = TFM__GROUP_TASK,
-     .verbs = SCORE | VERB(VERIFY),
+     .verbs = CLASSES,
      AT(top_k),
      .low = 1,
      .high = INT32_MAX,
@@ -253,7 +260,7 @@ static const tfm__option rows[] = {
     {.name = "function-to-apply",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
-     .verbs = SCORE | VERB(VERIFY),
+     .verbs = CLASSES,
      AT(function_to_apply),
      .choices = applies,
      .metavar = "NAME",
@@ -263,9 +270,53 @@ static const tfm__option rows[] = {
     {.name = "return-logits",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,
-     .verbs = SCORE,
+     .verbs = VERB(RUN) | VERB(CLASSIFY),
      AT(return_logits),
      .help = "Add the logits to every row."},
+    {.name = "pooling",
+     .kind = TFM__CHOICE,
+     .group = TFM__GROUP_TASK,
+     .verbs = VECTORS,
+     AT(pooling),
+     .choices = poolings,
+     .metavar = "HOW",
+     .start = "auto",
+     .help = "How the vectors of a text's tokens become one; none gives them all. auto: as "
+             "modules.json says, else mean."},
+    {.name = "normalize",
+     .kind = TFM__CHOICE,
+     .group = TFM__GROUP_TASK,
+     .verbs = VECTORS,
+     AT(normalize),
+     .choices = normalizes,
+     .metavar = "HOW",
+     .start = "auto",
+     .help = "Scale embeddings to length 1. auto: as modules.json says."},
+    {.name = "truncate-dim",
+     .kind = TFM__INT,
+     .group = TFM__GROUP_TASK,
+     .verbs = VECTORS,
+     AT(truncate_dim),
+     .low = 1,
+     .high = INT32_MAX,
+     .word = "all",
+     .metavar = "N",
+     .start = "all",
+     .help = "Keep the first N dimensions of an embedding."},
+    {.name = "prompt-name",
+     .kind = TFM__TEXT,
+     .group = TFM__GROUP_TASK,
+     .verbs = VECTORS,
+     AT(prompt_name),
+     .metavar = "NAME",
+     .shown = "default_prompt_name of config_sentence_transformers.json",
+     .help = "The prompt of config_sentence_transformers.json put before every text."},
+    {.name = "similarity",
+     .kind = TFM__FLAG,
+     .group = TFM__GROUP_TASK,
+     .verbs = VECTORS,
+     AT(similarity),
+     .help = "Give the cosine of text and text_pair in place of the embedding."},
     {.name = "offsets",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,

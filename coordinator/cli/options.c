@@ -322,3 +322,11 @@ tfm_option_source tfm_option_source_of(const tfm_options *options, const char *n
   const tfm__option *row = tfm__option_find(name, strlen(name));
   return row ? options->source[row - tfm__option_rows(&n)] : TFM_FROM_DEFAULT;
 }
+
+const char *tfm_options_task(const tfm_options *options)
+{
+#define VERB_TASK(name, text, task, help) [TFM_VERB_##name] = task,
+  static const char *const fixed[TFM_VERB_COUNT] = {TFM_VERB_MAP(VERB_TASK)};
+#undef VERB_TASK
+  return options->task ? options->task : fixed[options->verb];
+}

@@ -20,6 +20,8 @@
   X(RUN, "run", NULL, "score the input with the model's own task (the default verb)")          \
   X(CLASSIFY, "classify", "text-classification",                                               \
     "label each text: sentiment, topic, pairs ...")                                            \
+  X(EMBED, "embed", "feature-extraction",                                                      \
+    "a vector for each text, or a similarity for each pair")                                   \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
   X(INSPECT, "inspect", NULL, "what a checkpoint is, and what in it is not supported")         \
   X(PLAN, "plan", NULL, "layers to stages to ranks to NUMA nodes, without running")            \
@@ -96,6 +98,11 @@ typedef struct {
   int64_t top_k; /* 0: not given; -1: all */
   tfm_apply function_to_apply;
   bool return_logits;
+  int pooling;             /* a tfm_pooling of core/model/head_spec.h */
+  int normalize;           /* a tfm_normalize */
+  int64_t truncate_dim;    /* 0: all dimensions */
+  const char *prompt_name; /* NULL: the folder's default */
+  bool similarity;
   tfm_offsets offsets;
   bool stats;           /* tokenize: figures of all rows instead of rows */
   bool decode;          /* tokenize: ids to text instead */
@@ -144,5 +151,8 @@ void tfm_options_tell(const tfm_options *options, tfm_buf *out);
 tfm_status tfm_options_help(tfm_verb verb, bool all_verbs, tfm_buf *out);
 
 const char *tfm_verb_name(tfm_verb verb);
+
+/** The task that was asked for: --task, else the verb's own; NULL: the model's. */
+const char *tfm_options_task(const tfm_options *options);
 
 #endif

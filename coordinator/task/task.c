@@ -4,7 +4,7 @@
 
 /* Of two that need the same head, the first is what a model is run with unless its files or the
  * user say otherwise. */
-static const tfm_task_ops *const rows[] = {&tfm_task_classify};
+static const tfm_task_ops *const rows[] = {&tfm_task_classify, &tfm_task_embed};
 
 enum { NROW = sizeof rows / sizeof rows[0] };
 
@@ -13,6 +13,7 @@ static const struct {
   const char *alias, *name;
 } aliases[] = {
     {"sentiment-analysis", "text-classification"},
+    {"sentence-embedding", "feature-extraction"},
 };
 
 const tfm_task_ops *tfm_task_find(const char *name)

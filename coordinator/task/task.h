@@ -17,12 +17,13 @@
 /** What a task may look at; borrowed, but for `own`. In ask() only options and spec are there.
  */
 typedef struct {
+  const char *folder; /* the checkpoint's */
   const tfm_options *options;
   const tfm_config *config;
   const tfm_model *model;
   const tfm_tokenizer *tokenizer;
   tfm_head_spec *spec;  /* what the head is asked for; begin() may still change it */
-  int64_t max_length;   /* tokens of one sequence */
+  int64_t max_length;   /* tokens of one sequence; begin() may lower it */
   tfm_head_shape shape; /* after begin() */
   void *own;            /* the task's own memory, made by begin() and freed by end() */
 } tfm_task_context;
@@ -70,5 +71,6 @@ void tfm_put_floats(tfm_buf *out, const float *x, int64_t n);
 void tfm_put_rows(tfm_buf *out, const float *x, int64_t rows, int64_t width, int64_t stride);
 
 extern const tfm_task_ops tfm_task_classify; /* classify.c */
+extern const tfm_task_ops tfm_task_embed;    /* embed.c */
 
 #endif

@@ -1,0 +1,129 @@
+#include "coordinator/task/task.h"
+#include "core/base/mem.h"
+#include "tests/support/check.h"
+
+static float values[2][3] = {{3, 0, 4}, {0, 0, 2}};
+static char fixture_folder[] = TFM_FIXTURES "/sentence";
+
+typedef struct {
+  tfm_options options;
+  tfm_model model;
+  tfm_head_spec spec;
+  tfm_task_context context;
+  tfm_item item;
+  tfm_sequence seqs[2];
+  tfm_answer answer;
+} fixture;
+
+static void make(fixture *f, bool similarity, tfm_rows rows)
+{
+  memset(f, 0, sizeof *f);
+  f->options.similarity = similarity;
+  f->model.folder = fixture_folder;
+  f->context = (tfm_task_context){.folder = fixture_folder,
+                                  .options = &f->options,
+                                  .model = &f->model,
+                                  .spec = &f->spec,
+                                  .max_length = 64,
+                                  .shape = {.rows = rows, .width = 3}};
+  f->seqs[0] = (tfm_sequence){.item = &f->item, .rows = 1, .values = values[0]};
+  f->seqs[1] = (tfm_sequence){.item = &f->item, .rows = 1, .values = values[1]};
+  f->item.seqs = f->seqs;
+  f->item.nseq = similarity ? 2 : 1;
+  f->item.width = 3;
+}
+
+static void expect(fixture *f, const char *name, const char *wanted)
+{
+  tfm_err err = {0};
+  const char *names[TFM_ANSWER_MAX_FIELDS];
+  assert_int_equal(tfm_task_embed.fields(&f->context, names), 1);
+  assert_string_equal(names[0], name);
+  CHECK_OK(tfm_task_embed.answer(&f->context, &f->item, &f->answer, &err), &err);
+  assert_string_equal(tfm_buf_cstr(&f->answer.value[0]), wanted);
+  tfm_answer_fini(&f->answer);
+}
+
+static void an_answer_is_a_vector_vectors_or_a_cosine(void **state)
+{
+  (void)state;
+  fixture f;
+  make(&f, false, TFM_ROWS_SEQUENCE);
+  expect(&f, "embedding", "[3,0,4]");
+  make(&f, false, TFM_ROWS_TOKEN);
+  f.seqs[0].rows = 2;
+  expect(&f, "embedding", "[[3,0,4],[0,0,2]]");
+  make(&f, true, TFM_ROWS_SEQUENCE);
+  expect(&f, "similarity", "0.8"); /* 8 / (5 * 2) */
+  static float zeros[3];
+  f.seqs[1].values = zeros;
+  expect(&f, "similarity", "0");
+}
+
+/* The option's words and the head's numbers are two lists: held together here. */
+static void every_pooling_has_its_word(void **state)
+{
+  (void)state;
+  for (int p = 0; p < TFM_POOLING_COUNT; ++p) {
+    fixture f;
+    tfm_err err = {0};
+    char *none[] = {NULL};
+    char verb[] = "embed";
+    char name[] = "--pooling";
+    char word[32];
+    char *line[] = {verb, name, word};
+    (void)snprintf(word, sizeof word, "%s", tfm_pooling_name((tfm_pooling)p));
+    make(&f, false, TFM_ROWS_SEQUENCE);
+    CHECK_OK(tfm_options_read(&f.options, 3, line, none, &err), &err);
+    CHECK_OK(tfm_task_embed.ask(&f.context, &err), &err);
+    assert_int_equal(f.spec.pooling, p);
+    assert_string_equal(tfm_options_task(&f.options), "feature-extraction");
+    tfm_options_fini(&f.options);
+  }
+}
+
+static void similarity_of_tokens_is_refused(void **state)
+{
+  (void)state;
+  fixture f;
+  tfm_err err = {0};
+  make(&f, true, TFM_ROWS_TOKEN);
+  f.options.pooling = TFM_POOLING_EACH;
+  CHECK_FAILS(tfm_task_embed.ask(&f.context, &err), TFM_E_USAGE, &err, "--similarity");
+}
+
+/* max_seq_length counts unless the user gave a length; a prompt must be one of the folder's. */
+static void the_folder_says_length_and_prompts(void **state)
+{
+  (void)state;
+  fixture f;
+  tfm_err err = {0};
+  make(&f, false, TFM_ROWS_SEQUENCE);
+  f.model.sentence.there = true;
+  CHECK_OK(tfm_task_embed.begin(&f.context, &err), &err);
+  assert_int_equal(f.context.max_length, 24);
+  tfm_task_embed.end(&f.context);
+  f.context.max_length = f.options.max_length = 40;
+  f.options.prompt_name = "document";
+  CHECK_OK(tfm_task_embed.begin(&f.context, &err), &err);
+  assert_int_equal(f.context.max_length, 40);
+  tfm_task_embed.end(&f.context);
+  f.options.prompt_name = "passage";
+  CHECK_FAILS(tfm_task_embed.begin(&f.context, &err), TFM_E_USAGE, &err, "passage");
+  tfm_task_embed.end(&f.context);
+  f.options.prompt_name = NULL;
+  f.model.sentence.after_prompt = true;
+  CHECK_FAILS(tfm_task_embed.begin(&f.context, &err), TFM_E_UNSUPPORTED, &err, "prompt");
+  tfm_task_embed.end(&f.context);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_answer_is_a_vector_vectors_or_a_cosine),
+      cmocka_unit_test(every_pooling_has_its_word),
+      cmocka_unit_test(similarity_of_tokens_is_refused),
+      cmocka_unit_test(the_folder_says_length_and_prompts),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
