@@ -88,16 +88,39 @@ static inline tfm_status tfm__edit_keep(tfm__edit *e, size_t n)
   if (e->in->at) {
     memcpy(at, e->in->at + e->i, n * sizeof *at);
   } else {
-    int32_t k = e->at - 1;
-    for (size_t j = 0; j < n; ++j) {
-      k += ((unsigned char)p[j] & 0xc0) != 0x80;
-      at[j] = k;
-    }
-    e->at = k + 1;
+    e->at = tfm__text_count(p, n, e->at, at);
   }
   e->out->n += n;
   e->i += n;
   return TFM_OK;
+}
+
+/** Copy eight bytes and their places: more than is wanted, into the slack of both texts, is less
+ *  work than a copy of just so many. */
+static inline void tfm__copy_eight(char *to, int32_t *to_at, const char *p, const int32_t *at)
+{
+  memcpy(to, p, 8);
+  memcpy(to_at, at, 8 * sizeof *at);
+}
+
+/** How many of n bytes are this one. */
+static inline size_t tfm__count_byte(const char *p, size_t n, char byte)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) {
+    count += p[i] == byte;
+  }
+  return count;
+}
+
+/** The number of bytes, up to 8, before the first of the eight bytes of x that is `a` or `b`. */
+static inline size_t tfm__bytes_before(uint64_t x, unsigned char a, unsigned char b)
+{
+  const uint64_t ones = 0x0101010101010101u;
+  uint64_t y = x ^ ones * a;
+  uint64_t z = x ^ ones * b;
+  uint64_t hit = (((y - ones) & ~y) | ((z - ones) & ~z)) & 0x8080808080808080u;
+  return hit ? (size_t)__builtin_ctzll(hit) / 8 : 8;
 }
 
 /** The number of ASCII characters from p on, up to n. */

@@ -32,13 +32,37 @@ tfm_status tfm__text_reserve(tfm__text *t, size_t n)
     return TFM_E_NOMEM;
   }
   t->p = p;
-  int32_t *at = tfm_realloc(t->at, cap, sizeof *at);
+  memset(p + t->n, 0, cap + TFM__TEXT_SLACK - t->n); /* what may be read beyond n */
+  int32_t *at = tfm_realloc(t->at, cap + TFM__TEXT_SLACK, sizeof *at);
   if (!at) {
     return TFM_E_NOMEM;
   }
   t->at = at;
   t->cap = cap;
   return TFM_OK;
+}
+
+int32_t tfm__text_count(const char *p, size_t n, int32_t first, int32_t *at)
+{
+  int32_t now = first - 1;
+  size_t i = 0;
+  while (i < n) {
+    uint64_t x = 0;
+    memcpy(&x, p + i, n - i < sizeof x ? n - i : sizeof x);
+    if (n - i >= sizeof x && !(x & 0x8080808080808080u)) {
+      for (int k = 0; k < 8; ++k) {
+        at[i + (size_t)k] = now + 1 + k;
+      }
+      now += 8;
+      i += 8;
+      continue;
+    }
+    for (size_t end = n - i < 8 ? n : i + 8; i < end; ++i) {
+      now += ((unsigned char)p[i] & 0xc0) != 0x80;
+      at[i] = now;
+    }
+  }
+  return now + 1;
 }
 
 tfm_status tfm__text_copy(tfm__text *out, const tfm__view *in)
@@ -52,11 +76,7 @@ tfm_status tfm__text_copy(tfm__text *out, const tfm__view *in)
   if (in->at) {
     memcpy(out->at, in->at, in->n * sizeof *in->at);
   } else {
-    int32_t at = in->first - 1;
-    for (size_t i = 0; i < in->n; ++i) {
-      at += ((unsigned char)in->p[i] & 0xc0) != 0x80;
-      out->at[i] = at;
-    }
+    (void)tfm__text_count(in->p, in->n, in->first, out->at);
   }
   out->n = in->n;
   return TFM_OK;
@@ -69,11 +89,8 @@ void tfm__text_fini(tfm__text *t)
   *t = (tfm__text){0};
 }
 
-tfm_status tfm__pieces_reserve(tfm__pieces *p, size_t n)
+tfm_status tfm__pieces_grow(tfm__pieces *p, size_t n)
 {
-  if (n <= p->cap - p->n) {
-    return TFM_OK;
-  }
   size_t cap = grown(p->cap, p->n, n, 64);
   tfm__piece *v = cap ? tfm_realloc(p->v, cap, sizeof *v) : NULL;
   if (!v) {

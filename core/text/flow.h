@@ -20,7 +20,8 @@ enum { TFM__TEXT_SLACK = 16 };
  *  place before its part of it (DECISIONS.md, T3). At most UINT32_MAX bytes, so that a piece is
  *  8 bytes. */
 typedef struct {
-  char *p;     /* UTF-8; TFM__TEXT_SLACK bytes more may be read */
+  char *p;     /* UTF-8; TFM__TEXT_SLACK bytes more may be read, and places in at, and written
+                  beyond n whatever was reserved */
   int32_t *at; /* [n] the code point of the caller's text that each byte came from; ~c for one
                   that was put in before code point c and covers nothing */
   size_t n;
@@ -50,6 +51,10 @@ static inline int32_t tfm__at_end(int32_t at)
 
 /** Make room for n more bytes. */
 tfm_status tfm__text_reserve(tfm__text *t, size_t n);
+
+/** at = the code points of n bytes at p, the first of which begins code point `first`. Returns the
+ *  code point behind them. */
+int32_t tfm__text_count(const char *p, size_t n, int32_t first, int32_t *at);
 
 /** out = in, with alignments: what a pipeline without a normaliser starts with. */
 tfm_status tfm__text_copy(tfm__text *out, const tfm__view *in);
@@ -106,7 +111,14 @@ typedef struct {
   size_t cap;
 } tfm__pieces;
 
-tfm_status tfm__pieces_reserve(tfm__pieces *p, size_t n);
+tfm_status tfm__pieces_grow(tfm__pieces *p, size_t n);
+
+/** Make room for n more pieces. */
+static inline tfm_status tfm__pieces_reserve(tfm__pieces *p, size_t n)
+{
+  return n <= p->cap - p->n ? TFM_OK : tfm__pieces_grow(p, n);
+}
+
 void tfm__pieces_fini(tfm__pieces *p);
 
 /** A token whose shown text is not the vocabulary's: an added token with the blanks it took in,

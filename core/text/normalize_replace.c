@@ -25,10 +25,51 @@ static tfm_status put_content(tfm__edit *e, tfm_span content)
   return TFM_OK;
 }
 
+/* One byte becomes up to four, the commonest case. The old text is one of ours, so that bytes
+ * beyond its end can be read. */
+static tfm_status replace_byte(char byte, tfm_span by, const tfm__view *in, tfm__text *out)
+{
+  tfm_status st =
+      tfm__text_reserve(out, in->n + tfm__count_byte(in->p, in->n, byte) * by.n + 4);
+  if (st != TFM_OK) {
+    return st;
+  }
+  char *to = out->p;
+  int32_t *to_at = out->at;
+  char four[4] = {0};
+  memcpy(four, by.p, by.n);
+  for (size_t i = 0; i < in->n;) {
+    uint64_t x = 0;
+    memcpy(&x, in->p + i, sizeof x);
+    size_t plain = tfm__bytes_before(x, (unsigned char)byte, (unsigned char)byte);
+    if (plain) {
+      plain = plain < in->n - i ? plain : in->n - i;
+      tfm__copy_eight(to, to_at, in->p + i, in->at + i);
+      to += plain;
+      to_at += plain;
+      i += plain;
+      continue;
+    }
+    memcpy(to, four, sizeof four);
+    for (int k = 0; k < 4; ++k) {
+      to_at[k] = in->at[i];
+    }
+    to += by.n;
+    to_at += by.n;
+    ++i;
+  }
+  out->n = (size_t)(to - out->p);
+  return TFM_OK;
+}
+
 static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *out)
 {
   const replacer *r = self;
   tfm_status st = TFM_OK;
+  char byte = 0;
+  if (in->at && r->content.n <= 4 && tfm__pattern_is_byte(r->pattern, &byte)) {
+    return replace_byte(byte, r->content, in, out);
+  }
   tfm__edit e = tfm__edit_of(in, out);
   tfm__matches m = tfm__matches_of(r->pattern);
   tfm__matches_start(&m, in->p, in->n);
@@ -99,6 +140,13 @@ fail:
   return st;
 }
 
+static bool keeps(const void *self, const char *p, size_t n)
+{
+  const replacer *r = self;
+  char byte = 0;
+  return tfm__pattern_is_byte(r->pattern, &byte) && !memchr(p, byte, n);
+}
+
 static void close_replacer(void *self)
 {
   replacer *r = self;
@@ -133,5 +181,6 @@ static void *read(tfm__loader *l)
 const tfm__kind tfm__replace = {.type = "Replace",
                                 .read = read,
                                 .normalize = normalize,
+                                .keeps = keeps,
                                 .decode = decode,
                                 .close = close_replacer};

@@ -5,7 +5,6 @@
 
 #include "core/text/chars.h"
 #include "core/text/regex_rewrite.h"
-#include "core/text/scan.h"
 
 #include <pcre2.h>
 
@@ -17,11 +16,24 @@ enum { MOST_STEPS = 5000000, MOST_KIB = 65536 };
 struct tfm__pattern {
   tfm_span string;   /* p is NULL when it is an expression */
   tfm__scanner scan; /* NULL: none, then code is set */
+  tfm__scanner skip; /* NULL: none */
   pcre2_code *code;
   pcre2_match_context *limits;
 };
 
 /* ---- matching ---- */
+
+bool tfm__pattern_is_byte(const tfm__pattern *p, char *byte)
+{
+  bool is = p->string.p && p->string.n == 1;
+  *byte = is ? p->string.p[0] : '\0';
+  return is;
+}
+
+tfm__scanner tfm__pattern_scanner(const tfm__pattern *p)
+{
+  return p->scan;
+}
 
 tfm__matches tfm__matches_of(const tfm__pattern *pattern)
 {
@@ -84,6 +96,10 @@ static bool next_scanned(tfm__matches *m, size_t *begin, size_t *end)
 {
   size_t i = m->from;
   while (i < m->n) {
+    i = m->pattern->skip ? m->pattern->skip(m->p, m->n, i) : i;
+    if (i == m->n) {
+      break;
+    }
     size_t to = m->pattern->scan(m->p, m->n, i);
     if (to > i) {
       *begin = i;
@@ -204,7 +220,7 @@ static void read_expression(tfm__loader *l, tfm__pattern *p, tfm_span expression
 {
   tfm_err err = {0};
   tfm_buf rewritten = {0};
-  p->scan = tfm__scanner_of(expression);
+  p->scan = tfm__scanner_of(expression, &p->skip);
   if (p->scan) {
     return;
   }

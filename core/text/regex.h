@@ -9,6 +9,7 @@
 #define TFM_CORE_TEXT_REGEX_H
 
 #include "core/text/component.h"
+#include "core/text/scan.h"
 
 #include <stdbool.h>
 
@@ -21,6 +22,12 @@ tfm__pattern *tfm__pattern_read(tfm__loader *l);
 
 /** Release what the pattern holds; its own memory is the loader's. Accepts NULL. */
 void tfm__pattern_close(tfm__pattern *p);
+
+/** Whether the pattern is a string of one byte. */
+bool tfm__pattern_is_byte(const tfm__pattern *p, char *byte);
+
+/** The scanner of the pattern's expression, NULL when it has none. */
+tfm__scanner tfm__pattern_scanner(const tfm__pattern *p);
 
 /** The matches in pieces of text, one after the other: start on a piece, then next() until there
  *  is none. A piece is all there is: anchors and looking around end with it. For one thread at a

@@ -2,6 +2,8 @@
 
 #include "core/text/scan_runs.h"
 
+#include <string.h>
+
 /* ---- the expressions ---- */
 
 size_t tfm__scan_gpt2(const char *p, size_t n, size_t i)
@@ -16,7 +18,7 @@ size_t tfm__scan_gpt2(const char *p, size_t n, size_t i)
   size_t j = i + (p[i] == ' ' && i + 1 < n);
   uint32_t look = look_at(p, j, &len);
   if (look & TFM__C_LETTER) {
-    return run_of(p, n, j + len, TFM__C_LETTER);
+    return letters_of(p, n, j + len);
   }
   if (look & TFM__C_NUMBER) {
     return run_of(p, n, j + len, TFM__C_NUMBER);
@@ -34,7 +36,7 @@ static inline size_t scan_words(const char *p, size_t n, size_t i, int digits)
   uint32_t next_len = 0;
   uint32_t look = look_at(p, i, &len);
   if (look & TFM__C_LETTER) {
-    return run_of(p, n, i + len, TFM__C_LETTER);
+    return letters_of(p, n, i + len);
   }
   if (look & TFM__C_NUMBER) {
     return numbers(p, n, i, digits);
@@ -47,7 +49,7 @@ static inline size_t scan_words(const char *p, size_t n, size_t i, int digits)
   }
   uint32_t next = i + len < n ? look_at(p, i + len, &next_len) : TFM__C_SPACE;
   if ((next & TFM__C_LETTER) && p[i] != '\r' && p[i] != '\n') {
-    return run_of(p, n, i + len + next_len, TFM__C_LETTER);
+    return letters_of(p, n, i + len + next_len);
   }
   if (!(look & TFM__C_SPACE)) {
     return newlines(p, n, run_without(p, n, i + len, OTHER_NOT));
@@ -74,7 +76,7 @@ static size_t scan_clip_words(const char *p, size_t n, size_t i)
   uint32_t len = 0;
   uint32_t look = look_at(p, i, &len);
   if (look & TFM__C_LETTER) {
-    return run_of(p, n, i + len, TFM__C_LETTER);
+    return letters_of(p, n, i + len);
   }
   if (look & TFM__C_NUMBER) {
     return i + len;
@@ -154,6 +156,30 @@ static size_t scan_bloom(const char *p, size_t n, size_t i)
   return end > from ? end : i;
 }
 
+static size_t skip_to_space(const char *p, size_t n, size_t i)
+{
+  return run_without(p, n, i, TFM__C_SPACE);
+}
+
+static size_t skip_to_number(const char *p, size_t n, size_t i)
+{
+  return run_without(p, n, i, TFM__C_NUMBER);
+}
+
+static size_t skip_to_blank(const char *p, size_t n, size_t i)
+{
+  const char *at = memmem(p + i, n - i, "  ", 2);
+  return at ? (size_t)(at - p) : n;
+}
+
+static size_t skip_ascii(const char *p, size_t n, size_t i)
+{
+  while (i < n && (unsigned char)p[i] < 0x80) {
+    ++i;
+  }
+  return i;
+}
+
 #define CASELESS       "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define LINES          "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define ENDS(more)     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n" more "]*" LINES
@@ -167,35 +193,37 @@ static size_t scan_bloom(const char *p, size_t n, size_t i)
 
 static const struct {
   const char *pattern;
-  tfm__scanner scan;
+  tfm__scanner scan, skip;
 } known[] = {
     {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-     tfm__scan_gpt2},
-    {LLAMA3("\\p{N}{1,3}"), scan_llama3},
-    {LLAMA3("\\p{N}"), scan_qwen2},
-    {"<\\|startoftext\\|>|<\\|endoftext\\|>|" CLIP, scan_clip},
-    {CLIP, scan_clip_words},
-    {"\\s+", scan_spaces},
-    {" {2,}", scan_two_blanks},
-    {"\\p{N}{1,3}", scan_numbers},
-    {"\\p{N}", scan_number},
-    {" ?[^(\\s|[.,!?…。，、।۔،])]+", scan_bloom},
-    {WORDS(CASELESS "?") "|\\p{N}{1,3}" ENDS("/"), tfm__scan_o200k},
-    {WORDS("") "|\\p{N}" ENDS("/"), tfm__scan_tekken},
+     tfm__scan_gpt2, NULL},
+    {LLAMA3("\\p{N}{1,3}"), scan_llama3, NULL},
+    {LLAMA3("\\p{N}"), scan_qwen2, NULL},
+    {"<\\|startoftext\\|>|<\\|endoftext\\|>|" CLIP, scan_clip, NULL},
+    {CLIP, scan_clip_words, NULL},
+    {"\\s+", scan_spaces, skip_to_space},
+    {" {2,}", scan_two_blanks, skip_to_blank},
+    {"\\p{N}{1,3}", scan_numbers, skip_to_number},
+    {"\\p{N}", scan_number, skip_to_number},
+    {" ?[^(\\s|[.,!?…。，、।۔،])]+", scan_bloom, NULL},
+    {WORDS(CASELESS "?") "|\\p{N}{1,3}" ENDS("/"), tfm__scan_o200k, NULL},
+    {WORDS("") "|\\p{N}" ENDS("/"), tfm__scan_tekken, NULL},
     {CASELESS
      "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" LINES,
-     tfm__scan_qwen35},
+     tfm__scan_qwen35, NULL},
     {"[!\"#$%&'()*+,\\-./"
      ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
      "| ?[\\p{P}\\p{S}]+[\\r\\n]*" LINES,
-     tfm__scan_deepseek},
-    {"[一-龥぀-ゟ゠-ヿ]+", tfm__scan_east_asian},
+     tfm__scan_deepseek, NULL},
+    {"[一-龥぀-ゟ゠-ヿ]+", tfm__scan_east_asian, skip_ascii},
 };
 
-tfm__scanner tfm__scanner_of(tfm_span pattern)
+tfm__scanner tfm__scanner_of(tfm_span pattern, tfm__scanner *skip)
 {
+  *skip = NULL;
   for (size_t i = 0; i < sizeof known / sizeof known[0]; ++i) {
     if (tfm_span_is(pattern, known[i].pattern)) {
+      *skip = known[i].skip;
       return known[i].scan;
     }
   }

@@ -14,8 +14,9 @@
  *  here matches nothing, looks behind, or needs more than p[0, n). */
 typedef size_t (*tfm__scanner)(const char *p, size_t n, size_t i);
 
-/** The scanner of an expression, or NULL. */
-tfm__scanner tfm__scanner_of(tfm_span pattern);
+/** The scanner of an expression, or NULL. *skip, which may be NULL, finds the first byte from i on
+ *  where a match may begin, n when there is none: for expressions whose matches are rare. */
+tfm__scanner tfm__scanner_of(tfm_span pattern, tfm__scanner *skip);
 
 /** That of GPT-2, which ByteLevel has built in. */
 size_t tfm__scan_gpt2(const char *p, size_t n, size_t i);

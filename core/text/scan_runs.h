@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline uint32_t look_at(const char *p, size_t i, uint32_t *len)
 {
@@ -23,18 +24,57 @@ static inline uint32_t look_at(const char *p, size_t i, uint32_t *len)
 static inline size_t run_of(const char *p, size_t n, size_t i, uint32_t flags)
 {
   uint32_t len = 0;
-  while (i < n && (look_at(p, i, &len) & flags)) {
-    i += len;
+  for (; i < n; i += len) {
+    while (i < n && (unsigned char)p[i] < 0x80) {
+      if (!(tfm__char_pages[0][(unsigned char)p[i]] & flags)) {
+        return i;
+      }
+      ++i;
+    }
+    if (i == n || !(tfm__char(tfm__char_at(p + i, &len)) & flags)) {
+      break;
+    }
   }
   return i;
+}
+
+/* The end of the letters from i on: ASCII eight at a time. */
+static inline size_t letters_of(const char *p, size_t n, size_t i)
+{
+  const uint64_t ones = 0x0101010101010101u;
+  while (n - i >= 8) {
+    uint64_t x = 0;
+    memcpy(&x, p + i, sizeof x);
+    uint64_t y = x | 0x20 * ones;
+    uint64_t from_a = y + (0x80 - 'a') * ones;
+    uint64_t past_z = y + (0x80 - 'z' - 1) * ones;
+    uint64_t others = ~(from_a & ~past_z & ~x) & 0x8080808080808080u;
+    if (others) {
+      i += (size_t)__builtin_ctzll(others) / 8;
+      break;
+    }
+    i += 8;
+  }
+  if (i < n && (unsigned char)p[i] < 0x80 && n - i >= 8) {
+    return i;
+  }
+  return run_of(p, n, i, TFM__C_LETTER);
 }
 
 /* The same with none of them. */
 static inline size_t run_without(const char *p, size_t n, size_t i, uint32_t flags)
 {
   uint32_t len = 0;
-  while (i < n && !(look_at(p, i, &len) & flags)) {
-    i += len;
+  for (; i < n; i += len) {
+    while (i < n && (unsigned char)p[i] < 0x80) {
+      if (tfm__char_pages[0][(unsigned char)p[i]] & flags) {
+        return i;
+      }
+      ++i;
+    }
+    if (i == n || (tfm__char(tfm__char_at(p + i, &len)) & flags)) {
+      break;
+    }
   }
   return i;
 }

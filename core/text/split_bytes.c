@@ -26,17 +26,46 @@ static void fill_alphabet(alphabet *a)
   }
 }
 
-/* Write bytes [i, end) of the old text, for which room was reserved: two bytes each. */
+/* The number of bytes, up to 8, at the low end of x that print as themselves in ASCII. */
+static inline size_t printing(uint64_t x)
+{
+  const uint64_t ones = 0x0101010101010101u;
+  uint64_t odd = (x | (x + ones) | ~(x + (0x80 - 0x21) * ones)) & 0x8080808080808080u;
+  return odd ? (size_t)__builtin_ctzll(odd) / 8 : 8;
+}
+
+/* The bytes of n that become characters of two. */
+static size_t count_doubled(const char *p, size_t n)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) {
+    count += (unsigned char)(p[i] - 0x21) > 0x7e - 0x21;
+  }
+  return count;
+}
+
+/* Write bytes [i, end) of the old text, for which room was reserved. */
 static inline void put_bytes(const alphabet *a, const char *p, const int32_t *at, size_t i,
                              size_t end, tfm__text *out)
 {
   char *to = out->p + out->n;
   int32_t *to_at = out->at + out->n;
-  for (; i < end; ++i) {
+  while (i < end) {
+    uint64_t x = 0;
+    memcpy(&x, p + i, sizeof x);
+    size_t n = printing(x);
+    if (n) {
+      n = n < end - i ? n : end - i;
+      tfm__copy_eight(to, to_at, p + i, at + i);
+      i += n;
+      to += n;
+      to_at += n;
+      continue;
+    }
     unsigned char b = (unsigned char)p[i];
     to[0] = a->text[b][0];
     to[1] = a->text[b][1];
-    to_at[0] = to_at[1] = at[i];
+    to_at[0] = to_at[1] = at[i++];
     to += a->bytes[b];
     to_at += a->bytes[b];
   }
@@ -63,7 +92,6 @@ static tfm_status split_piece(const byte_level *b, const char *p, const int32_t 
                               tfm__text *fresh, tfm__pieces *out)
 {
   tfm_status st = TFM_OK;
-  TFM_TRY(tfm__text_reserve(fresh, 2 * n + 2)); /* put_bytes writes one beyond */
   for (size_t i = 0; i < n;) {
     size_t end = b->scan ? tfm__scan_gpt2(p, n, i) : n;
     size_t begin = fresh->n;
@@ -83,6 +111,11 @@ static tfm_status split(const void *self, const tfm__text *text, const tfm__piec
   const byte_level *b = self;
   tfm_status st = TFM_OK;
   tfm__text room = {0};
+  if (in->n) { /* pieces do not overlap; a blank before one is two bytes */
+    size_t from = in->v[0].begin;
+    size_t n = in->v[in->n - 1].end - from;
+    TFM_TRY(tfm__text_reserve(fresh, n + count_doubled(text->p + from, n) + 2 * in->n));
+  }
   for (size_t k = 0; k < in->n; ++k) {
     tfm__piece piece = in->v[k];
     const char *p = text->p + piece.begin;
@@ -138,13 +171,9 @@ static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *ou
 {
   tfm_status st = TFM_OK;
   tfm__text copy = {0};
-  const int32_t *at = in->at;
-  TFM_TRY(tfm__text_reserve(out, 2 * in->n + 2));
-  if (!at) {
-    TFM_TRY(tfm__text_copy(&copy, in));
-    at = copy.at;
-  }
-  put_bytes(self, in->p, at, 0, in->n, out);
+  TFM_TRY(tfm__text_reserve(out, in->n + count_doubled(in->p, in->n)));
+  TFM_TRY(tfm__text_copy(&copy, in)); /* put_bytes reads beyond the end */
+  put_bytes(self, copy.p, copy.at, 0, copy.n, out);
 
 fail:
   tfm__text_fini(&copy);

@@ -41,20 +41,20 @@ static tfm_status split_piece(const metaspace *m, const tfm__text *text, tfm__pi
   const int32_t *at = text->at + piece.begin;
   size_t n = piece.end - piece.begin;
   size_t begin = out->n;
-  TFM_TRY(tfm__text_reserve(out, 4 * n + 8)); /* a blank may become four bytes */
+  TFM_TRY(tfm__text_reserve(out, n + 3 * tfm__count_byte(p, n, ' ') + 8));
   if (wants_mark(m, p, at, n)) {
     put_mark(m, out, at[0]);
   }
   for (size_t i = 0; i < n;) {
-    size_t from = i;
-    while (i < n && p[i] != ' ' && p[i] != m->mark[0]) {
-      ++i;
-    }
-    memcpy(out->p + out->n, p + from, i - from);
-    memcpy(out->at + out->n, at + from, (i - from) * sizeof *at);
-    out->n += i - from;
-    if (i == n) {
-      break;
+    uint64_t x = 0;
+    memcpy(&x, p + i, sizeof x);
+    size_t plain = tfm__bytes_before(x, ' ', (unsigned char)m->mark[0]);
+    if (plain) {
+      plain = plain < n - i ? plain : n - i;
+      tfm__copy_eight(out->p + out->n, out->at + out->n, p + i, at + i);
+      out->n += plain;
+      i += plain;
+      continue;
     }
     if (p[i] != ' ' && !is_mark(m, p + i, n - i)) { /* only begins like the mark */
       out->p[out->n] = p[i];

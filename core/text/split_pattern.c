@@ -1,4 +1,5 @@
 /* Split: cut at the matches of a string or a regular expression. */
+#include "core/text/chars.h"
 #include "core/text/cut.h"
 #include "core/text/kinds.h"
 #include "core/text/regex.h"
@@ -41,6 +42,40 @@ fail:
   return st;
 }
 
+/* The same by a scanner alone, when matches, and what is between them, are pieces or nothing. */
+static tfm_status scan_piece(tfm__scanner scan, bool matches, bool others, const char *text,
+                             tfm__piece piece, tfm__pieces *out)
+{
+  tfm_status st = TFM_OK;
+  const char *p = text + piece.begin;
+  size_t n = piece.end - piece.begin;
+  size_t done = 0;
+  for (size_t i = 0; i < n;) {
+    size_t end = scan(p, n, i);
+    if (end == i) {
+      uint32_t len = 0;
+      (void)tfm__char_at(p + i, &len);
+      i += len;
+      continue;
+    }
+    TFM_TRY(tfm__pieces_reserve(out, 3));
+    if (others && done < i) {
+      out->v[out->n++] = (tfm__piece){piece.begin + (uint32_t)done, piece.begin + (uint32_t)i};
+    }
+    if (matches) {
+      out->v[out->n++] = (tfm__piece){piece.begin + (uint32_t)i, piece.begin + (uint32_t)end};
+    }
+    i = done = end;
+  }
+  TFM_TRY(tfm__pieces_reserve(out, 1));
+  if (others && done < n) {
+    out->v[out->n++] = (tfm__piece){piece.begin + (uint32_t)done, piece.end};
+  }
+
+fail:
+  return st;
+}
+
 static tfm_status split(const void *self, const tfm__text *text, const tfm__pieces *in,
                         tfm__text *fresh, tfm__pieces *out)
 {
@@ -48,8 +83,15 @@ static tfm_status split(const void *self, const tfm__text *text, const tfm__piec
   const splitter *s = self;
   tfm_status st = TFM_OK;
   tfm__matches m = tfm__matches_of(s->pattern);
+  tfm__scanner scan = tfm__pattern_scanner(s->pattern);
+  bool removes = s->behavior == TFM__REMOVED;
   for (size_t k = 0; k < in->n; ++k) {
-    TFM_TRY(split_piece(s, text, in->v[k], &m, out));
+    if (scan && (removes || s->behavior == TFM__ISOLATED)) {
+      TFM_TRY(scan_piece(scan, !removes || s->invert, !removes || !s->invert, text->p, in->v[k],
+                         out));
+    } else {
+      TFM_TRY(split_piece(s, text, in->v[k], &m, out));
+    }
   }
 
 fail:
