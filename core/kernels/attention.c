@@ -8,6 +8,7 @@
 #include "core/kernels/linear.h"
 #include "core/kernels/table.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -17,13 +18,53 @@ enum {
 
 /* Offsets of one thread's scratch, in floats, for sequences of up to `len` tokens. */
 typedef struct {
-  int64_t keys;    /* strips [D][rows], and what the last pack runs over */
-  int64_t values;  /* panels [len][16] */
-  int64_t queries; /* panels [D][16] of one group */
-  int64_t scores;  /* [len][GROUP] */
-  int64_t tile;    /* [rows][GROUP] of output */
+  int64_t keys;     /* strips [D][rows], and what the last pack runs over */
+  int64_t values;   /* panels [len][16] */
+  int64_t queries;  /* panels [D][16] of one group */
+  int64_t scores;   /* [len][GROUP] */
+  int64_t tile;     /* [rows][GROUP] of output */
+  int64_t by_query; /* [GROUP][positions] */
+  int64_t by_key;   /* [len][positions] */
   int64_t floats;
 } layout;
+
+/* The panels of positions that sequences of up to `len` tokens reach. */
+typedef struct {
+  int64_t first, count;
+} panel_range;
+
+static panel_range panels_of(const tfm_heads *heads, int64_t len)
+{
+  const tfm_attention_terms *terms = heads->terms;
+  if (!terms || !terms->place || len == 0) {
+    return (panel_range){0, 0};
+  }
+  const int64_t first = terms->place[terms->reach - len] / TFM__LANES;
+  return (panel_range){first, terms->place[terms->reach + len - 2] / TFM__LANES - first + 1};
+}
+
+static int64_t position_panels(int64_t R)
+{
+  return (R + TFM__LANES - 1) / TFM__LANES;
+}
+
+size_t tfm_attention_pack_floats(const tfm_heads *heads, int64_t R)
+{
+  return (size_t)(heads->N * position_panels(R) * heads->D) * TFM__LANES;
+}
+
+void tfm_attention_pack(const tfm_heads *heads, const float *rows, int64_t R, float *packed)
+{
+  const int64_t D = heads->D;
+  for (int64_t head = 0; head < heads->N; ++head) {
+    for (int64_t r = 0; r < R; r += TFM__LANES) {
+      const int64_t n = R - r < TFM__LANES ? R - r : TFM__LANES;
+      tfm__kernels_used()->pack(rows + r * heads->N * D + head * D, heads->N * D, n, D,
+                                TFM__LANES, packed);
+      packed += D * TFM__LANES;
+    }
+  }
+}
 
 static layout layout_of(const tfm_heads *heads, int64_t len)
 {
@@ -34,7 +75,10 @@ static layout layout_of(const tfm_heads *heads, int64_t len)
   at.queries = at.values + panels * len * TFM__LANES;
   at.scores = at.queries + GROUP * heads->D;
   at.tile = at.scores + GROUP * len;
-  at.floats = at.tile + TFM__TILE_ROWS * GROUP;
+  const int64_t positions = panels_of(heads, len).count * TFM__LANES;
+  at.by_query = at.tile + TFM__TILE_ROWS * GROUP;
+  at.by_key = at.by_query + GROUP * positions;
+  at.floats = at.by_key + len * positions;
   return at;
 }
 
@@ -71,6 +115,9 @@ typedef struct {
   float *queries;
   float *scores;
   float *tile;
+  int64_t low, high;  /* keys the group at work sees some of; low a multiple of a K block */
+  panel_range panels; /* of positions */
+  float *by_query, *by_key; /* chains of q and k with the positions of `panels` */
 } head_work;
 
 static const float *part_of(const head_work *w, int64_t row, int64_t part)
@@ -125,6 +172,103 @@ static void fetch_next_head(const head_work *w, int64_t first, int64_t last)
   }
 }
 
+/* c [rows][16*panels.count]: the chains of `rows` rows, `step` apart for each d, with a head's
+ * positions. */
+static void meet_positions(const head_work *w, const float *a, int64_t step, int64_t rows,
+                           const float *packed, float *c)
+{
+  const tfm_heads *heads = w->job->heads;
+  const int64_t panel = heads->D * TFM__LANES;
+  const int64_t ldc = w->panels.count * TFM__LANES;
+  packed += (w->head * position_panels(heads->terms->R) + w->panels.first) * panel;
+  for (int64_t p = 0; p < w->panels.count; p += w->kernels->tile_vecs) {
+    const int64_t left = w->panels.count - p;
+    const int64_t vecs = left < w->kernels->tile_vecs ? left : w->kernels->tile_vecs;
+    const tfm__operands from = {
+        .a = a, .a_step = step, .b = packed + p * panel, .b_next = panel, .ahead = a};
+    (*w->kernels->tile)[vecs - 1][rows - 1](&from, heads->D, c + p * TFM__LANES, ldc, 0);
+  }
+}
+
+static void meet_keys(const head_work *w)
+{
+  const int64_t ldc = w->panels.count * TFM__LANES;
+  for (int64_t s = 0; s < w->strips; ++s) {
+    const int64_t row = tfm__share(w->len, w->strips, s);
+    const int64_t rows = tfm__share(w->len, w->strips, s + 1) - row;
+    meet_positions(w, w->keys + row * w->job->heads->D, rows, rows,
+                   w->job->heads->terms->query_rows, w->by_key + row * ldc);
+  }
+}
+
+/* The group's queries are packed already, 16 side by side. */
+static void meet_queries(const head_work *w, int64_t count)
+{
+  const int64_t D = w->job->heads->D;
+  const int64_t ldc = w->panels.count * TFM__LANES;
+  for (int64_t q = 0; q < count;) {
+    const int64_t in_panel = TFM__LANES - q % TFM__LANES;
+    int64_t rows = count - q < in_panel ? count - q : in_panel;
+    rows = rows < w->kernels->tile_rows ? rows : w->kernels->tile_rows;
+    const float *a = w->queries + q / TFM__LANES * D * TFM__LANES + q % TFM__LANES;
+    meet_positions(w, a, TFM__LANES, rows, w->job->heads->terms->key_rows,
+                   w->by_query + q * ldc);
+    q += rows;
+  }
+}
+
+/* -infinity for the queries [0, count) after `first` that do not see the key. */
+static void hide_key(const tfm_attention_terms *terms, int64_t key, int64_t first,
+                     int64_t count, float *s)
+{
+  for (int64_t j = 0; j < count; ++j) {
+    const int64_t ahead = key - (first + j);
+    s[j] = ahead > terms->after || -ahead > terms->before ? -INFINITY : s[j];
+  }
+}
+
+static void add_terms(const head_work *w, int64_t first, int64_t count, int64_t wide)
+{
+  const tfm_attention_terms *terms = w->job->heads->terms;
+  const int64_t ldc = w->panels.count * TFM__LANES;
+  const int64_t skipped = w->panels.first * TFM__LANES;
+  for (int64_t key = w->low; key < w->high; ++key) {
+    float *s = w->scores + key * wide;
+    const int64_t distance = terms->reach - 1 + first - key;
+    if (terms->bias) {
+      const float *bias = terms->bias + w->head * (2 * terms->reach - 1) + distance;
+      for (int64_t j = 0; j < count; ++j) {
+        s[j] += bias[j];
+      }
+    }
+    const int32_t *place = terms->place ? terms->place + distance : NULL;
+    for (int64_t j = 0; terms->key_rows && j < count; ++j) {
+      s[j] += w->by_query[j * ldc + place[j] - skipped];
+    }
+    for (int64_t j = 0; terms->query_rows && j < count; ++j) {
+      s[j] += w->by_key[key * ldc + place[j] - skipped];
+    }
+    if (terms->windowed) {
+      hide_key(terms, key, first, count, s);
+    }
+  }
+}
+
+/* Keys no query of the group sees have weight zero and add nothing: leaving out whole K blocks
+ * before the first, and all after the last, changes no bit. */
+static void see_keys(head_work *w, int64_t first, int64_t count)
+{
+  const tfm_attention_terms *terms = w->job->heads->terms;
+  w->low = 0;
+  w->high = w->len;
+  if (terms && terms->windowed) {
+    const int64_t low = first - terms->before;
+    const int64_t high = first + count + terms->after;
+    w->low = low > 0 ? low / TFM_LINEAR_K_BLOCK * TFM_LINEAR_K_BLOCK : 0;
+    w->high = high < w->len ? high : w->len;
+  }
+}
+
 /* scores [len][16*vecs] of the queries first .. first+count-1. */
 static void score_group(const head_work *w, int64_t first, int64_t count, int64_t vecs)
 {
@@ -139,6 +283,9 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
   for (int64_t s = 0; s < w->strips; ++s) {
     const int64_t row = tfm__share(w->len, w->strips, s);
     const int64_t rows = tfm__share(w->len, w->strips, s + 1) - row;
+    if (row + rows <= w->low || row >= w->high) {
+      continue;
+    }
     const tfm__operands from = {.a = w->keys + row * D,
                                 .a_step = rows,
                                 .b = w->queries,
@@ -146,7 +293,15 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
                                 .ahead = w->keys + row * D};
     (*w->kernels->tile)[vecs - 1][rows - 1](&from, D, w->scores + row * wide, wide, 0);
   }
-  w->kernels->softmax_columns(w->scores, w->len, vecs, w->job->heads->scale);
+  const tfm_attention_terms *terms = w->job->heads->terms;
+  if (terms) {
+    if (terms->key_rows) {
+      meet_queries(w, count);
+    }
+    add_terms(w, first, count, wide);
+  }
+  w->kernels->softmax_columns(w->scores + w->low * wide, w->high - w->low, vecs,
+                              w->job->heads->scale);
 }
 
 /* Columns [d, d + 16*vecs) of the output for `rows` queries that start at column `at` of
@@ -154,15 +309,15 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
 static void weigh_values(const head_work *w, int64_t at, int64_t rows, int64_t wide, int64_t d,
                          int64_t vecs)
 {
-  for (int64_t key = 0; key < w->len; key += TFM_LINEAR_K_BLOCK) {
-    const int64_t k = w->len - key < TFM_LINEAR_K_BLOCK ? w->len - key : TFM_LINEAR_K_BLOCK;
+  for (int64_t key = w->low; key < w->high; key += TFM_LINEAR_K_BLOCK) {
+    const int64_t k = w->high - key < TFM_LINEAR_K_BLOCK ? w->high - key : TFM_LINEAR_K_BLOCK;
     const float *values = w->values + d * w->len + key * TFM__LANES;
     const tfm__operands from = {.a = w->scores + key * wide + at,
                                 .a_step = wide,
                                 .b = values,
                                 .b_next = w->len * TFM__LANES,
                                 .ahead = values};
-    (*w->kernels->tile)[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > 0);
+    (*w->kernels->tile)[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > w->low);
   }
 }
 
@@ -200,7 +355,9 @@ static void attend_unit(const attention_job *job, int64_t unit, int64_t run, int
                  .values = mine + job->at.values,
                  .queries = mine + job->at.queries,
                  .scores = mine + job->at.scores,
-                 .tile = mine + job->at.tile};
+                 .tile = mine + job->at.tile,
+                 .by_query = mine + job->at.by_query,
+                 .by_key = mine + job->at.by_key};
   const int64_t first = run * job->run_len;
   const int64_t last = first + job->run_len < w.len ? first + job->run_len : w.len;
   if (first >= last) {
@@ -209,11 +366,16 @@ static void attend_unit(const attention_job *job, int64_t unit, int64_t run, int
   w.strips = (w.len + w.kernels->tile_rows - 1) / w.kernels->tile_rows;
   pack_keys(&w);
   pack_values(&w);
+  w.panels = panels_of(job->heads, w.len);
+  if (job->heads->terms && job->heads->terms->query_rows) {
+    meet_keys(&w);
+  }
   const int64_t most = (int64_t)w.kernels->tile_vecs * TFM__LANES;
   for (int64_t q = first; q < last; q += most) {
     const int64_t count = last - q < most ? last - q : most;
     const int64_t vecs = (count + TFM__LANES - 1) / TFM__LANES;
     fetch_next_head(&w, q, q + count);
+    see_keys(&w, q, count);
     score_group(&w, q, count, vecs);
     weigh_group(&w, q, count, vecs * TFM__LANES);
   }

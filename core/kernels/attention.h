@@ -1,18 +1,36 @@
-/** Scaled dot-product attention over packed sequences: no padding, no mask. */
+/** Scaled dot-product attention over packed sequences: no padding. */
 #ifndef TFM_CORE_KERNELS_ATTENTION_H
 #define TFM_CORE_KERNELS_ATTENTION_H
 
 #include "core/base/par.h"
 #include "core/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/** What a score has beside q.k, and which scores there are. Tables go by distance = query - key:
+ * entry reach - 1 + distance of 2*reach - 1, where no sequence is longer than reach. Everything is
+ * borrowed; a zeroed field is a term that is not there. */
+typedef struct {
+  bool windowed; /* a query sees the keys query - before .. query + after only */
+  int64_t before, after;
+  int64_t reach;
+  const float *bias; /* [N][2*reach-1], added to q.k before it is scaled */
+
+  /* Disentangled attention: q.key_rows[place] and k.query_rows[place] are added too, rows of R
+   * positions by head, packed by tfm_attention_pack(). */
+  const int32_t *place; /* [2*reach-1] in 0..R-1, not descending */
+  const float *key_rows, *query_rows;
+  int64_t R;
+} tfm_attention_terms;
+
 /** The shape one attention call works on. */
 typedef struct {
-  int64_t N;   /* heads */
-  int64_t D;   /* head dim */
-  float scale; /* what scores are multiplied with, 1/sqrt(D) for BERT */
+  int64_t N;                        /* heads */
+  int64_t D;                        /* head dim */
+  float scale;                      /* what scores are multiplied with, 1/sqrt(D) for BERT */
+  const tfm_attention_terms *terms; /* NULL: every key, q.k alone */
 } tfm_heads;
 
 /** Packed sequences: sequence b owns rows cu_len[b] .. cu_len[b+1]-1, maybe none. Borrows. */
@@ -21,16 +39,25 @@ typedef struct {
   int64_t B;
 } tfm_sequences;
 
+/** Floats of R packed rows of positions. */
+size_t tfm_attention_pack_floats(const tfm_heads *heads, int64_t R);
+
+/** Pack rows [R, N*D] of positions for tfm_attention_terms. */
+void tfm_attention_pack(const tfm_heads *heads, const float *rows, int64_t R, float *packed);
+
 /** Bytes of scratch ONE thread needs for sequences of up to max_len tokens. */
 size_t tfm_attention_scratch_bytes(const tfm_heads *heads, int64_t max_len);
 
-/** Every token of a sequence attends to every token of the same sequence.
+/** Every token of a sequence attends to the tokens of the same sequence, to all of them or to
+ * those heads->terms lets it see.
  *
  *  qkv     [T, 3*N*D] f32 in   a row is q | k | v, each N heads of D; rows ldqkv apart
  *  out     [T, N*D]   f32 out  rows ldo apart; may not overlap qkv
  *  scratch nthread pieces of tfm_attention_scratch_bytes(), TFM_ALIGN-aligned, in a row
  *
- *  Numerics: a score is one chain of fused multiply-adds over d ascending, then times scale;
+ *  Numerics: a score is one chain of fused multiply-adds over d ascending, plus bias, plus the
+ *            chain with key_rows, plus the chain with query_rows, then times scale, and -infinity
+ *            where the query does not see the key;
  *            softmax as tfm_softmax() over the sequence's own length; p*v walks the keys in
  *            blocks of TFM_LINEAR_K_BLOCK counted from the sequence's first key, each block one
  *            chain, block sums added in order. A sequence's bits depend on that sequence alone.

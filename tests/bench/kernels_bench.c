@@ -220,7 +220,8 @@ static void attention_once(void *arg)
 static void attention_rate(int64_t N, int64_t D, int64_t len)
 {
   double s[RUNS];
-  attention_case c = {.heads = {N, D, 0.125f}, .B = 512 / len < 1 ? 1 : 512 / len};
+  attention_case c = {.heads = {.N = N, .D = D, .scale = 0.125f},
+                      .B = 512 / len < 1 ? 1 : 512 / len};
   for (int64_t b = 0; b < c.B; ++b) {
     c.cu_len[b + 1] = c.cu_len[b] + (int32_t)len;
   }

@@ -8,6 +8,7 @@
 #include "tests/support/tolerance.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Packed sequences with their qkv rows. */
 typedef struct {
@@ -30,7 +31,7 @@ static void *want_memory(size_t count, size_t bytes)
 static batch batch_open(int64_t N, int64_t D, const int *len, int64_t B, uint64_t seed)
 {
   noise r = {seed};
-  batch b = {.heads = {N, D, (float)(1.0 / sqrt((double)D))}, .B = B};
+  batch b = {.heads = {.N = N, .D = D, .scale = (float)(1.0 / sqrt((double)D))}, .B = B};
   for (int64_t i = 0; i < B; ++i) {
     b.cu_len[i + 1] = b.cu_len[i] + len[i];
   }
@@ -58,6 +59,92 @@ static int64_t longest(const batch *b)
   return max;
 }
 
+/* Every term a score can have, at random; release with terms_close(). */
+typedef struct {
+  tfm_attention_terms terms;
+  int64_t R, span;
+  float *bias, *key_rows, *query_rows; /* rows [R, N*D], as they were before packing */
+  float *packed_keys, *packed_queries;
+  int32_t *place;
+} term_tables;
+
+static term_tables terms_open(const batch *b, int64_t reach, uint64_t seed)
+{
+  noise r = {seed};
+  const int64_t H = b->heads.N * b->heads.D;
+  const int64_t entries = 2 * reach - 1;
+  term_tables t = {.R = 41, .span = 20};
+  t.bias = want_memory((size_t)(b->heads.N * entries), sizeof(float));
+  t.key_rows = want_memory((size_t)(t.R * H), sizeof(float));
+  t.query_rows = want_memory((size_t)(t.R * H), sizeof(float));
+  t.place = want_memory((size_t)entries, sizeof *t.place);
+  noise_fill(&r, 1.0f, t.bias, b->heads.N * entries);
+  noise_fill(&r, 1.0f, t.key_rows, t.R * H);
+  noise_fill(&r, 1.0f, t.query_rows, t.R * H);
+  for (int64_t i = 0; i < entries; ++i) {
+    const int64_t distance = (i - (reach - 1)) / 3;
+    t.place[i] = (int32_t)(t.span + (distance < -20 ? -20 : distance > 20 ? 20 : distance));
+  }
+  const size_t floats = tfm_attention_pack_floats(&b->heads, t.R);
+  t.packed_keys = want_memory(floats, sizeof(float));
+  t.packed_queries = want_memory(floats, sizeof(float));
+  tfm_attention_pack(&b->heads, t.key_rows, t.R, t.packed_keys);
+  tfm_attention_pack(&b->heads, t.query_rows, t.R, t.packed_queries);
+  t.terms = (tfm_attention_terms){.reach = reach};
+  return t;
+}
+
+static void terms_close(term_tables *t)
+{
+  tfm_free(t->bias);
+  tfm_free(t->key_rows);
+  tfm_free(t->query_rows);
+  tfm_free(t->packed_keys);
+  tfm_free(t->packed_queries);
+  tfm_free(t->place);
+}
+
+/* The terms of mask: 1 a window, 2 a bias, 4 keys' and 8 queries' positions. */
+static void choose_terms(term_tables *t, int mask, int64_t before, int64_t after)
+{
+  t->terms = (tfm_attention_terms){.reach = t->terms.reach};
+  t->terms.windowed = (mask & 1) != 0;
+  t->terms.before = before;
+  t->terms.after = after;
+  t->terms.bias = mask & 2 ? t->bias : NULL;
+  t->terms.place = mask & 12 ? t->place : NULL;
+  t->terms.key_rows = mask & 4 ? t->packed_keys : NULL;
+  t->terms.query_rows = mask & 8 ? t->packed_queries : NULL;
+  t->terms.R = t->R;
+}
+
+static float chain(const float *a, const float *b, int64_t D)
+{
+  float sum = 0.0f;
+  for (int64_t d = 0; d < D; ++d) {
+    sum = fmaf(a[d], b[d], sum);
+  }
+  return sum;
+}
+
+/* A score of query i and key j by the header's words. */
+static float score_by_definition(const batch *b, const term_tables *t, int64_t head,
+                                 const float *q, const float *k, int64_t distance)
+{
+  const int64_t D = b->heads.D;
+  float s = chain(q, k, D);
+  if (!t) {
+    return s * b->heads.scale;
+  }
+  const int64_t at = t->terms.reach - 1 + distance;
+  const int64_t row = t->place[at] * b->heads.N * D + head * D;
+  s += t->terms.bias ? t->bias[head * (2 * t->terms.reach - 1) + at] : 0.0f;
+  s += t->terms.key_rows ? chain(q, t->key_rows + row, D) : 0.0f;
+  s += t->terms.query_rows ? chain(k, t->query_rows + row, D) : 0.0f;
+  const bool hidden = distance > t->terms.before || -distance > t->terms.after;
+  return t->terms.windowed && hidden ? -INFINITY : s * b->heads.scale;
+}
+
 /* Scratch is exactly what is asked for, so that the sanitizers see a step beyond it. */
 static void attend(const batch *b, tfm_par *par)
 {
@@ -72,7 +159,8 @@ static void attend(const batch *b, tfm_par *par)
 /* The header's numerics written down with the plain layer and softmax: scores are rows of
  * `ref`'s chain, the product with V is a linear layer whose weight is V transposed. Needs D <=
  * 192. */
-static void attend_by_definition(const batch *b, int64_t seq, int64_t head, float *out)
+static void attend_by_definition(const batch *b, const term_tables *t, int64_t seq,
+                                 int64_t head, float *out)
 {
   const int64_t D = b->heads.D;
   const int64_t first = b->cu_len[seq];
@@ -84,11 +172,8 @@ static void attend_by_definition(const batch *b, int64_t seq, int64_t head, floa
   float *vt = want_memory((size_t)(len * D), sizeof(float));
   for (int64_t i = 0; i < len; ++i) {
     for (int64_t j = 0; j < len; ++j) {
-      float sum = 0.0f;
-      for (int64_t d = 0; d < D; ++d) {
-        sum = fmaf(q[i * b->ldqkv + d], k[j * b->ldqkv + d], sum);
-      }
-      p[i * len + j] = sum * b->heads.scale;
+      p[i * len + j] =
+          score_by_definition(b, t, head, q + i * b->ldqkv, k + j * b->ldqkv, i - j);
     }
     tfm_softmax(p + i * len, len, p + i * len);
     for (int64_t d = 0; d < D; ++d) {
@@ -133,7 +218,7 @@ static void equals_its_definition(void **state)
       for (int64_t unit = 0; unit < b.B * b.heads.N; ++unit) {
         const int64_t seq = unit / b.heads.N;
         const int64_t head = unit % b.heads.N;
-        attend_by_definition(&b, seq, head, want);
+        attend_by_definition(&b, NULL, seq, head, want);
         for (int64_t i = 0; i < cases[c].len[seq]; ++i) {
           check_same_bits(b.out + (b.cu_len[seq] + i) * b.heads.N * D + head * D, want + i * D,
                           D, "isa %s case %d seq %d head %d row %d", tfm_isa_name(isa), c,
@@ -144,6 +229,50 @@ static void equals_its_definition(void **state)
     tfm_free(want);
     batch_close(&b);
   }
+}
+
+static void check_terms(batch *b, const term_tables *t, float *want, const char *what)
+{
+  const int64_t D = b->heads.D;
+  b->heads.terms = &t->terms;
+  backwards_par par = backwards_par_of(3);
+  FOR_EACH_ISA(isa)
+  {
+    attend(b, &par.par);
+    for (int64_t unit = 0; unit < b->B * b->heads.N; ++unit) {
+      const int64_t seq = unit / b->heads.N;
+      const int64_t head = unit % b->heads.N;
+      attend_by_definition(b, t, seq, head, want);
+      for (int64_t i = 0; i < b->cu_len[seq + 1] - b->cu_len[seq]; ++i) {
+        check_same_bits(b->out + (b->cu_len[seq] + i) * b->heads.N * D + head * D, want + i * D,
+                        D, "isa %s %s seq %d head %d row %d", tfm_isa_name(isa), what, (int)seq,
+                        (int)head, (int)i);
+      }
+    }
+  }
+}
+
+/* Windows, biases and positions, alone and together: narrow and wide windows, one-sided ones (a
+ * causal mask), sequences over several K blocks. */
+static void terms_equal_their_definition(void **state)
+{
+  (void)state;
+  static const int len[] = {1, 17, 33, 210, 450, 5};
+  static const int64_t windows[][2] = {{0, 0}, {8, 8}, {500, 0}, {40, 3}, {0, 20}};
+  batch b = batch_open(2, 20, len, 6, 13);
+  term_tables t = terms_open(&b, 460, 14);
+  float *want = want_memory((size_t)(longest(&b) * b.heads.D), sizeof(float));
+  for (int mask = 1; mask < 16; ++mask) {
+    char what[64];
+    const int64_t *window = windows[mask % 5];
+    (void)snprintf(what, sizeof what, "terms %d window %d,%d", mask, (int)window[0],
+                   (int)window[1]);
+    choose_terms(&t, mask, window[0], window[1]);
+    check_terms(&b, &t, want, what);
+  }
+  tfm_free(want);
+  terms_close(&t);
+  batch_close(&b);
 }
 
 /* Against double precision, through the same entry: errors in proportion to the largest value.
@@ -247,6 +376,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equals_its_definition),
+      cmocka_unit_test(terms_equal_their_definition),
       cmocka_unit_test(is_attention),
       cmocka_unit_test(neighbours_change_nothing),
       cmocka_unit_test(long_sequences_are_cut_without_a_trace),

@@ -2,11 +2,13 @@
 #include "core/kernels/activation.h"
 #include "core/kernels/gather.h"
 #include "core/kernels/layernorm.h"
+#include "core/kernels/rope.h"
 #include "tests/core/kernels/kernels_test.h"
 #include "tests/support/ref/ref.h"
 #include "tests/support/tolerance.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { LONGEST = 1100 };
 
@@ -184,12 +186,69 @@ static void gather_copies_and_adds(void **state)
   check_same_bits(y, added, 12, "add");
 }
 
+/* Against long double sine and cosine of the same float32 angle: half a last bit and a little. */
+static void rope_tables_are_sines_and_cosines(void **state)
+{
+  (void)state;
+  enum { PLACES = 9000 };
+  static const float frequency[] = {1.0F, 0.7943282F, 0.01F, 1.0e-5F};
+  static float table[PLACES * 8];
+  tfm_rope_table(frequency, PLACES, 4, table);
+  for (int p = 0; p < PLACES; ++p) {
+    for (int i = 0; i < 4; ++i) {
+      const double angle = (double)((float)p * frequency[i]);
+      assert_true(fabs((double)table[p * 8 + i] - cos(angle)) <= 6.1e-8);
+      assert_true(fabs((double)table[p * 8 + 4 + i] - sin(angle)) <= 6.1e-8);
+    }
+  }
+}
+
+/* Every pair keeps its length and turns by its place's angle; values are left alone. */
+static void rope_turns_queries_and_keys(void **state)
+{
+  (void)state;
+  enum { N = 2, D = 6, LD = 3 * N * D + 1, T = 150 };
+  static const float frequency[] = {1.0F, 0.25F, 0.03125F};
+  static const int32_t cu_len[] = {0, 3, 3, 90, T};
+  static float table[T * D];
+  static float x[T * LD];
+  static float y[T * LD];
+  const tfm_heads heads = {.N = N, .D = D};
+  const tfm_sequences seqs = {cu_len, 4};
+  noise r = {8};
+  noise_fill(&r, 2.0f, x, T * LD);
+  memcpy(y, x, sizeof x);
+  tfm_rope_table(frequency, T, D / 2, table);
+  tfm_rope(&heads, table, y, LD, &seqs, NULL);
+  for (int t = 0; t < T; ++t) {
+    const int place = t < 3 ? t : t < 90 ? t - 3 : t - 90;
+    for (int c = 0; c < LD; ++c) {
+      const int head = c / D;
+      const int i = c % D % 3;
+      const float a = x[t * LD + c - c % D + i];
+      const double b = (double)x[t * LD + c - c % D + 3 + i];
+      const double angle = (double)place * (double)frequency[i];
+      double want = (double)x[t * LD + c];
+      if (head < 2 * N) {
+        want = c % D < 3 ? (double)a * cos(angle) - b * sin(angle)
+                         : b * cos(angle) + (double)a * sin(angle);
+      }
+      assert_true(fabs((double)y[t * LD + c] - want) <= (head < 2 * N ? 1e-6 : 0.0));
+    }
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(softmax_is_a_softmax), cmocka_unit_test(softmax_edges),
-      cmocka_unit_test(softmax_bits),         cmocka_unit_test(layernorm_is_a_layernorm),
-      cmocka_unit_test(layernorm_bits),       cmocka_unit_test(gather_copies_and_adds),
+      cmocka_unit_test(softmax_is_a_softmax),
+      cmocka_unit_test(softmax_edges),
+      cmocka_unit_test(softmax_bits),
+      cmocka_unit_test(layernorm_is_a_layernorm),
+      cmocka_unit_test(layernorm_bits),
+      cmocka_unit_test(gather_copies_and_adds),
+      cmocka_unit_test(rope_tables_are_sines_and_cosines),
+      cmocka_unit_test(rope_turns_queries_and_keys),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
