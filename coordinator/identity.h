@@ -12,4 +12,10 @@ void tfm_identity_options(const tfm_options *options, tfm_buf *out);
 /** Append a line for one file or folder: path, size and time. */
 void tfm_identity_path(const char *what, const char *path, tfm_buf *out);
 
+/** Append a line for each file of a checkpoint folder that the model's digest may not cover:
+ *  tokenizer, prompts, and the modules in the folders below it, by name; of a file, its own.
+ *  Errors: TFM_E_IO when
+ *  the folder cannot be listed. */
+tfm_status tfm_identity_folder(const char *folder, tfm_buf *out, tfm_err *err);
+
 #endif

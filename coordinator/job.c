@@ -579,9 +579,12 @@ tfm_status tfm_job_identity(const tfm_job *job, tfm_buf *out, tfm_err *err)
   (void)tfm_buf_printf(out, "model %s\nnumeric %s\ntask %s\nmax_length %lld overflow %d\n",
                        job->digest, job->numeric_id, job->task->name,
                        (long long)job->max_length, (int)o->on_overflow);
-  tfm_identity_path("tokenizer of", o->tokenizer ? o->tokenizer : job->model.folder, out);
+  tfm_status st = tfm_identity_folder(job->folder, out, err);
+  if (st == TFM_OK && o->tokenizer) {
+    st = tfm_identity_folder(o->tokenizer, out, err);
+  }
   tfm_identity_options(o, out);
-  return out->failed ? tfm_fail(err, TFM_E_NOMEM, "the job's identity") : TFM_OK;
+  return st == TFM_OK && out->failed ? tfm_fail(err, TFM_E_NOMEM, "the job's identity") : st;
 }
 
 void tfm_job_fini(tfm_job *job)

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 
 import harness
@@ -100,6 +101,20 @@ def test_formats_in_and_out():
     must(call("classify", "-i", packed, "-o", again, "--top-k", "all"))
     got = [json.loads(line) for line in gzip.decompress(again.read_bytes()).splitlines()]
     assert [p["label"] for p in got[0]["predictions"]] == ["POSITIVE", "NEGATIVE"]
+
+
+def test_an_output_is_complete_for_one_state_of_the_model_folder():
+    folder = scratch()
+    model = folder / "model"
+    shutil.copytree(MODEL, model)
+    (model / "1_Pooling").mkdir()
+    args = ("classify", "-m", model, "-i", rows(["fine"], folder / "rows.jsonl"), "-o", folder / "out.jsonl")
+    must(call(*args))
+    assert "nothing to do" in must(call(*args)).err
+    (model / "1_Pooling" / "config.json").write_text("{}")
+    assert "nothing to do" not in must(call(*args), 73).err
+    must(call(*args, "--restart"))
+    assert "nothing to do" in must(call(*args)).err
 
 
 def test_summary_json_has_its_members():
