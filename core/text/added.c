@@ -69,7 +69,7 @@ tfm_status tfm__added_put(tfm__added *a, tfm_arena *memory, const tfm__added_tok
 
 /* Ids in order of the file. A new token gets one above all added so far once these are beyond
  * the vocabulary, else the number of tokens in the vocabulary: a hole in it is not noticed. */
-static void assign(tfm__added *a, const tfm__vocab *vocab)
+void tfm__added_assign(tfm__added *a, const tfm__vocab *vocab)
 {
   int32_t size = (int32_t)vocab->n;
   int32_t most = -1;
@@ -176,7 +176,7 @@ tfm_status tfm__added_ready(tfm__added *a, const tfm__vocab *vocab,
   if (!items) {
     return no_memory(err);
   }
-  assign(a, vocab);
+  tfm__added_assign(a, vocab);
   TFM_TRY(index_ids(a));
   TFM_TRY(spell_all(a, normalizer, memory, err));
   TFM_TRY(make_set(&a->raw, items, gather(a, false, items)));

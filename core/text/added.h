@@ -66,6 +66,9 @@ tfm_status tfm__added_ready(tfm__added *a, const tfm__vocab *vocab,
                             const tfm__chain *normalizer, tfm_arena *memory,
                             tfm_err *err) TFM_MUST_USE;
 
+/** Only the first of that: the ids. */
+void tfm__added_assign(tfm__added *a, const tfm__vocab *vocab);
+
 /** The token with an id, or NULL. */
 const tfm__added_token *tfm__added_by_id(const tfm__added *a, int32_t id);
 

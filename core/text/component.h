@@ -41,11 +41,21 @@ typedef struct {
   tfm_buf part; /* the chain's own: the beginning of a string that is not whole yet */
 } tfm__decoding;
 
+/** What an older folder brings beside the tokenizer.json it stands for, because text would be slow
+ *  or not exact. The vocabulary is filled already, and "vocab" is null; so is "merges". */
+typedef struct {
+  const struct tfm__given_merge {
+    tfm_span left, right;
+  } * merge; /* [nmerge] BPE: by rank; all in the vocabulary, joined too */
+  size_t nmerge;
+} tfm__given;
+
 /** What a component needs to read itself from tokenizer.json. */
 typedef struct {
   tfm_jread *r;      /* errors stick to it: readers need not check */
   tfm_arena *memory; /* lives as long as the tokenizer: what is taken from it is not released */
   tfm__vocab *vocab; /* the model fills it */
+  tfm__given *given; /* NULL: everything is in the text */
   tfm_span *types;   /* every component's "type" in the order of the file, noted beforehand */
   size_t ntype;
   size_t type_cap;

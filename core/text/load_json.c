@@ -238,10 +238,11 @@ static void read_all(json_load *j)
   tfm_jread_end(r);
 }
 
-tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm_err *err)
+tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm__given *given,
+                          tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  json_load j = {.l = {.memory = &t->memory, .vocab = &t->vocab}, .t = t};
+  json_load j = {.l = {.memory = &t->memory, .vocab = &t->vocab, .given = given}, .t = t};
   j.l.r = tfm_jread_open(name, text.p, text.n, TFM_JSON_STRICT);
   if (!j.l.r) {
     return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", name);

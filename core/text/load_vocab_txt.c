@@ -378,7 +378,7 @@ static tfm_status build(tfm_tokenizer *t, const recipe *c, const char *name, tfm
     st = tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", name);
     goto fail;
   }
-  TFM_TRY(tfm__load_json(t, name, tfm_buf_view(&b), err));
+  TFM_TRY(tfm__load_json(t, name, tfm_buf_view(&b), NULL, err));
   const tfm__place *places = own_template(t, c);
   tfm__template *finish = tfm_arena_alloc(&t->memory, sizeof *finish);
   if (!places || !finish) {

@@ -44,7 +44,7 @@ static tfm_status load_json_file(tfm_tokenizer *t, const char *path, tfm_err *er
   tfm_status st = TFM_OK;
   tfm_buf text = {0};
   TFM_TRY(tfm_file_read_all(path, LARGEST_FILE, &text, err));
-  TFM_TRY(tfm__load_json(t, tfm_path_base(path), tfm_buf_view(&text), err));
+  TFM_TRY(tfm__load_json(t, tfm_path_base(path), tfm_buf_view(&text), NULL, err));
 
 fail:
   tfm_buf_fini(&text);
@@ -69,6 +69,8 @@ static tfm_status open_path(tfm_tokenizer **out, const char *path, const char *f
   }
   if (ends_with(path, ".txt")) {
     TFM_TRY(tfm__load_vocab_txt(t, path, folder, err));
+  } else if (strcmp(tfm_path_base(path), "vocab.json") == 0) {
+    TFM_TRY(tfm__load_merges(t, path, folder, err));
   } else {
     TFM_TRY(load_json_file(t, path, err));
   }
@@ -83,7 +85,7 @@ fail:
 
 tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder, tfm_err *err)
 {
-  static const char *const names[] = {"tokenizer.json", "vocab.txt"};
+  static const char *const names[] = {"tokenizer.json", "vocab.txt", "vocab.json"};
   tfm_status st = TFM_OK;
   *out = NULL;
   char *path = NULL;
@@ -101,7 +103,8 @@ tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder, tf
   }
   tfm_free(path);
   return tfm_fail(err, TFM_E_MISSING,
-                  "%s: no tokenizer: neither tokenizer.json nor vocab.txt is in it", folder);
+                  "%s: no tokenizer: none of tokenizer.json, vocab.txt, vocab.json is in it",
+                  folder);
 }
 
 tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path, tfm_err *err)

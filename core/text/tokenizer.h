@@ -64,8 +64,9 @@ typedef struct {
                         answering); else the text is cut, and a pair text stands in each */
 } tfm_window_options;
 
-/** Read the tokenizer of a checkpoint folder: tokenizer.json, else vocab.txt with
- *  tokenizer_config.json. gives: *out, release with tfm_tokenizer_close().
+/** Read the tokenizer of a checkpoint folder: tokenizer.json, else vocab.txt, else
+ *  vocab.json with merges.txt, with tokenizer_config.json. gives: *out, release with
+ *  tfm_tokenizer_close().
  *  Errors: TFM_E_MISSING (no tokenizer in it), TFM_E_IO, TFM_E_FORMAT (with file and JSON
  * path), TFM_E_UNSUPPORTED (an unknown component, by name and JSON path), TFM_E_NOMEM. */
 tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder,

@@ -25,9 +25,14 @@ struct tfm_tokenizer {
 /** An empty tokenizer; NULL when memory is out. Release with tfm_tokenizer_close(). */
 tfm_tokenizer *tfm__tokenizer_new(void);
 
-/** Fill t from the text of a tokenizer.json; name is what messages call it. */
-tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text,
+/** Fill t from the text of a tokenizer.json; name is what messages call it. given: what does not
+ *  stand in the text, or NULL. */
+tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm__given *given,
                           tfm_err *err) TFM_MUST_USE;
+
+/** Fill t from vocab.json at `path` and merges.txt in `folder`, with the options beside them. */
+tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
+                            tfm_err *err) TFM_MUST_USE;
 
 /** Fill t from a vocab.txt at `path`, with the options of tokenizer_config.json and
  *  special_tokens_map.json in `folder` where these are. */

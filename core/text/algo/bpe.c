@@ -446,6 +446,13 @@ static void read_merges(tfm__loader *l, bpe *b, tfm_span raw)
 {
   tfm_buf left = {0};
   tfm_buf room = {0};
+  if (l->given && tfm_span_is(raw, "null")) {
+    for (size_t i = 0; i < l->given->nmerge; ++i) {
+      add_merge(l->r, b, l->given->merge[i].left, l->given->merge[i].right, &room);
+    }
+    tfm_buf_fini(&room);
+    return;
+  }
   tfm_err err = {0};
   tfm_jread *r = tfm_jread_open("merges", raw.p, raw.n, TFM_JSON_STRICT);
   if (!r) {

@@ -21,6 +21,9 @@ void tfm__read_vocab(tfm__loader *l)
 {
   tfm_buf token = {0}; /* the key is borrowed until the next call, and the id comes after it */
   tfm_span key;
+  if (l->given && tfm_jread_null(l->r)) {
+    return;
+  }
   tfm_jread_object(l->r);
   while (tfm_jread_key(l->r, &key)) {
     tfm_buf_clear(&token);

@@ -13,7 +13,7 @@ static inline tfm_status open_text(tfm_tokenizer **out, tfm_span json, tfm_err *
 {
   *out = tfm__tokenizer_new();
   assert_non_null(*out);
-  tfm_status st = tfm__load_json(*out, "tokenizer.json", json, err);
+  tfm_status st = tfm__load_json(*out, "tokenizer.json", json, NULL, err);
   if (st != TFM_OK) {
     tfm_tokenizer_close(*out);
     *out = NULL;

@@ -113,7 +113,7 @@ static void a_folder_without_a_tokenizer_is_missing_one(void **state)
   tfm_tokenizer *t = NULL;
   tfm_err err = {0};
   CHECK_FAILS(tfm_tokenizer_open_folder(&t, TFM_FIXTURES "/topo", &err), TFM_E_MISSING, &err,
-              "neither tokenizer.json nor vocab.txt");
+              "none of tokenizer.json, vocab.txt, vocab.json");
   CHECK_FAILS(tfm_tokenizer_open_file(&t, TFM_FIXTURES "/text/nowhere.json", &err),
               TFM_E_MISSING, &err, "nowhere.json");
 }

@@ -1,0 +1,272 @@
+/* Folders with vocab.json and merges.txt: GPT-2, RoBERTa and CLIP. Source: transformers 5.23,
+ * models/gpt2, roberta and clip; the `tokenizers` library's BPE::read_file. */
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+#include "core/base/mem.h"
+#include "core/text/recipe.h"
+
+#include <string.h>
+
+/* ---- the files ---- */
+
+static tfm_status read_vocab(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_span key;
+  tfm_buf token = {0};
+  tfm_jread *j = NULL;
+  const char *name = tfm_path_base(path);
+  TFM_TRY(tfm__recipe_text(r, 0, path, err));
+  j = tfm_jread_open(name, r->file[0].data, r->file[0].n, TFM_JSON_STRICT);
+  if (!j) {
+    return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", name);
+  }
+  tfm_jread_object(j);
+  for (size_t at = 1; tfm_jread_key(j, &key); ++at) {
+    tfm_buf_clear(&token);
+    if (tfm_buf_span(&token, key) != TFM_OK) {
+      st = tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", name);
+      goto fail;
+    }
+    int64_t id = tfm_jread_int(j, 0, TFM__HIGHEST_ID);
+    if (tfm_jread_ok(j)) {
+      TFM_TRY(tfm__recipe_token(r, tfm_buf_view(&token), id, name, "entry", at, err));
+    }
+  }
+  tfm_jread_end(j);
+  st = tfm_jread_status(j, err);
+
+fail:
+  tfm_jread_close(j);
+  tfm_buf_fini(&token);
+  return st;
+}
+
+/* One line: two tokens with a blank between, all three texts of the vocabulary. */
+static tfm_status read_merge(tfm__recipe *r, tfm_span line, size_t at,
+                             struct tfm__given_merge *out, tfm_err *err)
+{
+  const char *blank = line.n ? memchr(line.p, ' ', line.n) : NULL;
+  size_t left = blank ? (size_t)(blank - line.p) : line.n;
+  size_t right = blank ? line.n - left - 1 : 0;
+  if (!blank || memchr(blank + 1, ' ', right)) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "merges.txt: line %zu: want two tokens with a blank between", at);
+  }
+  *out = (struct tfm__given_merge){{line.p, left}, {blank + 1, right}};
+  tfm_buf made = {0};
+  (void)tfm_buf_span(&made, out->left);
+  (void)tfm_buf_span(&made, out->right);
+  const tfm_span all[] = {out->left, out->right, tfm_buf_view(&made)};
+  tfm_status st =
+      made.failed ? tfm_fail(err, TFM_E_NOMEM, "merges.txt: not enough memory") : TFM_OK;
+  for (size_t i = 0; st == TFM_OK && i < 3; ++i) {
+    if (tfm__vocab_id(&r->t->vocab, all[i]) < 0) {
+      st = tfm_fail(err, TFM_E_FORMAT, "merges.txt: line %zu: \"%.*s\" is not in vocab.json",
+                    at, all[i].n > 64 ? 64 : (int)all[i].n, all[i].n ? all[i].p : "");
+    }
+  }
+  tfm_buf_fini(&made);
+  return st;
+}
+
+static tfm_status read_merges(tfm__recipe *r, struct tfm__given_merge **merge, tfm_err *err)
+{
+  static const char version[] = "#version";
+  tfm_status st = TFM_OK;
+  const char *path = NULL;
+  size_t cap = 0;
+  TFM_TRY(tfm__recipe_file(r, "merges.txt", &path, err));
+  TFM_TRY(tfm__recipe_text(r, 1, path, err));
+  const tfm_buf *text = &r->file[1];
+  for (size_t i = 0, at = 1; i < text->n; ++at) {
+    const char *p = text->data + i;
+    const char *end = memchr(p, '\n', text->n - i);
+    size_t n = end ? (size_t)(end - p) : text->n - i;
+    i += n + 1;
+    n -= end && n && p[n - 1] == '\r';
+    if (n >= sizeof version - 1 && memcmp(p, version, sizeof version - 1) == 0) {
+      continue;
+    }
+    if (r->given.nmerge == cap) {
+      cap = cap ? cap * 2 : 1024;
+      struct tfm__given_merge *v = tfm_realloc(*merge, cap, sizeof *v);
+      if (!v) {
+        return tfm_fail(err, TFM_E_NOMEM, "merges.txt: not enough memory");
+      }
+      *merge = v;
+    }
+    TFM_TRY(read_merge(r, (tfm_span){p, n}, at, &(*merge)[r->given.nmerge], err));
+    ++r->given.nmerge;
+  }
+
+fail:
+  r->given.merge = *merge;
+  return st;
+}
+
+/* ---- the kinds ---- */
+
+static tfm_status put_roberta(tfm__recipe *r, tfm__role first, tfm__role last, bool trim,
+                              bool space, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm__role order[2] = {last, first};
+  const char *const key[2] = {"sep", "cls"};
+  (void)tfm_buf_printf(&r->json,
+                       ",\"post_processor\":{\"type\":\"RobertaProcessing\","
+                       "\"trim_offsets\":%s,\"add_prefix_space\":%s",
+                       tfm__recipe_word(trim), tfm__recipe_word(space));
+  for (int i = 0; i < 2; ++i) {
+    tfm_span token;
+    TFM_TRY(tfm__folder_want(&r->f, order[i], &token, err));
+    (void)tfm_buf_printf(&r->json, ",\"%s\":[", key[i]);
+    (void)tfm_buf_json_string(&r->json, token);
+    (void)tfm_buf_printf(&r->json, ",%d]", (int)tfm__recipe_id(r, token));
+  }
+  (void)tfm_buf_str(&r->json, "}");
+
+fail:
+  return st;
+}
+
+static void put_model(tfm__recipe *r, tfm_span unknown, const char *suffix)
+{
+  (void)tfm_buf_str(&r->json, ",\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+                              "\"trim_offsets\":true,\"use_regex\":true},"
+                              "\"model\":{\"type\":\"BPE\",\"vocab\":null,\"merges\":null,"
+                              "\"continuing_subword_prefix\":\"\",\"end_of_word_suffix\":");
+  (void)tfm_buf_json_string(&r->json, tfm_span_of(suffix));
+  if (unknown.n) {
+    (void)tfm_buf_str(&r->json, ",\"unk_token\":");
+    (void)tfm_buf_json_string(&r->json, unknown);
+  }
+  (void)tfm_buf_str(&r->json, "}");
+}
+
+static void put_byte_level(tfm__recipe *r, bool space)
+{
+  (void)tfm_buf_printf(&r->json,
+                       ",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":%s,"
+                       "\"trim_offsets\":true,\"use_regex\":true}",
+                       tfm__recipe_word(space));
+}
+
+static tfm_status build_gpt2(tfm__recipe *r, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  bool space = false;
+  const tfm__role usual[] = {TFM__UNK, TFM__BOS, TFM__EOS};
+  for (size_t i = 0; i < sizeof usual / sizeof usual[0]; ++i) {
+    tfm__folder_usual(&r->f, usual[i], "<|endoftext|>");
+  }
+  TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &space, err));
+  TFM_TRY(tfm__recipe_begin(r, err));
+  put_byte_level(r, space);
+  TFM_TRY(tfm__recipe_bos_eos(r, err));
+  put_model(r, (tfm_span){NULL, 0}, "");
+
+fail:
+  return st;
+}
+
+static tfm_status build_roberta(tfm__recipe *r, tfm_err *err)
+{
+  static const char *const usual[TFM__ROLES] = {"<s>",   "</s>", "<unk>", "</s>",
+                                                "<pad>", "<s>",  "<mask>"};
+  tfm_status st = TFM_OK;
+  bool space = false;
+  bool trim = true;
+  for (int role = 0; role < TFM__ROLES; ++role) {
+    tfm__folder_usual(&r->f, (tfm__role)role, usual[role]);
+  }
+  TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &space, err));
+  TFM_TRY(tfm__folder_bool(&r->f, "trim_offsets", &trim, err));
+  TFM_TRY(tfm__recipe_begin(r, err));
+  put_byte_level(r, space);
+  TFM_TRY(put_roberta(r, TFM__CLS, TFM__SEP, trim, space, err));
+  put_model(r, (tfm_span){NULL, 0}, "");
+
+fail:
+  return st;
+}
+
+/* ---- which kind ---- */
+
+static const struct {
+  const char *kind, *types; /* transformers' class; blanks around each model_type */
+  tfm_status (*build)(tfm__recipe *r, tfm_err *err);
+} kinds[] = {{"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", build_gpt2},
+             {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", build_roberta}};
+
+static bool same_kind(const char *name, const char *kind)
+{
+  size_t n = strlen(kind);
+  return strncmp(name, kind, n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0);
+}
+
+static bool has_type(const char *types, const char *type)
+{
+  size_t n = strlen(type);
+  for (const char *p = n ? strstr(types, type) : NULL; p; p = strstr(p + 1, type)) {
+    if (p > types && p[-1] == ' ' && p[n] == ' ') {
+      return true;
+    }
+  }
+  return false;
+}
+
+static tfm_status build(tfm__recipe *r, const char *path, struct tfm__given_merge **merge,
+                        tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const char *name = NULL;
+  const char *type = NULL;
+  TFM_TRY(tfm__folder_string(&r->f, "tokenizer_class", &name, err));
+  if (r->f.model) {
+    const tfm_json_node *root = tfm_json_root(r->f.model);
+    TFM_TRY(tfm_json_opt_string(r->f.model, root, "model_type", &type, err));
+    if (!name) {
+      TFM_TRY(tfm_json_opt_string(r->f.model, root, "tokenizer_class", &name, err));
+    }
+  }
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
+    if (name ? same_kind(name, kinds[i].kind) : type && has_type(kinds[i].types, type)) {
+      r->kind = kinds[i].kind;
+      TFM_TRY(read_vocab(r, path, err));
+      TFM_TRY(read_merges(r, merge, err));
+      TFM_TRY(kinds[i].build(r, err));
+      return tfm__recipe_end(r, err);
+    }
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED,
+                  "%s: a vocab.json of %s is not supported; GPT2Tokenizer and RobertaTokenizer "
+                  "are (say it in tokenizer_config.json, or save the folder with a "
+                  "tokenizer.json)",
+                  r->f.folder,
+                  name   ? name
+                  : type ? type
+                         : "no known tokenizer_class");
+
+fail:
+  return st;
+}
+
+tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
+                            tfm_err *err)
+{
+  tfm__recipe r = {.t = t};
+  struct tfm__given_merge *merge = NULL;
+  tfm__added_init(&r.added);
+  tfm_status st = tfm__folder_open(&r.f, folder, err);
+  if (st == TFM_OK) {
+    st = build(&r, path, &merge, err);
+  }
+  tfm_free(merge);
+  tfm_buf_fini(&r.json);
+  tfm_buf_fini(&r.file[0]);
+  tfm_buf_fini(&r.file[1]);
+  tfm__added_fini(&r.added);
+  tfm__folder_fini(&r.f);
+  return st;
+}

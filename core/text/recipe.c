@@ -1,0 +1,216 @@
+#include "core/text/recipe.h"
+
+#include "core/base/file.h"
+#include "core/base/mem.h"
+#include "core/base/utf8.h"
+
+#include <string.h>
+
+enum { LARGEST_VOCAB = 512 << 20 };
+
+static tfm_status no_memory(const tfm__recipe *r, tfm_err *err)
+{
+  return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", r->f.folder);
+}
+
+const char *tfm__recipe_word(bool x)
+{
+  return x ? "true" : "false";
+}
+
+/* ---- files ---- */
+
+tfm_status tfm__recipe_file(tfm__recipe *r, const char *name, const char **path, tfm_err *err)
+{
+  char *found = NULL;
+  tfm_status st = tfm__folder_find(&r->f, name, &found, err);
+  if (st == TFM_OK && !found) {
+    return tfm_fail(
+        err, TFM_E_MISSING,
+        "%s: neither tokenizer.json nor %s, which a %s is made of, is in it; copy it "
+        "from where the checkpoint comes from",
+        r->f.folder, name, r->kind);
+  }
+  *path = found;
+  return st;
+}
+
+tfm_status tfm__recipe_text(tfm__recipe *r, int k, const char *path, tfm_err *err)
+{
+  size_t bad = 0;
+  tfm_status st = tfm_file_read_all(path, LARGEST_VOCAB, &r->file[k], err);
+  if (st == TFM_OK && !tfm_utf8_valid(r->file[k].data, r->file[k].n, &bad)) {
+    return tfm_fail(err, TFM_E_FORMAT, "%s: byte %zu: the vocabulary is not UTF-8",
+                    tfm_path_base(path), bad);
+  }
+  return st;
+}
+
+tfm_status tfm__recipe_token(tfm__recipe *r, tfm_span token, int64_t id, const char *name,
+                             const char *what, size_t at, tfm_err *err)
+{
+  if (id < 0 || id > TFM__HIGHEST_ID) {
+    return tfm_fail(err, TFM_E_FORMAT, "%s: %s %zu: the id %lld is beyond %d", name, what, at,
+                    (long long)id, TFM__HIGHEST_ID);
+  }
+  switch (tfm__vocab_add(&r->t->vocab, token, (int32_t)id)) {
+  case TFM__ADDED:
+    return TFM_OK;
+  case TFM__SAME_TEXT:
+    return tfm_fail(err, TFM_E_FORMAT, "%s: %s %zu: the token \"%.*s\" stands there twice",
+                    name, what, at, token.n > 64 ? 64 : (int)token.n, token.n ? token.p : "");
+  case TFM__SAME_ID:
+    return tfm_fail(err, TFM_E_FORMAT, "%s: %s %zu: another token has the id %lld already",
+                    name, what, at, (long long)id);
+  case TFM__NO_MEMORY:
+  default:
+    return no_memory(r, err);
+  }
+}
+
+/* ---- the tokenizer.json ---- */
+
+int32_t tfm__recipe_id(const tfm__recipe *r, tfm_span token)
+{
+  const tfm__added_token *added = tfm__added_by_text(&r->added, token);
+  return added ? added->id : tfm__vocab_id(&r->t->vocab, token);
+}
+
+static void put_added(tfm_buf *b, const tfm__added_token *t)
+{
+  (void)tfm_buf_printf(b, "{\"id\":%d,\"content\":", (int)t->id);
+  (void)tfm_buf_json_string(b, t->content);
+  (void)tfm_buf_printf(b,
+                       ",\"single_word\":%s,\"lstrip\":%s,\"rstrip\":%s,\"normalized\":%s,"
+                       "\"special\":%s}",
+                       tfm__recipe_word(t->single_word), tfm__recipe_word(t->lstrip),
+                       tfm__recipe_word(t->rstrip), tfm__recipe_word(t->normalized),
+                       tfm__recipe_word(t->special));
+}
+
+tfm_status tfm__recipe_begin(tfm__recipe *r, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(tfm__folder_add_all(&r->f, &r->added, &r->f.memory, err));
+  tfm__added_assign(&r->added, &r->t->vocab);
+  (void)tfm_buf_str(&r->json, "{\"version\":\"1.0\",\"added_tokens\":[");
+  for (size_t i = 0; i < r->added.n; ++i) {
+    (void)tfm_buf_str(&r->json, i ? "," : "");
+    put_added(&r->json, &r->added.tokens[i]);
+  }
+  (void)tfm_buf_str(&r->json, "]");
+
+fail:
+  return st;
+}
+
+/* The special token that a letter of a template stands for. */
+static tfm_status special_of(const tfm__recipe *r, char letter, tfm_span *token, tfm_err *err)
+{
+  static const char letters[] = "beuspcm"; /* as tfm__role */
+  const char *role = strchr(letters, letter);
+  TFM_ASSERT(role && *role);
+  return tfm__folder_want(&r->f, (tfm__role)(role - letters), token, err);
+}
+
+static tfm_status put_places(tfm__recipe *r, const char *places, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (const char *p = places; *p; p += 2) {
+    (void)tfm_buf_str(&r->json, p == places ? "" : ",");
+    if (*p == 'A' || *p == 'B') {
+      (void)tfm_buf_printf(&r->json, "{\"Sequence\":{\"id\":\"%c\",\"type_id\":%c}}", p[0],
+                           p[1]);
+      continue;
+    }
+    tfm_span token;
+    TFM_TRY(special_of(r, *p, &token, err));
+    (void)tfm_buf_str(&r->json, "{\"SpecialToken\":{\"id\":");
+    (void)tfm_buf_json_string(&r->json, token);
+    (void)tfm_buf_printf(&r->json, ",\"type_id\":%c}}", p[1]);
+  }
+
+fail:
+  return st;
+}
+
+/* What the letters of the pair stand for: all of the text's, and more. */
+static tfm_status put_specials(tfm__recipe *r, const char *places, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_span done[8];
+  size_t ndone = 0;
+  for (const char *p = places; *p; p += 2) {
+    tfm_span token;
+    size_t k = 0;
+    if (*p == 'A' || *p == 'B') {
+      continue;
+    }
+    TFM_TRY(special_of(r, *p, &token, err));
+    while (k < ndone && !tfm_span_eq(done[k], token)) {
+      ++k;
+    }
+    if (k < ndone) {
+      continue;
+    }
+    TFM_ASSERT(ndone < sizeof done / sizeof done[0]);
+    done[ndone++] = token;
+    int32_t id = tfm__recipe_id(r, token);
+    if (id < 0) {
+      return tfm_fail(err, TFM_E_FORMAT, "%s: the token \"%.*s\" has no id", r->f.folder,
+                      token.n > 64 ? 64 : (int)token.n, token.p);
+    }
+    (void)tfm_buf_str(&r->json, ndone > 1 ? "," : "");
+    (void)tfm_buf_json_string(&r->json, token);
+    (void)tfm_buf_str(&r->json, ":{\"id\":");
+    (void)tfm_buf_json_string(&r->json, token);
+    (void)tfm_buf_printf(&r->json, ",\"ids\":[%d],\"tokens\":[", (int)id);
+    (void)tfm_buf_json_string(&r->json, token);
+    (void)tfm_buf_str(&r->json, "]}");
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_template(tfm__recipe *r, const char *single, const char *pair,
+                                tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  (void)tfm_buf_str(&r->json,
+                    ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[");
+  TFM_TRY(put_places(r, single, err));
+  (void)tfm_buf_str(&r->json, "],\"pair\":[");
+  TFM_TRY(put_places(r, pair, err));
+  (void)tfm_buf_str(&r->json, "],\"special_tokens\":{");
+  TFM_TRY(put_specials(r, pair, err));
+  (void)tfm_buf_str(&r->json, "}}");
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_bos_eos(tfm__recipe *r, tfm_err *err)
+{
+  static const char *const single[4] = {"A0", "b0A0", "A0e0", "b0A0e0"};
+  static const char *const pair[4] = {"A0B1", "b0A0b1B1", "A0e0B1e1", "b0A0e0b1B1e1"};
+  tfm_status st = TFM_OK;
+  bool bos = false;
+  bool eos = false;
+  TFM_TRY(tfm__folder_bool(&r->f, "add_bos_token", &bos, err));
+  TFM_TRY(tfm__folder_bool(&r->f, "add_eos_token", &eos, err));
+  int k = (bos && r->f.role[TFM__BOS].content.n) + 2 * (eos && r->f.role[TFM__EOS].content.n);
+  TFM_TRY(tfm__recipe_template(r, single[k], pair[k], err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_end(tfm__recipe *r, tfm_err *err)
+{
+  (void)tfm_buf_str(&r->json, "}");
+  if (r->json.failed) {
+    return no_memory(r, err);
+  }
+  return tfm__load_json(r->t, r->f.folder, tfm_buf_view(&r->json), &r->given, err);
+}
