@@ -380,6 +380,20 @@ tfm_status tfm__folder_string(const tfm__folder *f, const char *key, const char 
 
 /* ---- adding ---- */
 
+tfm_status tfm__folder_class_has_files(const char *tokenizer_class, tfm_err *err)
+{
+  static const char *const only_json[] = {"TokenizersBackend", "PreTrainedTokenizerFast"};
+  for (size_t i = 0; i < sizeof only_json / sizeof only_json[0] && tokenizer_class; ++i) {
+    if (strcmp(tokenizer_class, only_json[i]) == 0) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "tokenizer_config.json: tokenizer_class: %s is kept in tokenizer.json, "
+                      "which is not in the folder: copy it there too",
+                      tokenizer_class);
+    }
+  }
+  return TFM_OK;
+}
+
 tfm_status tfm__folder_add_all(const tfm__folder *f, tfm__added *added, tfm_arena *memory,
                                tfm_err *err)
 {

@@ -61,6 +61,10 @@ tfm_status tfm__folder_bool(const tfm__folder *f, const char *key, bool *out,
 tfm_status tfm__folder_string(const tfm__folder *f, const char *key, const char **out,
                               tfm_err *err) TFM_MUST_USE;
 
+/** TFM_E_FORMAT when a tokenizer of this class (NULL: none is named) is kept in tokenizer.json and
+ *  nowhere else, so that a folder without that file is not whole. */
+tfm_status tfm__folder_class_has_files(const char *tokenizer_class, tfm_err *err) TFM_MUST_USE;
+
 /** Put all tokens that are to be added into `added`, in the order that decides their ids. */
 tfm_status tfm__folder_add_all(const tfm__folder *f, tfm__added *added, tfm_arena *memory,
                                tfm_err *err) TFM_MUST_USE;

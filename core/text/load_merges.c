@@ -230,6 +230,7 @@ static tfm_status build(tfm__recipe *r, const char *path, struct tfm__given_merg
       TFM_TRY(tfm_json_opt_string(r->f.model, root, "tokenizer_class", &name, err));
     }
   }
+  TFM_TRY(tfm__folder_class_has_files(name, err));
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
     if (name ? same_kind(name, kinds[i].kind) : type && has_type(kinds[i].types, type)) {
       r->kind = kinds[i].kind;

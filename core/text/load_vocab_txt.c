@@ -6,6 +6,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
+#include "core/text/folder.h"
 #include "core/text/tokenizer_private.h"
 #include "core/text/unicode.h"
 
@@ -228,6 +229,9 @@ static tfm_status check_class(const tfm_json *json, tfm_err *err)
                                      "ConvBertTokenizer",    "DPRQuestionEncoderTokenizer"};
   const char *name = NULL;
   tfm_status st = tfm_json_opt_string(json, tfm_json_root(json), "tokenizer_class", &name, err);
+  if (st == TFM_OK) {
+    st = tfm__folder_class_has_files(name, err);
+  }
   if (st != TFM_OK || !name) {
     return st;
   }

@@ -100,6 +100,8 @@ static const struct {
     {VOCAB, MERGES, NULL, TFM_E_UNSUPPORTED, "no known tokenizer_class"},
     {VOCAB, MERGES, "{\"tokenizer_class\":\"OtherTokenizer\"}", TFM_E_UNSUPPORTED,
      "OtherTokenizer"},
+    {VOCAB, MERGES, "{\"tokenizer_class\":\"TokenizersBackend\"}", TFM_E_FORMAT,
+     "is kept in tokenizer.json, which is not in the folder"},
     {VOCAB, MERGES, "{\"tokenizer_class\":\"RobertaTokenizer\",\"cls_token\":null}",
      TFM_E_FORMAT, "cls_token: want a token"},
 };
