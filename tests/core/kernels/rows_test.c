@@ -225,13 +225,12 @@ static void rope_turns_queries_and_keys(void **state)
     for (int c = 0; c < LD; ++c) {
       const int head = c / D;
       const int i = c % D % 3;
-      const float a = x[t * LD + c - c % D + i];
-      const double b = (double)x[t * LD + c - c % D + 3 + i];
       const double angle = (double)place * (double)frequency[i];
       double want = (double)x[t * LD + c];
       if (head < 2 * N) {
-        want = c % D < 3 ? (double)a * cos(angle) - b * sin(angle)
-                         : b * cos(angle) + (double)a * sin(angle);
+        const double a = (double)x[t * LD + head * D + i];
+        const double b = (double)x[t * LD + head * D + 3 + i];
+        want = c % D < 3 ? a * cos(angle) - b * sin(angle) : b * cos(angle) + a * sin(angle);
       }
       assert_true(fabs((double)y[t * LD + c] - want) <= (head < 2 * N ? 1e-6 : 0.0));
     }
