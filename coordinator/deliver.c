@@ -41,6 +41,7 @@ tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
     tfm_answer_fail(&d->answer, item->status, tfm_item_error(item));
   }
   job->rows_truncated += item->truncated;
+  job->rows_windowed += item->windowed;
   TFM_TRY(tfm_outlet_count(&d->outlet, item->row, &d->answer, err));
   if (d->verifier) {
     return tfm_verifier_row(d->verifier, item, &d->answer, err);

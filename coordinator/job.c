@@ -174,6 +174,11 @@ static tfm_status begin_task(tfm_job *job, tfm_err *err)
   job->context.model = &job->model;
   job->context.tokenizer = job->tokenizer;
   job->context.max_length = job->max_length;
+  if (job->options->on_overflow == TFM_OVERFLOW_WINDOW && !job->task->windows) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--on-overflow window: %s takes a row whole; pass truncate or error",
+                    job->task->name);
+  }
   tfm_status st = job->task->begin ? job->task->begin(&job->context, err) : TFM_OK;
   if (st == TFM_OK && job->task->begin) {
     st = tfm_model_ask(&job->model, &job->spec, err);
@@ -527,7 +532,7 @@ tfm_status tfm_job_load(tfm_job *job,
   TFM_TRY(tfm_crew_assign(&job->crew, err));
   TFM_TRY(tfm_embed_open(&job->embed, &job->model, err));
   job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
-                               .embed = job->embed,
+                               .limits = tfm_embed_limits(job->embed),
                                .max_length = job->max_length,
                                .overflow = job->options->on_overflow,
                                .places = job->task->places,

@@ -46,7 +46,7 @@ typedef struct {
   tfm_feed *feed;
   tfm_pump *pump;
   tfm_job_times times;
-  int64_t rows_truncated;
+  int64_t rows_truncated, rows_windowed;
 } tfm_job;
 
 /** Find the model (named, or the embedded default), read what it is and its tokenizer, find the

@@ -6,8 +6,9 @@
 #define VERB(name) (1u << TFM_VERB_##name)
 
 enum {
-  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(EMBED),
+  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(EMBED),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
+  TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   ROWS = WRITE | VERB(VERIFY),
@@ -23,11 +24,17 @@ enum {
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
 enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
 
-static const char *const tasks[] = {"text-classification", "sentiment-analysis",
-                                    "feature-extraction", "sentence-embedding", NULL};
+static const char *const tasks[] = {"text-classification",
+                                    "sentiment-analysis",
+                                    "token-classification",
+                                    "ner",
+                                    "feature-extraction",
+                                    "sentence-embedding",
+                                    NULL};
 static const char *const dtypes[] = {"auto", "float32", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
-static const char *const overflows[] = {"truncate", "error", NULL};
+static const char *const overflows[] = {"truncate", "error", "window", NULL};
+static const char *const aggregations[] = {"none", "simple", "first", "average", "max", NULL};
 static const char *const input_formats[] = {"auto", "jsonl", "csv", "tsv", "text", NULL};
 static const char *const output_formats[] = {"jsonl", "csv", "tsv", NULL};
 static const char *const applies[] = {"default", "softmax", "sigmoid", "none", NULL};
@@ -112,7 +119,8 @@ static const tfm__option rows[] = {
      .choices = overflows,
      .metavar = "HOW",
      .start = "truncate",
-     .help = "What happens to a row that is longer: cut and counted, or an error row."},
+     .help = "What happens to a row that is longer: cut and counted, an error row, or several "
+             "windows that overlap by --stride (token-classification)."},
 
     {.name = "input",
      .letter = 'i',
@@ -163,6 +171,7 @@ static const tfm__option rows[] = {
      .group = TFM__GROUP_INPUT,
      .verbs = WRITE,
      COUNTED(passthrough, npassthrough),
+     .all_at = offsetof(tfm_options, passthrough_all),
      .metavar = "A,B|all|none",
      .shown = "none",
      .help = "Fields that are copied to the output as they are."},
@@ -270,9 +279,41 @@ static const tfm__option rows[] = {
     {.name = "return-logits",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,
-     .verbs = VERB(RUN) | VERB(CLASSIFY),
+     .verbs = VERB(RUN) | VERB(CLASSIFY) | VERB(NER),
      AT(return_logits),
      .help = "Add the logits to every row."},
+    {.name = "aggregation-strategy",
+     .kind = TFM__CHOICE,
+     .group = TFM__GROUP_TASK,
+     .verbs = TOKENS,
+     AT(aggregation),
+     .choices = aggregations,
+     .metavar = "HOW",
+     .start = "none",
+     .help = "How tokens become entities: none gives every token, simple joins neighbours of "
+             "one label, the others first give each word one label: its first token's, that of "
+             "the mean, or the surest."},
+    {.name = "ignore-labels",
+     .kind = TFM__NAMES,
+     .group = TFM__GROUP_TASK,
+     .verbs = TOKENS,
+     COUNTED(ignore_labels, nignore),
+     .metavar = "A,B|none",
+     .start = "O",
+     .help = "Labels (or groups) that are left out of the entities."},
+    {.name = "stride",
+     .kind = TFM__INT,
+     .group = TFM__GROUP_TASK,
+     .verbs = TOKENS,
+     AT(stride),
+     .low = 0,
+     .high = MOST_TOKENS,
+     .word = "none",
+     .word_value = -1,
+     .metavar = "N",
+     .start = "none",
+     .help = "Read rows that are too long in windows that share N tokens, instead of cutting "
+             "them."},
     {.name = "pooling",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
@@ -320,7 +361,7 @@ static const tfm__option rows[] = {
     {.name = "offsets",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
-     .verbs = VERB(TOKENIZE),
+     .verbs = TOKENS | VERB(TOKENIZE),
      AT(offsets),
      .choices = offset_units,
      .metavar = "UNIT",

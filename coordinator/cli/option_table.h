@@ -15,7 +15,7 @@ typedef enum {
   TFM__NAME,   /* const char *: one of `choices`, kept as text */
   TFM__TEXT,   /* const char *: anything but nothing */
   TFM__LIST,   /* const char ** and its int count: each use adds one */
-  TFM__NAMES   /* the same, a,b,c in one use; or all; or none (passthrough) */
+  TFM__NAMES   /* the same, a,b,c in one use; or none; or all */
 } tfm__option_kind;
 
 typedef enum {
@@ -36,6 +36,7 @@ typedef struct {
   unsigned verbs; /* bit TFM_VERB_x: the option means something for x */
   size_t at;      /* of the value in tfm_options */
   size_t count_at;
+  size_t all_at; /* TFM__NAMES: of the bool that says "all"; 0: that is a name like others */
   int64_t low, high;
   const char *word;
   int64_t word_value;
@@ -47,7 +48,7 @@ typedef struct {
   const char *help;
 } tfm__option;
 
-enum { TFM__OPTION_MAX = 64, TFM__OPTION_NAME = 40 };
+enum { TFM__OPTION_MAX = 96, TFM__OPTION_NAME = 40 };
 
 /** The table; *n rows (<= TFM__OPTION_MAX). Static. */
 const tfm__option *tfm__option_rows(int *n);

@@ -20,6 +20,8 @@
   X(RUN, "run", NULL, "score the input with the model's own task (the default verb)")          \
   X(CLASSIFY, "classify", "text-classification",                                               \
     "label each text: sentiment, topic, pairs ...")                                            \
+  X(NER, "ner", "token-classification",                                                        \
+    "a label for each token, or the names and things a text speaks of")                        \
   X(EMBED, "embed", "feature-extraction",                                                      \
     "a vector for each text, or a similarity for each pair")                                   \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
@@ -35,7 +37,15 @@
 typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
 #undef TFM_VERB_ENUM
 
-typedef enum { TFM_OVERFLOW_TRUNCATE, TFM_OVERFLOW_ERROR } tfm_overflow;
+typedef enum { TFM_OVERFLOW_TRUNCATE, TFM_OVERFLOW_ERROR, TFM_OVERFLOW_WINDOW } tfm_overflow;
+/* How the labels of tokens become those of words and groups. */
+typedef enum {
+  TFM_AGGREGATION_NONE,
+  TFM_AGGREGATION_SIMPLE,
+  TFM_AGGREGATION_FIRST,
+  TFM_AGGREGATION_AVERAGE,
+  TFM_AGGREGATION_MAX
+} tfm_aggregation;
 typedef enum {
   TFM_IN_AUTO,
   TFM_IN_JSONL,
@@ -98,6 +108,10 @@ typedef struct {
   int64_t top_k; /* 0: not given; -1: all */
   tfm_apply function_to_apply;
   bool return_logits;
+  tfm_aggregation aggregation;
+  const char **ignore_labels; /* [nignore] labels that are no entities */
+  int nignore;
+  int64_t stride;          /* tokens that neighbouring windows share; -1: not given */
   int pooling;             /* a tfm_pooling of core/model/head_spec.h */
   int normalize;           /* a tfm_normalize */
   int64_t truncate_dim;    /* 0: all dimensions */
@@ -126,7 +140,7 @@ typedef struct {
    * tfm_options_help(verb, !verb_given || verb == TFM_VERB_HELP, ...). */
   bool version, help;
 
-  tfm_option_source source[64]; /* by row of the option table; see tfm_option_source_of() */
+  tfm_option_source source[96]; /* by row of the option table; see tfm_option_source_of() */
   tfm_arena arena;
 } tfm_options;
 

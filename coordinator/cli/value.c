@@ -159,13 +159,14 @@ static tfm_status list_add(const setting *s, const char *text, size_t n, tfm_err
 
 static tfm_status add_names(const setting *s, tfm_err *err)
 {
-  tfm_options *o = s->options;
-  if (strcmp(s->text, "all") == 0 || strcmp(s->text, "none") == 0) {
-    o->passthrough_all = s->text[0] == 'a';
-    o->npassthrough = 0;
+  const bool all = s->row->all_at && strcmp(s->text, "all") == 0;
+  if (s->row->all_at) {
+    memcpy((char *)s->options + s->row->all_at, &all, sizeof all);
+  }
+  if (all || strcmp(s->text, "none") == 0) {
+    memset((char *)s->options + s->row->count_at, 0, sizeof(int));
     return TFM_OK;
   }
-  o->passthrough_all = false;
   const char *from = s->text;
   for (;;) {
     const char *comma = strchr(from, ',');

@@ -40,7 +40,7 @@ tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t 
     (void)tfm_fail(&bad, TFM_E_FORMAT, "the text has no tokens");
     return tfm_encoder_failed(item, &bad);
   }
-  if (tfm_embed_check(encoder->embed, e->ids, e->type_ids, (int64_t)e->n, &bad) != TFM_OK) {
+  if (tfm_id_check(&encoder->limits, e->ids, e->type_ids, (int64_t)e->n, &bad) != TFM_OK) {
     return tfm_encoder_failed(item, &bad);
   }
   const int64_t nmark = mark >= 0 ? count_id(e, mark) : 0;
@@ -83,6 +83,41 @@ tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span 
   }
   item->truncated = item->truncated || scratch->truncated;
   return tfm_encoder_keep(encoder, item, mark, scratch, err);
+}
+
+tfm_status tfm_encoder_add_windows(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
+                                   tfm_span pair, const tfm_window_options *windows,
+                                   tfm_encoding *scratch, tfm_err *err)
+{
+  const tfm_encode_options options = {.add_special_tokens = true};
+  tfm_window_options w = *windows;
+  tfm_status st = TFM_OK;
+  tfm_err bad = {0};
+  size_t n = 0;
+  w.max_length = w.max_length ? w.max_length : (size_t)encoder->max_length;
+  if (tfm_tokenizer_encode(encoder->tokenizer, text, pair.n ? pair : (tfm_span){0}, &options,
+                           scratch, &bad) != TFM_OK ||
+      tfm_encoding_windows(encoder->tokenizer, scratch, &w, &n, &bad) != TFM_OK) {
+    *err = bad;
+    return tfm_encoder_failed(item, &bad);
+  }
+  if (n > 1 && encoder->overflow == TFM_OVERFLOW_ERROR) {
+    (void)tfm_fail(
+        &bad, TFM_E_FORMAT,
+        "the text is longer than %zu tokens; shorten it or pass --on-overflow window",
+        w.max_length);
+    return tfm_encoder_failed(item, &bad);
+  }
+  item->windowed = item->windowed || n > 1;
+  for (size_t i = 0; i < n && item->status == TFM_OK; ++i) {
+    if (n > 1) {
+      TFM_TRY(tfm_encoding_window(encoder->tokenizer, scratch, &w, i, err));
+    }
+    TFM_TRY(tfm_encoder_keep(encoder, item, -1, scratch, err));
+  }
+
+fail:
+  return st;
 }
 
 tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,

@@ -13,8 +13,8 @@ typedef struct tfm_encoder tfm_encoder;
 /** Plain data; borrows everything it names. */
 struct tfm_encoder {
   const tfm_tokenizer *tokenizer;
-  const tfm_embed *embed; /* what ids must fit */
-  int64_t max_length;     /* tokens of one sequence, specials included */
+  tfm_id_limits limits; /* what ids must fit */
+  int64_t max_length;   /* tokens of one sequence, specials included */
   tfm_overflow overflow;
   bool places; /* keep where tokens come from */
   tfm_head_shape shape;
@@ -37,6 +37,14 @@ tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encod
 tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
                            tfm_span pair, int32_t mark, tfm_encoding *scratch,
                            tfm_err *err) TFM_MUST_USE;
+
+/** Encode a text (with a pair as above) and add it as one sequence, or as the windows that
+ * `windows` says when it is too long for one; max_length 0 is the encoder's. Under --on-overflow
+ * error a second window is the row's failure. A failure becomes the item's; only TFM_E_NOMEM is
+ * returned. */
+tfm_status tfm_encoder_add_windows(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
+                                   tfm_span pair, const tfm_window_options *windows,
+                                   tfm_encoding *scratch, tfm_err *err) TFM_MUST_USE;
 
 /** Add what scratch holds to the item as a sequence, after checking it against the model. */
 tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t mark,

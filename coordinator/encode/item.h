@@ -42,8 +42,9 @@ struct tfm_item {
   int64_t waiting;         /* sequences whose result is not there */
   int64_t width;           /* floats of a row of results */
   bool together;           /* its sequences should share a micro-batch where they fit one */
-  bool truncated;
-  int64_t bytes; /* what the bound on memory counted when it was admitted */
+  bool truncated;          /* something was cut off */
+  bool windowed;           /* it was too long for one sequence, and became several */
+  int64_t bytes;           /* what the bound on memory counted when it was admitted */
   tfm_status status;
   tfm_err *err; /* only with status != OK; NULL when memory was out */
 };

@@ -96,6 +96,7 @@ static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
   put_int(out, ",\"rows_out\":", outlet->rows);
   put_int(out, ",\"row_errors\":", outlet->row_errors);
   put_int(out, ",\"rows_truncated\":", job->rows_truncated);
+  put_int(out, ",\"rows_windowed\":", job->rows_windowed);
   put_int(out, ",\"blank_lines\":", read.blank_lines);
   put_int(out, ",\"tokens\":", sent.tokens);
   put_number(out, ",\"seconds\":{\"start\":", job->times.load - job->times.begin);

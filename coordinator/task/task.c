@@ -4,7 +4,8 @@
 
 /* Of two that need the same head, the first is what a model is run with unless its files or the
  * user say otherwise. */
-static const tfm_task_ops *const rows[] = {&tfm_task_classify, &tfm_task_embed};
+static const tfm_task_ops *const rows[] = {&tfm_task_classify, &tfm_task_embed,
+                                           &tfm_task_entities};
 
 enum { NROW = sizeof rows / sizeof rows[0] };
 
@@ -13,6 +14,7 @@ static const struct {
   const char *alias, *name;
 } aliases[] = {
     {"sentiment-analysis", "text-classification"},
+    {"ner", "token-classification"},
     {"sentence-embedding", "feature-extraction"},
 };
 

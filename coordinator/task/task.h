@@ -32,7 +32,8 @@ typedef struct {
   const char *name; /* as --task has it */
   tfm_task head;    /* whose head it needs */
   tfm_row_wants wants;
-  bool places; /* it answers with places: where tokens come from is kept */
+  bool places;  /* it answers with places: where tokens come from is kept */
+  bool windows; /* a row that is too long may become several sequences */
 
   /* Say in context->spec what the head should give, from the options alone. NULL: nothing
    * special. Errors: TFM_E_USAGE. */
@@ -72,5 +73,6 @@ void tfm_put_rows(tfm_buf *out, const float *x, int64_t rows, int64_t width, int
 
 extern const tfm_task_ops tfm_task_classify; /* classify.c */
 extern const tfm_task_ops tfm_task_embed;    /* embed.c */
+extern const tfm_task_ops tfm_task_entities; /* entities.c */
 
 #endif

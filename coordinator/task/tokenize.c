@@ -3,11 +3,11 @@
 #include "coordinator/identity.h"
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/task/points.h"
 #include "coordinator/task/token_stats.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "core/base/utf8.h"
 
 #include <string.h>
 
@@ -17,12 +17,6 @@ static const char *const field_names[NFIELD] = {"ids", "tokens", "offsets", "typ
 
 static const char *const decoded_names[] = {"text"};
 
-/* Where each code point of a text starts, counted in bytes or UTF-16 units. */
-typedef struct {
-  int32_t *at; /* [n + 1] */
-  size_t cap;
-} place_map;
-
 typedef struct {
   const tfm_options *options;
   tfm_tokenizer *tokenizer;
@@ -30,8 +24,8 @@ typedef struct {
   tfm_outlet outlet;
   tfm_answer answer;
   tfm_encoding encoding;
-  place_map places[2]; /* of text and text_pair */
-  int32_t *ids;        /* [ids_cap] to decode */
+  tfm_points points[2]; /* of text and text_pair */
+  int32_t *ids;         /* [ids_cap] to decode */
   size_t ids_cap;
   tfm_buf decoded;
   tfm_token_stats stats; /* --stats */
@@ -60,33 +54,10 @@ static tfm_status open_tokenizer(tokenizing *t, tfm_buf *identity, tfm_err *err)
   return st;
 }
 
-static tfm_status map_places(place_map *map, tfm_span text, tfm_offsets unit, tfm_err *err)
-{
-  if (text.n + 1 > map->cap) {
-    int32_t *at = tfm_realloc(map->at, text.n + 1, sizeof *at);
-    if (!at) {
-      return tfm_fail(err, TFM_E_NOMEM, "offsets of %zu bytes", text.n);
-    }
-    map->at = at;
-    map->cap = text.n + 1;
-  }
-  int32_t place = 0;
-  size_t point = 0;
-  for (size_t i = 0; i < text.n; ++point) {
-    size_t len = 0;
-    uint32_t c = tfm_utf8_decode(text.p + i, &len);
-    map->at[point] = place;
-    place += unit == TFM_OFFSETS_BYTE ? (int32_t)len : c >= 0x10000 ? 2 : 1;
-    i += len;
-  }
-  map->at[point] = place;
-  return TFM_OK;
-}
-
 static int32_t place_of(const tokenizing *t, size_t i, int32_t point)
 {
   bool plain = t->options->offsets == TFM_OFFSETS_CHAR || t->encoding.special[i];
-  return plain ? point : t->places[t->encoding.sequence[i]].at[point];
+  return plain ? point : tfm_points_place(&t->points[t->encoding.sequence[i]], point);
 }
 
 static void put_answer(tokenizing *t)
@@ -136,8 +107,8 @@ static tfm_status encode_row(tokenizing *t, const tfm_row *row, tfm_err *err)
     return TFM_OK;
   }
   if (t->options->offsets != TFM_OFFSETS_CHAR) {
-    TFM_TRY(map_places(&t->places[0], row->text, t->options->offsets, err));
-    TFM_TRY(map_places(&t->places[1], row->pair, t->options->offsets, err));
+    TFM_TRY(tfm_points_find(&t->points[0], row->text, t->options->offsets, err));
+    TFM_TRY(tfm_points_find(&t->points[1], row->pair, t->options->offsets, err));
   }
   put_answer(t);
   return TFM_OK;
@@ -296,6 +267,10 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   tfm_buf identity = {0};
   bool done = false;
   tfm_sink *sink = NULL;
+  if (options->on_overflow == TFM_OVERFLOW_WINDOW) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--on-overflow window: tokenize takes a row whole; pass truncate or error");
+  }
   if (options->decode && options->stats) {
     return tfm_fail(err, TFM_E_USAGE, "--stats counts texts: leave --decode out");
   }
@@ -331,8 +306,8 @@ fail:
   tfm_tokenizer_close(t.tokenizer);
   tfm_answer_fini(&t.answer);
   tfm_encoding_fini(&t.encoding);
-  tfm_free(t.places[0].at);
-  tfm_free(t.places[1].at);
+  tfm_points_fini(&t.points[0]);
+  tfm_points_fini(&t.points[1]);
   tfm_sink_close(sink);
   tfm_token_stats_fini(&t.stats);
   tfm_free(t.ids);

@@ -11,7 +11,8 @@ enum { RUN = 128, MAX_TABLES = 4 };
 static _Thread_local _Alignas(64) float narrow[TFM_EMBED_MOST];
 
 struct tfm_embed {
-  int64_t H, E, V, types, max_length;
+  int64_t H, E;
+  tfm_id_limits limits;
   tfm__module sum[MAX_TABLES]; /* the order of the additions */
   int ntable;
   float *table[MAX_TABLES];
@@ -58,9 +59,7 @@ tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
   embed->H = config->H;
   embed->E = config->E;
   embed->project_first = config->arch->project_first;
-  embed->V = config->V;
-  embed->types = config->types;
-  embed->max_length = config->max_length;
+  embed->limits = (tfm_id_limits){config->V, config->types, config->max_length};
   embed->norm_eps = config->norm_eps;
   embed->skip_pad = config->skip_pad;
   embed->pad_id = (int32_t)config->pad_id;
@@ -209,25 +208,30 @@ void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par
   tfm_par_for(par, (int)ntask, embed_rows, &job);
 }
 
-tfm_status tfm_embed_check(const tfm_embed *embed, const int32_t *ids, const int32_t *type_ids,
-                           int64_t n, tfm_err *err)
+tfm_id_limits tfm_embed_limits(const tfm_embed *embed)
 {
-  if (n < 1 || n > embed->max_length) {
+  return embed->limits;
+}
+
+tfm_status tfm_id_check(const tfm_id_limits *limits, const int32_t *ids,
+                        const int32_t *type_ids, int64_t n, tfm_err *err)
+{
+  if (n < 1 || n > limits->max_length) {
     return tfm_fail(err, TFM_E_FORMAT,
                     "want 1 to %lld tokens (the model's positions), got %lld",
-                    (long long)embed->max_length, (long long)n);
+                    (long long)limits->max_length, (long long)n);
   }
   for (int64_t i = 0; i < n; ++i) {
-    if (ids[i] < 0 || ids[i] >= embed->V) {
+    if (ids[i] < 0 || ids[i] >= limits->V) {
       return tfm_fail(err, TFM_E_FORMAT,
                       "token %lld: id %d is outside the model's table of %lld: does the "
                       "tokenizer belong to this model?",
-                      (long long)i, ids[i], (long long)embed->V);
+                      (long long)i, ids[i], (long long)limits->V);
     }
-    if (embed->types > 0 && (type_ids[i] < 0 || type_ids[i] >= embed->types)) {
+    if (limits->types > 0 && (type_ids[i] < 0 || type_ids[i] >= limits->types)) {
       return tfm_fail(err, TFM_E_FORMAT,
                       "token %lld: type id %d is outside the model's table of %lld",
-                      (long long)i, type_ids[i], (long long)embed->types);
+                      (long long)i, type_ids[i], (long long)limits->types);
     }
   }
   return TFM_OK;

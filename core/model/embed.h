@@ -19,13 +19,22 @@ size_t tfm_embed_bytes(const tfm_embed *embed);
 
 /** x[t] = norm(word[id] + type[type] + position[t - start]) for BERT, in the reference's order.
  * Where the tables are narrower than H, a projection follows (native's arithmetic).
- *  x [T,H] out. ids, types and lengths must be in range: tfm_embed_check() says so for one row.
+ *  x [T,H] out. ids, types and lengths must be in range: tfm_id_check() says so for one row.
  *  Threads: callable from many at once on one embed; tasks are runs of rows, no allocation. */
 void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par);
 
+/** What a model takes. Plain data. */
+typedef struct {
+  int64_t V;          /* ids are below */
+  int64_t types;      /* type ids are below; 0: they are not looked at */
+  int64_t max_length; /* tokens of a sequence */
+} tfm_id_limits;
+
+tfm_id_limits tfm_embed_limits(const tfm_embed *embed);
+
 /** Whether n ids and type ids are inside the tables and n is within max_length.
  *  Errors: TFM_E_FORMAT naming the id and the table's size. */
-tfm_status tfm_embed_check(const tfm_embed *embed, const int32_t *ids, const int32_t *type_ids,
-                           int64_t n, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_id_check(const tfm_id_limits *limits, const int32_t *ids,
+                        const int32_t *type_ids, int64_t n, tfm_err *err) TFM_MUST_USE;
 
 #endif

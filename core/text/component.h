@@ -110,6 +110,9 @@ typedef struct {
   /* Model: the id that stands for what is no token, -1 when there is none. */
   int32_t (*unknown)(const void *self);
 
+  /* Model: pieces that do not begin a word are marked, by a prefix. NULL: never. */
+  bool (*marks_rest)(const void *self);
+
   /* Decoder: out = what can be said of the sequence now that `in` came; out is empty. last:
    * nothing comes after. Every string given is well-formed UTF-8, and all batches together are
    * those that one batch of everything gives. Errors: TFM_E_NOMEM; TFM_E_FORMAT when a pattern

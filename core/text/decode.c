@@ -170,3 +170,19 @@ fail:
   tfm_decoder_close(d);
   return st;
 }
+
+tfm_status tfm_tokenizer_join(const tfm_tokenizer *t, const tfm_span *tokens, size_t n,
+                              tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_decoder *d = NULL;
+  TFM_TRY(tfm_decoder_open(&d, t, false, err));
+  for (size_t i = 0; i < n && st == TFM_OK; ++i) {
+    st = tfm__strings_add(&d->s[0], tokens[i]);
+  }
+  st = explain(st == TFM_OK ? say(d, true, out) : st, err);
+
+fail:
+  tfm_decoder_close(d);
+  return st;
+}

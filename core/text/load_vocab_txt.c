@@ -438,6 +438,12 @@ tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err)
     t->truncate_left = strcmp(side, "left") == 0;
   }
   t->model_max_length = length <= LARGEST_LENGTH ? (size_t)length : 0;
+  const tfm_json_node *unknown = tfm_json_get(root, "unk_token");
+  const char *content = tfm_json_text(unknown);
+  content = content ? content : tfm_json_text(tfm_json_get(unknown, "content"));
+  if (content) {
+    t->named_unknown = tfm_tokenizer_id(t, tfm_span_of(content));
+  }
 
 fail:
   tfm_json_close(config);

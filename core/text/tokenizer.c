@@ -20,6 +20,7 @@ tfm_tokenizer *tfm__tokenizer_new(void)
     tfm__vocab_init(&t->vocab);
     tfm__added_init(&t->added);
     t->finish = &tfm__plain_template;
+    t->named_unknown = -1;
   }
   return t;
 }
@@ -152,6 +153,11 @@ tfm_tokenizer_facts tfm_tokenizer_describe(const tfm_tokenizer *t)
                            .highest_id = t->vocab.highest,
                            .unknown_id = t->model.v[0].kind->unknown(t->model.v[0].self),
                            .model_max_length = t->model_max_length};
+  f.marks_rest =
+      t->model.v[0].kind->marks_rest && t->model.v[0].kind->marks_rest(t->model.v[0].self);
+  if (f.unknown_id < 0) {
+    f.unknown_id = t->named_unknown;
+  }
   for (size_t i = 0; i < t->added.n; ++i) {
     f.vocab += tfm__vocab_id(&t->vocab, t->added.tokens[i].content) < 0;
   }

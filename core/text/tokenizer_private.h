@@ -20,6 +20,7 @@ struct tfm_tokenizer {
                          blanks */
   bool truncate_left; /* cut the beginning instead of the end */
   size_t model_max_length;
+  int32_t named_unknown; /* tokenizer_config.json's unk_token; -1: none */
 };
 
 /** An empty tokenizer; NULL when memory is out. Release with tfm_tokenizer_close(). */
@@ -40,7 +41,7 @@ tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *f
                                tfm_err *err) TFM_MUST_USE;
 
 /** Read what tokenizer_config.json says besides the tokenizer: model_max_length and
- *  truncation_side. A folder without that file is fine. */
+ *  truncation_side, unk_token. A folder without that file is fine. */
 tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
 
 #endif

@@ -575,11 +575,17 @@ static int32_t unknown_of(const void *self)
   return ((const bpe *)self)->unknown_id;
 }
 
+static bool marks_rest(const void *self)
+{
+  return ((const bpe *)self)->prefix.n > 0;
+}
+
 const tfm__kind tfm__bpe = {.type = "BPE",
                             .mark = "merges",
                             .read = read,
                             .tokenize = tokenize,
                             .unknown = unknown_of,
+                            .marks_rest = marks_rest,
                             .memo_open = memo_open,
                             .memo_close = memo_close,
                             .close = close_model};

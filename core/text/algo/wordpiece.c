@@ -474,9 +474,16 @@ static int32_t unknown_of(const void *self)
   return ((const wordpiece *)self)->unknown;
 }
 
+static bool marks_rest(const void *self)
+{
+  const wordpiece *w = self;
+  return w->rest != w->start;
+}
+
 const tfm__kind tfm__wordpiece = {.type = "WordPiece",
                                   .mark = "max_input_chars_per_word",
                                   .read = read,
                                   .tokenize = tokenize,
                                   .unknown = unknown_of,
+                                  .marks_rest = marks_rest,
                                   .close = close_model};

@@ -215,18 +215,19 @@ static void rows_outside_the_tables_are_refused(void **state)
   tfm_model m = open_model("tiny");
   tfm_embed *embed = NULL;
   CHECK_OK(tfm_embed_open(&embed, &m, &err), &err);
+  const tfm_id_limits limits = tfm_embed_limits(embed);
   int32_t ids[49] = {0, 56};
   int32_t types[49] = {0, 1};
-  CHECK_OK(tfm_embed_check(embed, ids, types, 48, &err), &err);
-  CHECK_FAILS(tfm_embed_check(embed, ids, types, 49, &err), TFM_E_FORMAT, &err, "got 49");
-  CHECK_FAILS(tfm_embed_check(embed, ids, types, 0, &err), TFM_E_FORMAT, &err, "got 0");
+  CHECK_OK(tfm_id_check(&limits, ids, types, 48, &err), &err);
+  CHECK_FAILS(tfm_id_check(&limits, ids, types, 49, &err), TFM_E_FORMAT, &err, "got 49");
+  CHECK_FAILS(tfm_id_check(&limits, ids, types, 0, &err), TFM_E_FORMAT, &err, "got 0");
   ids[2] = 57;
-  CHECK_FAILS(tfm_embed_check(embed, ids, types, 3, &err), TFM_E_FORMAT, &err, "id 57");
+  CHECK_FAILS(tfm_id_check(&limits, ids, types, 3, &err), TFM_E_FORMAT, &err, "id 57");
   ids[2] = -1;
-  CHECK_FAILS(tfm_embed_check(embed, ids, types, 3, &err), TFM_E_FORMAT, &err, "id -1");
+  CHECK_FAILS(tfm_id_check(&limits, ids, types, 3, &err), TFM_E_FORMAT, &err, "id -1");
   ids[2] = 0;
   types[2] = 2;
-  CHECK_FAILS(tfm_embed_check(embed, ids, types, 3, &err), TFM_E_FORMAT, &err, "type id 2");
+  CHECK_FAILS(tfm_id_check(&limits, ids, types, 3, &err), TFM_E_FORMAT, &err, "type id 2");
   tfm_embed_close(embed);
   tfm_model_fini(&m);
 }
