@@ -67,6 +67,18 @@ def test_missing_tensor_is_named():
         refused(folder, model, 65, [LATE], np)
 
 
+def as_token_classifier(model):
+    config = json.loads((model / "config.json").read_text())
+    config["architectures"] = ["BertForTokenClassification"]
+    (model / "config.json").write_text(json.dumps(config))
+
+
+def test_a_task_that_the_model_has_no_head_for():
+    """Named before tensors are missed: the model says it labels tokens."""
+    folder, model = spoiled(as_token_classifier)
+    refused(folder, model, 69, ["text-classification", "token-classification"])
+
+
 def test_a_workers_failure_reaches_rank_0():
     for np in (3, 8):
         folder, model = spoiled(with_nan_in(LATE))
