@@ -48,6 +48,8 @@ typedef struct {
     tfm_span left, right;
   } * merge; /* [nmerge] BPE: by rank; all in the vocabulary, joined too */
   size_t nmerge;
+  const double *score; /* [vocabulary] Unigram: by id, which has no holes */
+  tfm_span charsmap;   /* Precompiled: its bytes; "precompiled_charsmap" is null then */
 } tfm__given;
 
 /** What a component needs to read itself from tokenizer.json. */

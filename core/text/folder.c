@@ -170,6 +170,7 @@ static tfm_status read_named(tfm__folder *f, const tfm_json *json, const tfm_jso
   t.special = true;
   if (role < TFM__ROLES) {
     f->said[role] = true;
+    f->plain[role] = tfm_json_kind_of(x) == TFM_JSON_STRING;
     f->role[role] = is_token ? t : (tfm__added_token){0};
   } else if (is_token) {
     TFM_TRY(append(&f->named, &t, err));
@@ -352,7 +353,24 @@ void tfm__folder_usual(tfm__folder *f, tfm__role role, const char *content)
 {
   if (!f->said[role]) {
     f->role[role] = (tfm__added_token){.content = tfm_span_of(content), .special = true};
+    f->plain[role] = true;
   }
+}
+
+void tfm__folder_strip_left(tfm__folder *f, tfm__role role)
+{
+  f->role[role].lstrip |= f->plain[role];
+}
+
+void tfm__folder_drop_extra(tfm__folder *f)
+{
+  f->usual_extra.n = 0;
+}
+
+tfm_status tfm__folder_usual_extra(tfm__folder *f, tfm_span content, bool special, tfm_err *err)
+{
+  const tfm__added_token token = {.content = content, .special = special};
+  return append(&f->usual_extra, &token, err);
 }
 
 tfm_status tfm__folder_want(const tfm__folder *f, tfm__role role, tfm_span *content,
@@ -376,6 +394,14 @@ tfm_status tfm__folder_string(const tfm__folder *f, const char *key, const char 
 {
   return f->config ? tfm_json_opt_string(f->config, tfm_json_root(f->config), key, out, err)
                    : TFM_OK;
+}
+
+tfm_status tfm__folder_int(const tfm__folder *f, const char *key, int64_t least, int64_t most,
+                           int64_t *out, tfm_err *err)
+{
+  return f->config
+             ? tfm_json_opt_int(f->config, tfm_json_root(f->config), key, least, most, out, err)
+             : TFM_OK;
 }
 
 /* ---- adding ---- */

@@ -34,6 +34,7 @@ typedef struct {
   tfm_json *model;                   /* config.json; NULL when it is not there */
   tfm__added_token role[TFM__ROLES]; /* content.p is NULL: none */
   bool said[TFM__ROLES];             /* a file says it, be it null */
+  bool plain[TFM__ROLES];            /* by its text alone */
   tfm__token_list listed;            /* tokens with ids, by id */
   tfm__token_list named;             /* tokens for other purposes ("image_token") */
   tfm__token_list extra;             /* additional ones without a purpose */
@@ -51,6 +52,17 @@ tfm_status tfm__folder_find(tfm__folder *f, const char *name, char **path,
 /** What a role is when no file says it. The text is borrowed. */
 void tfm__folder_usual(tfm__folder *f, tfm__role role, const char *content);
 
+/** A role whose token takes the blanks before it, unless the files say more of it than its text. */
+void tfm__folder_strip_left(tfm__folder *f, tfm__role role);
+
+/** Forget the additional tokens that count where tokenizer_config.json lists none. */
+void tfm__folder_drop_extra(tfm__folder *f);
+
+/** Append one to them; what is not special is found in the text as it is. The text is borrowed.
+ *  Errors: TFM_E_NOMEM. */
+tfm_status tfm__folder_usual_extra(tfm__folder *f, tfm_span content, bool special,
+                                   tfm_err *err) TFM_MUST_USE;
+
 /** The token of a role that the tokenizer cannot do without. Errors: TFM_E_FORMAT. */
 tfm_status tfm__folder_want(const tfm__folder *f, tfm__role role, tfm_span *content,
                             tfm_err *err) TFM_MUST_USE;
@@ -60,6 +72,8 @@ tfm_status tfm__folder_bool(const tfm__folder *f, const char *key, bool *out,
                             tfm_err *err) TFM_MUST_USE;
 tfm_status tfm__folder_string(const tfm__folder *f, const char *key, const char **out,
                               tfm_err *err) TFM_MUST_USE;
+tfm_status tfm__folder_int(const tfm__folder *f, const char *key, int64_t least, int64_t most,
+                           int64_t *out, tfm_err *err) TFM_MUST_USE;
 
 /** TFM_E_FORMAT when a tokenizer of this class (NULL: none is named) is kept in tokenizer.json and
  *  nowhere else, so that a folder without that file is not whole. */

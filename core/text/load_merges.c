@@ -43,8 +43,7 @@ fail:
 }
 
 /* One line: two tokens with a blank between, all three texts of the vocabulary. */
-static tfm_status read_merge(tfm__recipe *r, tfm_span line, size_t at,
-                             struct tfm__given_merge *out, tfm_err *err)
+static tfm_status read_merge(tfm__recipe *r, tfm_span line, size_t at, tfm_err *err)
 {
   const char *blank = line.n ? memchr(line.p, ' ', line.n) : NULL;
   size_t left = blank ? (size_t)(blank - line.p) : line.n;
@@ -53,11 +52,10 @@ static tfm_status read_merge(tfm__recipe *r, tfm_span line, size_t at,
     return tfm_fail(err, TFM_E_FORMAT,
                     "merges.txt: line %zu: want two tokens with a blank between", at);
   }
-  *out = (struct tfm__given_merge){{line.p, left}, {blank + 1, right}};
   tfm_buf made = {0};
-  (void)tfm_buf_span(&made, out->left);
-  (void)tfm_buf_span(&made, out->right);
-  const tfm_span all[] = {out->left, out->right, tfm_buf_view(&made)};
+  (void)tfm_buf_append(&made, line.p, left);
+  (void)tfm_buf_append(&made, blank + 1, right);
+  const tfm_span all[] = {{line.p, left}, {blank + 1, right}, tfm_buf_view(&made)};
   tfm_status st =
       made.failed ? tfm_fail(err, TFM_E_NOMEM, "merges.txt: not enough memory") : TFM_OK;
   for (size_t i = 0; st == TFM_OK && i < 3; ++i) {
@@ -67,15 +65,14 @@ static tfm_status read_merge(tfm__recipe *r, tfm_span line, size_t at,
     }
   }
   tfm_buf_fini(&made);
-  return st;
+  return st == TFM_OK ? tfm__recipe_merge(r, all[0], all[1], err) : st;
 }
 
-static tfm_status read_merges(tfm__recipe *r, struct tfm__given_merge **merge, tfm_err *err)
+static tfm_status read_merges(tfm__recipe *r, tfm_err *err)
 {
   static const char version[] = "#version";
   tfm_status st = TFM_OK;
   const char *path = NULL;
-  size_t cap = 0;
   TFM_TRY(tfm__recipe_file(r, "merges.txt", &path, err));
   TFM_TRY(tfm__recipe_text(r, 1, path, err));
   const tfm_buf *text = &r->file[1];
@@ -88,21 +85,17 @@ static tfm_status read_merges(tfm__recipe *r, struct tfm__given_merge **merge, t
     if (n >= sizeof version - 1 && memcmp(p, version, sizeof version - 1) == 0) {
       continue;
     }
-    if (r->given.nmerge == cap) {
-      cap = cap ? cap * 2 : 1024;
-      struct tfm__given_merge *v = tfm_realloc(*merge, cap, sizeof *v);
-      if (!v) {
-        return tfm_fail(err, TFM_E_NOMEM, "merges.txt: not enough memory");
-      }
-      *merge = v;
-    }
-    TFM_TRY(read_merge(r, (tfm_span){p, n}, at, &(*merge)[r->given.nmerge], err));
-    ++r->given.nmerge;
+    TFM_TRY(read_merge(r, (tfm_span){p, n}, at, err));
   }
 
 fail:
-  r->given.merge = *merge;
   return st;
+}
+
+static tfm_status read_files(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  tfm_status st = read_vocab(r, path, err);
+  return st == TFM_OK ? read_merges(r, err) : st;
 }
 
 /* ---- the kinds ---- */
@@ -191,83 +184,13 @@ fail:
   return st;
 }
 
-/* ---- which kind ---- */
-
-static const struct {
-  const char *kind, *types; /* transformers' class; blanks around each model_type */
-  tfm_status (*build)(tfm__recipe *r, tfm_err *err);
-} kinds[] = {{"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", build_gpt2},
-             {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", build_roberta}};
-
-static bool same_kind(const char *name, const char *kind)
-{
-  size_t n = strlen(kind);
-  return strncmp(name, kind, n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0);
-}
-
-static bool has_type(const char *types, const char *type)
-{
-  size_t n = strlen(type);
-  for (const char *p = n ? strstr(types, type) : NULL; p; p = strstr(p + 1, type)) {
-    if (p > types && p[-1] == ' ' && p[n] == ' ') {
-      return true;
-    }
-  }
-  return false;
-}
-
-static tfm_status build(tfm__recipe *r, const char *path, struct tfm__given_merge **merge,
-                        tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  const char *name = NULL;
-  const char *type = NULL;
-  TFM_TRY(tfm__folder_string(&r->f, "tokenizer_class", &name, err));
-  if (r->f.model) {
-    const tfm_json_node *root = tfm_json_root(r->f.model);
-    TFM_TRY(tfm_json_opt_string(r->f.model, root, "model_type", &type, err));
-    if (!name) {
-      TFM_TRY(tfm_json_opt_string(r->f.model, root, "tokenizer_class", &name, err));
-    }
-  }
-  TFM_TRY(tfm__folder_class_has_files(name, err));
-  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
-    if (name ? same_kind(name, kinds[i].kind) : type && has_type(kinds[i].types, type)) {
-      r->kind = kinds[i].kind;
-      TFM_TRY(read_vocab(r, path, err));
-      TFM_TRY(read_merges(r, merge, err));
-      TFM_TRY(kinds[i].build(r, err));
-      return tfm__recipe_end(r, err);
-    }
-  }
-  return tfm_fail(err, TFM_E_UNSUPPORTED,
-                  "%s: a vocab.json of %s is not supported; GPT2Tokenizer and RobertaTokenizer "
-                  "are (say it in tokenizer_config.json, or save the folder with a "
-                  "tokenizer.json)",
-                  r->f.folder,
-                  name   ? name
-                  : type ? type
-                         : "no known tokenizer_class");
-
-fail:
-  return st;
-}
+static const tfm__recipe_kind kinds[] = {
+    {"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", NULL, build_gpt2},
+    {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, build_roberta}};
 
 tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err)
 {
-  tfm__recipe r = {.t = t};
-  struct tfm__given_merge *merge = NULL;
-  tfm__added_init(&r.added);
-  tfm_status st = tfm__folder_open(&r.f, folder, err);
-  if (st == TFM_OK) {
-    st = build(&r, path, &merge, err);
-  }
-  tfm_free(merge);
-  tfm_buf_fini(&r.json);
-  tfm_buf_fini(&r.file[0]);
-  tfm_buf_fini(&r.file[1]);
-  tfm__added_fini(&r.added);
-  tfm__folder_fini(&r.f);
-  return st;
+  return tfm__recipe_run(t, path, folder, read_files, kinds, sizeof kinds / sizeof kinds[0],
+                         err);
 }

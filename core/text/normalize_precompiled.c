@@ -343,21 +343,9 @@ static void prepare(charsmap *m)
   }
 }
 
-static void read_map(tfm__loader *l, charsmap *m)
+/* Take a map of n bytes, which stay and begin where a number may. */
+static void take_map(tfm__loader *l, charsmap *m, const char *raw, size_t n)
 {
-  tfm_span s = tfm_jread_string(l->r);
-  if (!tfm_jread_ok(l->r)) {
-    return;
-  }
-  char *raw = tfm__loader_alloc(l, s.n / 4 * 3 + 1);
-  size_t n = 0;
-  if (!raw) {
-    return;
-  }
-  if (!decode_base64(s, raw, &n)) {
-    tfm_jread_fail(l->r, TFM_E_FORMAT, "this is no base64");
-    return;
-  }
   uint32_t bytes = 0;
   memcpy(&bytes, raw, n < sizeof bytes ? n : sizeof bytes);
   if (n < sizeof bytes || bytes % 4 || bytes == 0 || bytes > n - sizeof bytes) {
@@ -374,6 +362,27 @@ static void read_map(tfm__loader *l, charsmap *m)
     return;
   }
   prepare(m);
+}
+
+static void read_map(tfm__loader *l, charsmap *m)
+{
+  const bool given = l->given && tfm_jread_null(l->r);
+  const tfm_span s = given ? l->given->charsmap : tfm_jread_string(l->r);
+  if (!tfm_jread_ok(l->r)) {
+    return;
+  }
+  char *raw = tfm__loader_alloc(l, given ? s.n + 1 : s.n / 4 * 3 + 1);
+  size_t n = s.n;
+  if (!raw) {
+    return;
+  }
+  if (given) {
+    memcpy(raw, s.p, s.n);
+  } else if (!decode_base64(s, raw, &n)) {
+    tfm_jread_fail(l->r, TFM_E_FORMAT, "this is no base64");
+    return;
+  }
+  take_map(l, m, raw, n);
 }
 
 static void *read(tfm__loader *l)

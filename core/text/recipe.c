@@ -35,10 +35,15 @@ tfm_status tfm__recipe_file(tfm__recipe *r, const char *name, const char **path,
   return st;
 }
 
+tfm_status tfm__recipe_bytes(tfm__recipe *r, int k, const char *path, tfm_err *err)
+{
+  return tfm_file_read_all(path, LARGEST_VOCAB, &r->file[k], err);
+}
+
 tfm_status tfm__recipe_text(tfm__recipe *r, int k, const char *path, tfm_err *err)
 {
   size_t bad = 0;
-  tfm_status st = tfm_file_read_all(path, LARGEST_VOCAB, &r->file[k], err);
+  tfm_status st = tfm__recipe_bytes(r, k, path, err);
   if (st == TFM_OK && !tfm_utf8_valid(r->file[k].data, r->file[k].n, &bad)) {
     return tfm_fail(err, TFM_E_FORMAT, "%s: byte %zu: the vocabulary is not UTF-8",
                     tfm_path_base(path), bad);
@@ -66,6 +71,21 @@ tfm_status tfm__recipe_token(tfm__recipe *r, tfm_span token, int64_t id, const c
   default:
     return no_memory(r, err);
   }
+}
+
+tfm_status tfm__recipe_merge(tfm__recipe *r, tfm_span left, tfm_span right, tfm_err *err)
+{
+  if (r->given.nmerge == r->merge_cap) {
+    size_t cap = r->merge_cap ? r->merge_cap * 2 : 1024;
+    struct tfm__given_merge *v = tfm_realloc(r->merge, cap, sizeof *v);
+    if (!v) {
+      return no_memory(r, err);
+    }
+    r->merge = v;
+    r->merge_cap = cap;
+  }
+  r->merge[r->given.nmerge++] = (struct tfm__given_merge){left, right};
+  return TFM_OK;
 }
 
 /* ---- the tokenizer.json ---- */
@@ -206,11 +226,115 @@ fail:
   return st;
 }
 
-tfm_status tfm__recipe_end(tfm__recipe *r, tfm_err *err)
+/* ---- from a folder to a tokenizer ---- */
+
+static bool same_kind(const char *name, const char *kind)
 {
+  size_t n = strlen(kind);
+  return strncmp(name, kind, n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0);
+}
+
+static bool has_type(const char *types, const char *type)
+{
+  size_t n = strlen(type);
+  for (const char *p = n && types ? strstr(types, type) : NULL; p; p = strstr(p + 1, type)) {
+    if (p > types && p[-1] == ' ' && p[n] == ' ') {
+      return true;
+    }
+  }
+  return false;
+}
+
+static tfm_status no_kind(const tfm__recipe *r, const char *path, const char *named,
+                          const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
+{
+  tfm_buf names = {0};
+  for (size_t i = 0; i < n; ++i) {
+    (void)tfm_buf_printf(&names, "%s%s", i ? ", " : "", kinds[i].kind);
+  }
+  (void)tfm_fail(err, TFM_E_UNSUPPORTED,
+                 "%s: the %s of %s is not supported; those of %s are (say which it is by "
+                 "tokenizer_class in tokenizer_config.json, or save the folder with a "
+                 "tokenizer.json)",
+                 r->f.folder, tfm_path_base(path), named ? named : "no known tokenizer_class",
+                 tfm_buf_cstr(&names));
+  tfm_buf_fini(&names);
+  return TFM_E_UNSUPPORTED;
+}
+
+/* The class named in tokenizer_config.json, else in config.json, else the model_type decides. */
+static tfm_status choose(tfm__recipe *r, const char *path, const tfm__recipe_kind *kinds,
+                         size_t n, const tfm__recipe_kind **out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const char *name = NULL;
+  const char *type = NULL;
+  TFM_TRY(tfm__folder_string(&r->f, "tokenizer_class", &name, err));
+  if (r->f.model) {
+    const tfm_json_node *root = tfm_json_root(r->f.model);
+    TFM_TRY(tfm_json_opt_string(r->f.model, root, "model_type", &type, err));
+    if (!name) {
+      TFM_TRY(tfm_json_opt_string(r->f.model, root, "tokenizer_class", &name, err));
+    }
+  }
+  for (size_t i = 0; i < n && type; ++i) {
+    if (has_type(kinds[i].always, type)) {
+      *out = &kinds[i];
+      return TFM_OK;
+    }
+  }
+  for (size_t i = 0; i < n; ++i) {
+    if (name ? same_kind(name, kinds[i].kind) : type && has_type(kinds[i].types, type)) {
+      *out = &kinds[i];
+      return TFM_OK;
+    }
+  }
+  TFM_TRY(tfm__folder_class_has_files(name, err));
+  TFM_TRY(no_kind(r, path, name ? name : type, kinds, n, err));
+
+fail:
+  return st;
+}
+
+static tfm_status build(tfm__recipe *r, const char *path,
+                        tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
+                        const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm__recipe_kind *kind = NULL;
+  TFM_TRY(choose(r, path, kinds, n, &kind, err));
+  r->kind = kind->kind;
+  TFM_TRY(fill(r, path, err));
+  TFM_TRY(kind->build(r, err));
   (void)tfm_buf_str(&r->json, "}");
   if (r->json.failed) {
     return no_memory(r, err);
   }
-  return tfm__load_json(r->t, r->f.folder, tfm_buf_view(&r->json), &r->given, err);
+  r->given.merge = r->merge;
+  r->given.score = r->score;
+  TFM_TRY(tfm__load_json(r->t, r->f.folder, tfm_buf_view(&r->json), &r->given, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_run(tfm_tokenizer *t, const char *path, const char *folder,
+                           tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
+                           const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
+{
+  tfm__recipe r = {.t = t};
+  tfm__added_init(&r.added);
+  tfm_status st = tfm__folder_open(&r.f, folder, err);
+  if (st == TFM_OK) {
+    st = build(&r, path, fill, kinds, n, err);
+  }
+  tfm_free(r.merge);
+  tfm_free(r.score);
+  tfm__piece_file_fini(&r.piece);
+  tfm_buf_fini(&r.json);
+  tfm_buf_fini(&r.file[0]);
+  tfm_buf_fini(&r.file[1]);
+  tfm__added_fini(&r.added);
+  tfm__folder_fini(&r.f);
+  return st;
 }

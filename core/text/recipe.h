@@ -2,19 +2,19 @@
  *  tokenizer, everything else into the tokenizer.json that the folder stands for, which is then
  *  read like any other. So there is one way to build a tokenizer.
  *
- *  A kind of such folders is one function and its names in the table of load_merges.c. It
- *  reads its files, says what its special tokens usually are, and writes between begin and end:
+ *  A kind of such folders is one function and a row in a table of kinds (load_merges.c,
+ *  load_pieces.c). With the files read, it says what its special tokens usually are, and writes:
  *
  *    tfm__recipe_begin()                      the added tokens, whose ids are settled by it
  *    ,"normalizer":...,"pre_tokenizer":...    whatever the kind wants, into r->json
  *    tfm__recipe_template()                   ,"post_processor":...
- *    tfm__recipe_end()
  *
  *  Private to the room. */
 #ifndef TFM_CORE_TEXT_RECIPE_H
 #define TFM_CORE_TEXT_RECIPE_H
 
 #include "core/text/folder.h"
+#include "core/text/piece_file.h"
 #include "core/text/tokenizer_private.h"
 
 typedef struct {
@@ -22,10 +22,31 @@ typedef struct {
   const char *kind; /* the tokenizer's class, as transformers calls it */
   tfm__folder f;
   tfm__given given;
-  tfm_buf file[2]; /* the folder's files, for what borrows from them */
+  tfm_buf file[2];                /* the folder's files, for what borrows from them */
+  tfm__piece_file piece;          /* of a SentencePiece model */
+  struct tfm__given_merge *merge; /* [given.nmerge] */
+  size_t merge_cap;
+  double *score; /* [vocabulary] */
+  size_t score_cap;
   tfm_buf json;
   tfm__added added; /* all added tokens with their ids, from begin on */
 } tfm__recipe;
+
+/** A kind of folders without tokenizer.json. */
+typedef struct {
+  const char *kind; /* the tokenizer's class, as transformers calls it, without "Fast" */
+  const char
+      *types; /* the model_types that mean it when no class is named; a blank around each */
+  const char *always; /* those for which no other class counts; NULL: none */
+  tfm_status (*build)(tfm__recipe *r, tfm_err *err);
+} tfm__recipe_kind;
+
+/** Make t from a folder: open its configuration, let `fill` read its files, choose a kind and build
+ *  it, and read what came of that. path is the file with the vocabulary. Errors: TFM_E_UNSUPPORTED
+ *  (no such kind: the message has those there are), and those of all steps. */
+tfm_status tfm__recipe_run(tfm_tokenizer *t, const char *path, const char *folder,
+                           tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
+                           const tfm__recipe_kind *kinds, size_t n, tfm_err *err) TFM_MUST_USE;
 
 /** The path of a file of the folder, which must be there. Errors: TFM_E_MISSING (what is missing,
  *  and what to do). */
@@ -35,10 +56,19 @@ tfm_status tfm__recipe_file(tfm__recipe *r, const char *name, const char **path,
 /** Read a whole vocabulary file as UTF-8 text into r->file[k]. */
 tfm_status tfm__recipe_text(tfm__recipe *r, int k, const char *path, tfm_err *err) TFM_MUST_USE;
 
+/** The same for a file that is no text. */
+tfm_status tfm__recipe_bytes(tfm__recipe *r, int k, const char *path,
+                             tfm_err *err) TFM_MUST_USE;
+
 /** Add a token to the vocabulary. Errors: TFM_E_FORMAT for one that is there already, or an id
  *  beyond TFM__HIGHEST_ID, with the file's name and `at`, the number of the `what` ("line"). */
 tfm_status tfm__recipe_token(tfm__recipe *r, tfm_span token, int64_t id, const char *name,
                              const char *what, size_t at, tfm_err *err) TFM_MUST_USE;
+
+/** Append a merge of two tokens that are in the vocabulary, as what they make is. The texts are
+ *  borrowed. */
+tfm_status tfm__recipe_merge(tfm__recipe *r, tfm_span left, tfm_span right,
+                             tfm_err *err) TFM_MUST_USE;
 
 /** The vocabulary is filled and special tokens are said: settle the ids of the added ones, and
  *  begin the tokenizer.json with them. */
@@ -55,9 +85,6 @@ tfm_status tfm__recipe_bos_eos(tfm__recipe *r, tfm_err *err) TFM_MUST_USE;
 
 /** The id of a token: added, or of the vocabulary; -1 when there is none. */
 int32_t tfm__recipe_id(const tfm__recipe *r, tfm_span token);
-
-/** Close the tokenizer.json and read it. */
-tfm_status tfm__recipe_end(tfm__recipe *r, tfm_err *err) TFM_MUST_USE;
 
 /** "true" or "false". */
 const char *tfm__recipe_word(bool x);

@@ -72,6 +72,8 @@ static tfm_status open_path(tfm_tokenizer **out, const char *path, const char *f
     TFM_TRY(tfm__load_vocab_txt(t, path, folder, err));
   } else if (strcmp(tfm_path_base(path), "vocab.json") == 0) {
     TFM_TRY(tfm__load_merges(t, path, folder, err));
+  } else if (ends_with(path, ".model")) {
+    TFM_TRY(tfm__load_pieces(t, path, folder, err));
   } else {
     TFM_TRY(load_json_file(t, path, err));
   }
@@ -86,7 +88,9 @@ fail:
 
 tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder, tfm_err *err)
 {
-  static const char *const names[] = {"tokenizer.json", "vocab.txt", "vocab.json"};
+  static const char *const names[] = {"tokenizer.json", "vocab.txt", "vocab.json",
+                                      "spiece.model",   "spm.model", "sentencepiece.bpe.model",
+                                      "tokenizer.model"};
   tfm_status st = TFM_OK;
   *out = NULL;
   char *path = NULL;
@@ -103,9 +107,11 @@ tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder, tf
     }
   }
   tfm_free(path);
-  return tfm_fail(err, TFM_E_MISSING,
-                  "%s: no tokenizer: none of tokenizer.json, vocab.txt, vocab.json is in it",
-                  folder);
+  return tfm_fail(
+      err, TFM_E_MISSING,
+      "%s: no tokenizer: none of tokenizer.json, vocab.txt, vocab.json, spiece.model, "
+      "spm.model, sentencepiece.bpe.model, tokenizer.model is in it",
+      folder);
 }
 
 tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path, tfm_err *err)

@@ -35,6 +35,10 @@ tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm
 tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err) TFM_MUST_USE;
 
+/** Fill t from a SentencePiece model at `path`, with the options beside it in `folder`. */
+tfm_status tfm__load_pieces(tfm_tokenizer *t, const char *path, const char *folder,
+                            tfm_err *err) TFM_MUST_USE;
+
 /** Fill t from a vocab.txt at `path`, with the options of tokenizer_config.json and
  *  special_tokens_map.json in `folder` where these are. */
 tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *folder,

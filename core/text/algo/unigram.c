@@ -313,6 +313,30 @@ static void read_piece(tfm__loader *l, unigram *u)
   u->score[u->n++] = score;
 }
 
+/* The pieces of an older folder are in the vocabulary already, by ids without holes. */
+static void take_given(tfm__loader *l, unigram *u)
+{
+  u->n = u->cap = l->vocab->n;
+  u->score = tfm_realloc(NULL, u->n + 1, sizeof *u->score);
+  if (!u->score) {
+    tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the vocabulary");
+    return;
+  }
+  memcpy(u->score, l->given->score, u->n * sizeof *u->score);
+}
+
+static void read_pieces(tfm__loader *l, unigram *u)
+{
+  if (l->given && tfm_jread_null(l->r)) {
+    take_given(l, u);
+    return;
+  }
+  tfm_jread_array(l->r);
+  while (tfm_jread_element(l->r)) {
+    read_piece(l, u);
+  }
+}
+
 static tfm_status build_trie(unigram *u)
 {
   tfm__trie_item *items = tfm_realloc(NULL, u->n + 1, sizeof *items);
@@ -376,10 +400,7 @@ static void *read(tfm__loader *l)
         tfm_jread_fail(r, TFM_E_FORMAT, "the key stands there twice");
       }
       seen_vocab = true;
-      tfm_jread_array(r);
-      while (tfm_jread_element(r)) {
-        read_piece(l, u);
-      }
+      read_pieces(l, u);
     } else {
       (void)tfm_jread_skip(r);
     }

@@ -1,0 +1,235 @@
+/* Folders with a SentencePiece model: the ids of AutoTokenizer (make_pieces_goldens.py), and files
+ * that are broken. */
+#include "core/base/json.h"
+#include "tests/core/text/support.h"
+
+#include <stdlib.h>
+
+enum { LARGEST = 1 << 20, MOST_IDS = 256 };
+
+static char folder[] = "/tmp/tfm_pieces_XXXXXX";
+
+static const char *path_of(const char *name)
+{
+  static char path[128];
+  (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+  return path;
+}
+
+static void put(const char *name, tfm_span content)
+{
+  FILE *f = fopen(path_of(name), "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(content.p, 1, content.n, f), content.n);
+  assert_int_equal(fclose(f), 0);
+}
+
+static int make_folder(void **state)
+{
+  (void)state;
+  return mkdtemp(folder) ? 0 : 1;
+}
+
+static int clear_folder(void **state)
+{
+  static const char *const names[] = {
+      "spiece.model",          "spm.model",  "sentencepiece.bpe.model", "tokenizer.model",
+      "tokenizer_config.json", "config.json"};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(names); ++i) {
+    (void)remove(path_of(names[i]));
+  }
+  return 0;
+}
+
+static int remove_folder(void **state)
+{
+  (void)clear_folder(state);
+  return rmdir(folder);
+}
+
+static tfm_buf read_model(const char *name)
+{
+  tfm_err err = {0};
+  tfm_buf model = {0};
+  char path[256];
+  (void)snprintf(path, sizeof path, TFM_FIXTURES "/text/pieces/%s.model", name);
+  CHECK_OK(tfm_file_read_all(path, LARGEST, &model, &err), &err);
+  return model;
+}
+
+static const char *string(const tfm_json *row, const char *key)
+{
+  tfm_err err = {0};
+  const char *text = NULL;
+  CHECK_OK(tfm_json_want_string(row, tfm_json_root(row), key, &text, &err), &err);
+  return text;
+}
+
+static void check_ids(const tfm_tokenizer *t, const tfm_json *row, const char *key,
+                      const char *pair, size_t line)
+{
+  tfm_encoding e = {0};
+  size_t n = 0;
+  encode(t, tfm_span_of(string(row, "text")), pair,
+         (tfm_encode_options){.add_special_tokens = true}, &e);
+  const tfm_json_node *ids = tfm_json_get(tfm_json_root(row), key);
+  for (const tfm_json_node *x = tfm_json_first(ids); x; x = tfm_json_next(x), ++n) {
+    double id = 0;
+    assert_true(tfm_json_number(x, &id));
+    if (n >= e.n || (double)e.ids[n] < id || (double)e.ids[n] > id) {
+      fail_msg("line %zu: %s %zu: want %g, got %d of %zu", line, key, n, id,
+               n < e.n ? (int)e.ids[n] : -1, e.n);
+    }
+  }
+  assert_int_equal(n, e.n);
+  tfm_encoding_fini(&e);
+}
+
+static void check_line(const char *text, size_t n, size_t line)
+{
+  tfm_err err = {0};
+  tfm_json *row = NULL;
+  tfm_tokenizer *t = NULL;
+  (void)clear_folder(NULL);
+  CHECK_OK(tfm_json_parse(&row, "rows.jsonl", text, n, &err), &err);
+  tfm_buf model = read_model(string(row, "model"));
+  put(string(row, "file"), tfm_buf_view(&model));
+  put("tokenizer_config.json", tfm_span_of(string(row, "config")));
+  CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
+  check_ids(t, row, "ids", NULL, line);
+  check_ids(t, row, "pair", "row", line);
+  tfm_tokenizer_close(t);
+  tfm_buf_fini(&model);
+  tfm_json_close(row);
+}
+
+static void ids_are_the_references(void **state)
+{
+  (void)state;
+  tfm_err err = {0};
+  tfm_buf text = {0};
+  size_t line = 0;
+  CHECK_OK(tfm_file_read_all(TFM_FIXTURES "/text/pieces/rows.jsonl", LARGEST, &text, &err),
+           &err);
+  for (const char *p = text.data; p < text.data + text.n; ++line) {
+    const char *end = memchr(p, '\n', (size_t)(text.data + text.n - p));
+    assert_non_null(end);
+    check_line(p, (size_t)(end - p), line + 1);
+    p = end + 1;
+  }
+  assert_int_equal(line, 104);
+  tfm_buf_fini(&text);
+}
+
+#define T5 "{\"tokenizer_class\":\"T5Tokenizer\"}"
+
+static void the_model_type_names_the_class(void **state)
+{
+  tfm_err err = {0};
+  tfm_tokenizer *t = NULL;
+  tfm_encoding e = {0};
+  tfm_buf model = read_model("t5");
+  (void)clear_folder(state);
+  put("spiece.model", tfm_buf_view(&model));
+  CHECK_FAILS(tfm_tokenizer_open_folder(&t, folder, &err), TFM_E_UNSUPPORTED, &err,
+              "no known tokenizer_class");
+  put("config.json", tfm_span_of("{\"model_type\":\"mt5\"}"));
+  CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
+  encode(t, SPAN(""), NULL, (tfm_encode_options){.add_special_tokens = true}, &e);
+  CHECK_IDS(&e, 1);
+  tfm_encoding_fini(&e);
+  tfm_tokenizer_close(t);
+  tfm_buf_fini(&model);
+}
+
+static const struct {
+  const char *bytes;
+  size_t n;
+  const char *config;
+  tfm_status status;
+  const char *text;
+} refused[] = {
+    {"", 0, T5, TFM_E_FORMAT, "no pieces"},
+    {"\x0a\x05"
+     "ab",
+     4, T5, TFM_E_FORMAT, "longer than what holds it"},
+    {"\x0a\xff", 2, T5, TFM_E_FORMAT, "a number without an end"},
+    {"\x0b", 1, T5, TFM_E_FORMAT, "a field of no known kind"},
+    {"\x02\x00", 2, T5, TFM_E_FORMAT, "a field with the number 0"},
+    {"\x08\x01", 2, T5, TFM_E_FORMAT, "of another kind than its number says"},
+    {"\x0a\x03\x0a\x01\xff", 5, T5, TFM_E_FORMAT, "not UTF-8"},
+    {"\x0a\x02\x15\x00", 4, T5, TFM_E_FORMAT, "ends within a number"},
+    {"\x0a\x02\x18\x09", 4, T5, TFM_E_FORMAT, "a piece of no known type"},
+    {"\x0a\x03\x0a\x01"
+     "a\x0a\x03\x0a\x01"
+     "a",
+     10, T5, TFM_E_FORMAT, "piece 1: the token \"a\" stands there twice"},
+    {"\x0a\x03\x0a\x01"
+     "a\x12\x02\x18\x02",
+     9, T5, TFM_E_UNSUPPORTED, "is a BPE model; a T5Tokenizer has a Unigram model"},
+    {"\x0a\x03\x0a\x01"
+     "a\x12\x02\x18\x07",
+     9, T5, TFM_E_UNSUPPORTED, "a model of type 7"},
+    {"\x0a\x03\x0a\x01"
+     "a\x1a\x04\x12\x02xx",
+     11, T5, TFM_E_FORMAT, "a charsmap of 2 bytes"},
+    {"\x0a\x03\x0a\x01"
+     "a",
+     5, "{\"tokenizer_class\":\"XLNetTokenizer\"}", TFM_E_UNSUPPORTED,
+     "XLNetTokenizer is not supported"},
+    {"\x0a\x03\x0a\x01"
+     "a",
+     5, "{\"tokenizer_class\":\"XLMRobertaTokenizer\",\"pad_token\":null}", TFM_E_FORMAT,
+     "pad_token: want a token"},
+    {"\x0a\x03\x0a\x01"
+     "a",
+     5, "{\"tokenizer_class\":\"T5Tokenizer\",\"extra_ids\":-1}", TFM_E_FORMAT, "extra_ids"},
+};
+
+static void broken_files_are_refused_by_byte(void **state)
+{
+  for (size_t i = 0; i < COUNT_OF(refused); ++i) {
+    tfm_err err = {0};
+    tfm_tokenizer *t = NULL;
+    (void)clear_folder(state);
+    put("spiece.model", (tfm_span){refused[i].bytes, refused[i].n});
+    put("tokenizer_config.json", tfm_span_of(refused[i].config));
+    CHECK_FAILS(tfm_tokenizer_open_folder(&t, folder, &err), refused[i].status, &err,
+                refused[i].text);
+    assert_null(t);
+  }
+}
+
+/* Every beginning of a file, and every file with one byte changed: read, or refused. */
+static void no_damage_is_a_crash(void **state)
+{
+  tfm_buf model = read_model("albert");
+  (void)clear_folder(state);
+  put("tokenizer_config.json", tfm_span_of("{\"tokenizer_class\":\"AlbertTokenizer\"}"));
+  for (size_t i = 0; i < 2 * model.n; ++i) {
+    tfm_err err = {0};
+    tfm_tokenizer *t = NULL;
+    const size_t at = i / 2;
+    const char was = model.data[at];
+    model.data[at] ^= (char)0x55;
+    put("spiece.model", (tfm_span){model.data, i % 2 ? at : model.n});
+    model.data[at] = was;
+    if (tfm_tokenizer_open_folder(&t, folder, &err) != TFM_OK) {
+      assert_true(err.text[0]);
+    }
+    tfm_tokenizer_close(t);
+  }
+  tfm_buf_fini(&model);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(ids_are_the_references),
+      cmocka_unit_test(the_model_type_names_the_class),
+      cmocka_unit_test(broken_files_are_refused_by_byte),
+      cmocka_unit_test(no_damage_is_a_crash),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

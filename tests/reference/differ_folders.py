@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Compare folders without tokenizer.json with AutoTokenizer: ids, tokens, offsets, type ids.
+
+usage: differ_folders.py PROGRAM CORPUS [--model FILE=CLASS]... [--rows N] [--seed S]
+
+PROGRAM is tfm-cluster; CORPUS a text file, of which rows and small SentencePiece models are made:
+one or more folders for every class that core/text/load_pieces.c knows, with options at random. --model
+adds a folder with a model file of yours. Ends with the rows compared and the differences; exit 1 if
+there are any. Needs torch-free transformers 5.23, sentencepiece and protobuf.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import sentencepiece
+from transformers import AutoTokenizer
+
+FILES = {"T5Tokenizer": "spiece.model", "AlbertTokenizer": "spiece.model",
+         "XLMRobertaTokenizer": "sentencepiece.bpe.model",
+         "CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model",
+         "LlamaTokenizer": "tokenizer.model", "GemmaTokenizer": "tokenizer.model",
+         "TokenizersBackend": "tokenizer.model"}
+TYPES = {"T5Tokenizer": "t5", "AlbertTokenizer": "albert", "XLMRobertaTokenizer": "xlm-roberta",
+         "CamembertTokenizer": "camembert", "DebertaV2Tokenizer": "deberta-v2",
+         "LlamaTokenizer": "llama", "GemmaTokenizer": "gemma", "TokenizersBackend": "mistral"}
+ODD = ["", " ", "  a  b ", "a\tb\nc", "``quoted''", "é ﬁ Å x²", "北京 カタカナ", "😀👍🏽", "a" * 300, "<s>x</s>",
+       "x<mask>y", "[CLS] [MASK]", "<pad>", "<unk>", "<extra_id_3> z", "▁▁a", "\u00a0n\u200bb", "É\u0301",
+       "\u1100\u1161 한", "user sym", "<0x41>", "1,234.5", "Ⅷ ½ ㎏", "x\u0000y", "don't I'll", "İıß"]
+
+
+def train(rng, corpus, target, cls):
+    """A SentencePiece model with what the class expects of it."""
+    bpe = cls in ("LlamaTokenizer", "GemmaTokenizer") or cls == "TokenizersBackend" and rng.random() < 0.5
+    kw = dict(model_type="bpe" if bpe else "unigram", vocab_size=rng.choice([600, 1000]),
+              character_coverage=rng.choice([0.99, 0.9995]), minloglevel=2,
+              byte_fallback=bpe or cls == "TokenizersBackend" and rng.random() < 0.5,
+              normalization_rule_name=rng.choice(["identity", "nmt_nfkc", "nmt_nfkc_cf"]),
+              user_defined_symbols=rng.choice([[], ["user sym"], ["usersym", "▁<x>"]]),
+              split_digits=rng.random() < 0.5)
+    if cls in ("T5Tokenizer", "GemmaTokenizer"):
+        kw |= dict(pad_id=0, eos_id=1, unk_id=2, bos_id=-1) if cls == "T5Tokenizer" else dict(
+            pad_id=0, eos_id=1, bos_id=2, unk_id=3, bos_piece="<bos>", eos_piece="<eos>")
+    elif cls == "AlbertTokenizer":
+        kw |= dict(pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols=["[CLS]", "[SEP]", "[MASK]"])
+    elif cls == "DebertaV2Tokenizer":
+        kw |= dict(pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]",
+                   eos_piece="[SEP]", unk_piece="[UNK]")
+    sentencepiece.SentencePieceTrainer.train(input=corpus, model_prefix=str(target / "m"), **kw)
+    return target / "m.model"
+
+
+def options(rng, cls):
+    """What tokenizer_config.json says besides the class."""
+    o = {}
+    for key in ("add_prefix_space", "do_lower_case", "keep_accents", "split_by_punct", "legacy",
+                "add_bos_token", "add_eos_token"):
+        if rng.random() < 0.3:
+            o[key] = rng.random() < 0.5
+    if cls in ("T5Tokenizer",) and rng.random() < 0.5:
+        o["extra_ids"] = rng.choice([0, 7])
+    if rng.random() < 0.3 and cls != "T5Tokenizer":
+        o["additional_special_tokens"] = ["<extra one>", "!!"]
+    if rng.random() < 0.3 and cls != "TokenizersBackend":
+        o["mask_token"] = rng.choice(["<mask>", "[MASK]"])
+    return o
+
+
+def make(rng, folder, model, cls, extra):
+    folder.mkdir()
+    shutil.copy(model, folder / FILES[cls])
+    (folder / "config.json").write_text(json.dumps({"model_type": TYPES[cls]}))
+    config = {"tokenizer_class": cls, **extra}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def rows_of(rng, text, n):
+    rows = list(ODD)
+    while len(rows) < n:
+        at = rng.randrange(len(text))
+        row = text[at:at + rng.randint(0, 120)]
+        rows.append(row + rng.choice(ODD) if rng.random() < 0.2 else row)
+    return rows
+
+
+def ours(program, folder, rows):
+    data = "".join(json.dumps(r) + "\n" for r in rows)
+    done = subprocess.run([program, "tokenize", "--tokenizer", folder, "--input-format", "jsonl", "-"],
+                          input=data, capture_output=True, text=True)
+    if done.returncode:
+        return None, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()], ""
+
+
+def wanted(reference, *texts):
+    e = reference(*texts, return_offsets_mapping=True, return_token_type_ids=True)
+    return {"ids": e["input_ids"], "offsets": [list(o) for o in e["offset_mapping"]],
+            "type_ids": e["token_type_ids"], "tokens": e.tokens()}
+
+
+def compare(program, folder, rows, name):
+    try:
+        reference = AutoTokenizer.from_pretrained(folder)
+    except Exception as e:
+        print(f"{name}: the reference refuses it: {str(e)[:80]}")
+        return 0, 0
+    # AutoTokenizer drops an empty second text
+    for texts in ([(r,) for r in rows], [(r, r[::-1] or "x") for r in rows]):
+        got, message = ours(program, folder, [dict(zip(("text", "text_pair"), t)) for t in texts])
+        if got is None:
+            print(f"{name}: refused: {message.strip()[:300]}")
+            return len(rows), len(rows)
+        bad = 0
+        for text, answer in zip(texts, got):
+            want = wanted(reference, *text)
+            wrong = [k for k in want if answer.get(k) != want[k]]
+            bad += bool(wrong)
+            if wrong and bad < 4:
+                k = wrong[0]
+                print(f"{name}: {text!r}: {k}\n  want {want[k]}\n  got  {answer.get(k, answer)}")
+        if bad:
+            return 2 * len(rows), bad
+    return 2 * len(rows), 0
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("program")
+    p.add_argument("corpus")
+    p.add_argument("--model", action="append", default=[])
+    p.add_argument("--rounds", type=int, default=1)
+    p.add_argument("--rows", type=int, default=400)
+    p.add_argument("--seed", type=int, default=0)
+    a = p.parse_args()
+    rng = random.Random(a.seed)
+    text = pathlib.Path(a.corpus).read_text(encoding="utf-8", errors="replace")
+    total = bad = 0
+    with tempfile.TemporaryDirectory() as place:
+        place = pathlib.Path(place)
+        sample = place / "sample.txt"
+        at = rng.randrange(max(1, len(text) - 300000))
+        sample.write_text(text[at:at + 300000])
+        todo = [(pathlib.Path(f), c, {}) for f, c in (m.split("=") for m in a.model)]
+        for k in range(a.rounds):
+            for cls in FILES:
+                work = place / f"train-{k}-{cls}"
+                work.mkdir()
+                try:
+                    todo.append((train(rng, str(sample), work, cls), cls, options(rng, cls)))
+                except RuntimeError as e:  # more characters than the vocabulary has room for
+                    print(f"{cls}: no model from this sample: {str(e)[-60:]}")
+        for i, (model, cls, extra) in enumerate(todo):
+            folder = place / f"folder-{i}"
+            make(rng, folder, model, cls, extra)
+            n, b = compare(a.program, str(folder), rows_of(rng, text, a.rows), f"{cls} {extra}")
+            total += n
+            bad += b
+            if b:
+                print(f"{cls} {extra}: {b} of {n} differ")
+    print(f"{total} rows compared, {bad} differences")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    sys.exit(main())
