@@ -94,31 +94,23 @@ static void *touched(size_t n, size_t bytes)
   return p;
 }
 
-tfm_status tfm__bench_open(tfm__bench *bench, const tfm_config *config,
-                           const tfm__bench_size *size, tfm_err *err)
+/* All but what attention units share. */
+static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, int64_t longest,
+                               tfm_err *err)
 {
-  const int64_t H = config->H;
-  const int64_t longest = least(size->max_tokens, config->max_length);
-  const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
-  *bench =
-      (tfm__bench){.H = H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
-  bench->heads = (tfm_heads){
-      .N = config->N, .D = config->D, .scale = (float)(1.0 / sqrt((double)config->D))};
-  bench->rows = least(size->max_tokens, most(longest, wished));
-  bench->tile = least(size->max_tokens, TILE);
   /* Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token counts. */
-  const int64_t wide = most(bench->rows * 3 * H, bench->tile * config->F);
+  const int64_t wide = most(bench->rows * 3 * bench->H, bench->tile * bench->F);
+  const int64_t context = bench->rows * bench->H;
   const size_t sequences = (size_t)size->max_sequences + 1;
   bench->attention_bytes = tfm_attention_scratch_bytes(&bench->heads, longest);
-  size_t bytes = ((size_t)wide + (size_t)(bench->rows * H)) * sizeof(float);
+  size_t bytes = (size_t)(wide + context) * sizeof(float);
   bytes += sequences * sizeof(int32_t) + (size_t)size->nthread * bench->attention_bytes;
-  bench->bytes = bytes;
+  bench->bytes += bytes;
   bench->wide = touched((size_t)wide, sizeof(float));
-  bench->context = touched((size_t)(bench->rows * H), sizeof(float));
+  bench->context = touched((size_t)context, sizeof(float));
   bench->cu_len = touched(sequences, sizeof(int32_t));
   bench->attention = touched((size_t)size->nthread, bench->attention_bytes);
   if (!bench->wide || !bench->context || !bench->cu_len || !bench->attention) {
-    tfm__bench_fini(bench);
     return tfm_fail(
         err, TFM_E_NOMEM,
         "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", bytes,
@@ -127,8 +119,35 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_config *config,
   return TFM_OK;
 }
 
+tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
+                           const tfm__bench_size *size, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_config *config = &model->config;
+  const int64_t longest = least(size->max_tokens, config->max_length);
+  const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
+  *bench = (tfm__bench){
+      .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
+  bench->heads = (tfm_heads){
+      .N = config->N, .D = config->D, .scale = (float)(1.0 / sqrt((double)config->D))};
+  bench->rows = least(size->max_tokens, most(longest, wished));
+  bench->tile = least(size->max_tokens, TILE);
+  if (size->attends) {
+    TFM_TRY(tfm__sight_open(&bench->sight, model, &bench->heads, longest, err));
+    bench->heads.terms = bench->sight.more ? &bench->sight.terms : NULL;
+    bench->bytes = bench->sight.bytes;
+  }
+  TFM_TRY(open_scratch(bench, size, longest, err));
+  return TFM_OK;
+
+fail:
+  tfm__bench_fini(bench);
+  return st;
+}
+
 void tfm__bench_fini(tfm__bench *bench)
 {
+  tfm__sight_fini(&bench->sight);
   tfm_free(bench->wide);
   tfm_free(bench->context);
   tfm_free(bench->cu_len);

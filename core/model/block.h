@@ -12,7 +12,7 @@
 #include "core/kernels/attention.h"
 #include "core/kernels/linear.h"
 #include "core/model/batch.h"
-#include "core/model/config.h"
+#include "core/model/sight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,8 @@ typedef struct {
 /** What the units of one model share: its shape, and scratch memory for one batch at a time. */
 typedef struct {
   int64_t H, F;
-  tfm_heads heads;
+  tfm_heads heads; /* its terms are those of sight */
+  tfm__sight sight;
   float norm_eps;
   tfm_activation act;
 
@@ -59,11 +60,13 @@ typedef struct {
   int64_t max_tokens;    /* largest T */
   int64_t max_sequences; /* largest B */
   int nthread;
+  bool attends; /* there are attention units */
 } tfm__bench_size;
 
-/** Make the scratch, first touched by this thread. gives: *bench, release with
- * tfm__bench_fini(). Errors: TFM_E_NOMEM with the bytes wanted. */
-tfm_status tfm__bench_open(tfm__bench *bench, const tfm_config *config,
+/** Make the scratch, first touched by this thread, and read what all attention units share. gives:
+ * *bench, which may not be moved; release with tfm__bench_fini(). Errors: of weights.h, TFM_E_NOMEM
+ * with the bytes wanted. */
+tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
                            const tfm__bench_size *size, tfm_err *err) TFM_MUST_USE;
 void tfm__bench_fini(tfm__bench *bench);
 

@@ -455,6 +455,7 @@ int64_t tfm_config_parameters(const tfm_config *config)
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   const bool shared = head && head->tied && config->tied; /* the decoder is the word table */
   int64_t n = tfm__part_floats(config, TFM__PART_EMBED) - (shared ? config->V * config->E : 0) +
+              tfm__part_floats(config, TFM__PART_SIGHT) +
               tfm__part_floats(config, TFM__PART_HEAD);
   for (int64_t u = 0; u < 2 * config->L; ++u) {
     n += tfm__unit_twin(config, u) < 0

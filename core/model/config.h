@@ -46,6 +46,10 @@ typedef struct {
                     where it would be without them */
   int64_t types; /* rows of the type table, 0 for none */
   int64_t max_length; /* most tokens of one sequence */
+  int64_t
+      relative;    /* rows of the table of relative positions, by bucket of distance; 0: none */
+  int64_t buckets; /* of those in use */
+  int64_t farthest; /* distances from here on share the last bucket */
   float norm_eps;
   tfm_activation act;
   int64_t E; /* width of the embedding tables, and of a masked-language head tied to them: H

@@ -53,11 +53,21 @@ fail:
   return st;
 }
 
+/* Even units are attention. */
+static bool attends(const tfm_slice_options *options)
+{
+  return options->last - options->first >= 2 ||
+         (options->last > options->first && options->first % 2 == 0);
+}
+
 tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
                           const tfm_slice_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm__bench_size size = {options->max_tokens, options->max_sequences, options->nthread};
+  const tfm__bench_size size = {.max_tokens = options->max_tokens,
+                                .max_sequences = options->max_sequences,
+                                .nthread = options->nthread,
+                                .attends = attends(options)};
   const int64_t units = 2 * model->config.L;
   TFM_ASSERT(0 <= options->first && options->first <= options->last && options->last <= units);
   TFM_ASSERT(!options->head || options->last == units);
@@ -77,7 +87,7 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   }
   slice->max_tokens = options->max_tokens;
   slice->max_sequences = options->max_sequences;
-  TFM_TRY(tfm__bench_open(&slice->bench, &model->config, &size, err));
+  TFM_TRY(tfm__bench_open(&slice->bench, model, &size, err));
   TFM_TRY(open_units(slice, model, options->backend, err));
   if (options->head) {
     slice->has_head = true;

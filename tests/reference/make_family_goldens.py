@@ -3,8 +3,8 @@
 
 usage: make_family_goldens.py OUT [NAME ...]
 Needs torch, transformers and safetensors (made with transformers 5.23, torch 2.13). Folders and golden.bin as of make_model_goldens.py:
-each family has a classifier with every hidden state (ids hold the pad token too: some families give it no position), and a
-masked-language model, NAME-mask, with the logits of every token. Weights are F16 files, computed with in float32.
+each family has a classifier with every hidden state (ids hold the pad token too: some families give it no position), a
+masked-language model, NAME-mask, with the logits of every token, and those of SPANS also start and end logits, NAME-span. Weights are F16 files, computed with in float32.
 """
 import argparse
 import inspect
@@ -27,7 +27,10 @@ FAMILIES = {
     "electra": ("Electra", {**SHAPE, "type_vocab_size": 2, "embedding_size": 12}, {}),
     "albert": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 12, "num_hidden_layers": 3}, {}),
     "albert-groups": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 30, "num_hidden_layers": 3, "num_hidden_groups": 2, "hidden_act": "gelu"}, {}),
+    "mpnet": ("MPNet", {**SHAPE, "layer_norm_eps": 1e-5}, {}),
 }
+
+SPANS = ["mpnet"]
 
 
 def randomize(model, generator):
@@ -89,6 +92,8 @@ def main():
             continue
         make(a.out, name, prefix + "ForSequenceClassification", {**config, **labels(["no", "yes", "maybe"])}, options, True, 100 + i)
         make(a.out, f"{name}-mask", prefix + "ForMaskedLM", config, options, False, 200 + i)
+        if name in SPANS:
+            make(a.out, f"{name}-span", prefix + "ForQuestionAnswering", {**config, "num_hidden_layers": 1}, options, False, 300 + i)
     total = sum(f.stat().st_size for f in a.out.rglob("*") if f.is_file())
     print(f"{total} bytes in {a.out}")
 

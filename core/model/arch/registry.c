@@ -43,9 +43,11 @@ const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
 typedef enum {
   AXIS_ONE,
   AXIS_H,
+  AXIS_N,
   AXIS_F,
   AXIS_V,
   AXIS_P,
+  AXIS_R,
   AXIS_Y,
   AXIS_E,
   AXIS_W,
@@ -82,12 +84,16 @@ static int64_t axis_length(const tfm_config *config, axis a)
   switch (a) {
   case AXIS_H:
     return config->H;
+  case AXIS_N:
+    return config->N;
   case AXIS_F:
     return config->F;
   case AXIS_V:
     return config->V;
   case AXIS_P:
     return config->positions;
+  case AXIS_R:
+    return config->relative;
   case AXIS_Y:
     return config->types;
   case AXIS_E:

@@ -26,9 +26,16 @@
   X(distilbert)                                                                                \
   X(electra)                                                                                   \
   X(albert)                                                                                    \
+  X(mpnet)                                                                                     \
   TFM__FAMILIES_OF_TESTS(X)
 
-typedef enum { TFM__PART_EMBED, TFM__PART_ATTENTION, TFM__PART_FFN, TFM__PART_HEAD } tfm__part;
+typedef enum {
+  TFM__PART_EMBED,
+  TFM__PART_SIGHT, /* of all layers; every slice with an attention unit reads it */
+  TFM__PART_ATTENTION,
+  TFM__PART_FFN,
+  TFM__PART_HEAD
+} tfm__part;
 
 typedef enum {
   TFM__TABLE,  /* "<name>.weight" [rows,width] */
@@ -37,14 +44,15 @@ typedef enum {
 } tfm__kind;
 
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
- * position table, Y types; E the width of the embedding tables, W of their norm; I the head's
- * inner width, O its outputs (labels, 2 for spans, V). */
+ * position table, Y types, R relative positions; E the width of the embedding tables, W of their
+ * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
   X(TYPE, EMBED, TABLE, Y, E)                                                                  \
   X(EMBED_NORM, EMBED, NORM, W, ONE)                                                           \
   X(PROJECT, EMBED, LINEAR, H, E)                                                              \
+  X(POSITION_BIAS, SIGHT, TABLE, R, N)                                                         \
   X(QUERY, ATTENTION, LINEAR, H, H)                                                            \
   X(KEY, ATTENTION, LINEAR, H, H)                                                              \
   X(VALUE, ATTENTION, LINEAR, H, H)                                                            \

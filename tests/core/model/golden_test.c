@@ -61,6 +61,12 @@ static void every_family_has_the_reference_states_and_logits(void **state)
   }
 }
 
+static void spans_of_families_have_the_reference_logits(void **state)
+{
+  (void)state;
+  check_golden("families/mpnet-span", "families/mpnet-span");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -72,6 +78,7 @@ int main(void)
       cmocka_unit_test(names_without_prefix_are_read),
       cmocka_unit_test(every_family_has_the_reference_states_and_logits),
       cmocka_unit_test(every_token_has_the_reference_logits),
+      cmocka_unit_test(spans_of_families_have_the_reference_logits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const family_models[] = {"families/roberta",       "families/distilbert",
-                                     "families/electra",       "families/albert",
-                                     "families/albert-groups", NULL};
+const char *const family_models[] = {"families/roberta",
+                                     "families/distilbert",
+                                     "families/electra",
+                                     "families/albert",
+                                     "families/albert-groups",
+                                     "families/mpnet",
+                                     NULL};
 
 void want_ok(tfm_status st, const tfm_err *err)
 {

@@ -1,0 +1,77 @@
+#include "core/model/sight.h"
+
+#include "core/base/mem.h"
+#include "core/model/weights.h"
+
+#include <math.h>
+
+int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest)
+{
+  const int64_t half = buckets / 2;
+  const int64_t alone = half / 2;
+  const int64_t first = distance < 0 ? half : 0;
+  const int64_t d = distance < 0 ? -distance : distance;
+  if (d < alone) {
+    return first + d;
+  }
+  const float steps = (float)log((double)((float)d / (float)alone));
+  const float all = (float)log((double)farthest / (double)alone);
+  const int64_t bucket = alone + (int64_t)(steps / all * (float)(half - alone));
+  return first + (bucket < half ? bucket : half - 1);
+}
+
+/* The kernel scales what it adds to q.k; this bias is for scaled scores. */
+static void spread_bias(const tfm_model *model, const float *table, const tfm_heads *heads,
+                        int64_t reach, float *bias)
+{
+  const tfm_config *config = &model->config;
+  const int64_t width = 2 * reach - 1;
+  for (int64_t i = 0; i < width; ++i) {
+    const int64_t distance = i - (reach - 1);
+    const int64_t row = tfm__sight_bucket(distance, config->buckets, config->farthest);
+    for (int64_t head = 0; head < heads->N; ++head) {
+      bias[head * width + i] = table[row * heads->N + head] / heads->scale;
+    }
+  }
+}
+
+static tfm_status open_bias(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
+                            int64_t reach, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  float *table = NULL;
+  const size_t floats = (size_t)(heads->N * (2 * reach - 1));
+  TFM_TRY(tfm__table_load(&table, model, TFM__MODULE_POSITION_BIAS, err));
+  sight->bias = tfm_alloc_aligned(floats, sizeof *sight->bias);
+  if (!sight->bias) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "attention's bias by distance: %zu bytes",
+                     floats * sizeof *sight->bias));
+  }
+  spread_bias(model, table, heads, reach, sight->bias);
+  sight->terms.bias = sight->bias;
+  sight->bytes += floats * sizeof *sight->bias;
+  sight->more = true;
+
+fail:
+  tfm_free(table);
+  return st;
+}
+
+tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
+                           int64_t longest, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *sight = (tfm__sight){.terms = {.reach = longest}};
+  if (tfm__module_name(&model->config, TFM__MODULE_POSITION_BIAS)) {
+    TFM_TRY(open_bias(sight, model, heads, longest, err));
+  }
+
+fail:
+  return st;
+}
+
+void tfm__sight_fini(tfm__sight *sight)
+{
+  tfm_free(sight->bias);
+  *sight = (tfm__sight){.more = false};
+}

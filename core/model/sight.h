@@ -1,0 +1,33 @@
+/** What attention sees beside q.k in one model: made once, for the longest sequence a slice may
+ * get, and only by slices that have an attention unit. Room-private. */
+#ifndef TFM_CORE_MODEL_SIGHT_H
+#define TFM_CORE_MODEL_SIGHT_H
+
+#include "core/kernels/attention.h"
+#include "core/model/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Zero-initialised: every key, q.k alone. Its address may not change while it is in use. */
+typedef struct {
+  bool more; /* there are terms */
+  tfm_attention_terms terms;
+  float *bias; /* of terms, owned */
+  size_t bytes;
+} tfm__sight;
+
+/** Read and make the terms for sequences of up to `longest` tokens. On failure *sight holds what
+ * was made; release with tfm__sight_fini() either way. Errors: of weights.h, TFM_E_NOMEM. */
+tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
+                           int64_t longest, tfm_err *err) TFM_MUST_USE;
+void tfm__sight_fini(tfm__sight *sight);
+
+/** The row of a bias by distance: half of the buckets are for keys behind the query, half for those
+ * ahead; of each half, half are for a distance alone and half grow with its logarithm up to
+ * `farthest`. Source: Raffel et al. 2019 (arXiv 1910.10683), section 2.1.
+ *  Numerics: float32 steps, as the reference takes them, around a logarithm in double precision. */
+int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest);
+
+#endif
