@@ -33,8 +33,8 @@ static const tfm__kind *const pre_tokenizers[] = {&tfm__bert_pre_tokenizer,
                                                   &tfm__unicode_scripts,
                                                   &tfm__fixed_length,
                                                   NULL};
-static const tfm__kind *const models[] = {&tfm__bpe, &tfm__wordpiece, &tfm__unigram,
-                                          &tfm__wordlevel, NULL};
+static const tfm__kind *const models[] = {&tfm__bpe,       &tfm__wordpiece, &tfm__unigram,
+                                          &tfm__wordlevel, &tfm__codes,     NULL};
 static const tfm__kind *const post_processors[] = {
     &tfm__bert_processing, &tfm__roberta_processing, &tfm__template_processing,
     &tfm__byte_level_processing, NULL};
@@ -47,6 +47,7 @@ static const tfm__kind *const decoders[] = {&tfm__wordpiece_decoder,
                                             &tfm__strip_decoder,
                                             &tfm__replace,
                                             &tfm__ctc,
+                                            &tfm__codes_decoder,
                                             NULL};
 
 static const struct {

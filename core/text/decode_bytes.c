@@ -1,12 +1,14 @@
 /* ByteLevel as a decoder: the characters of all tokens become the bytes they stand for, and these
  * one text. A token with a character that stands for no byte gives its own bytes. What is not
- * UTF-8 becomes U+FFFD; what may still become UTF-8 waits for the next token. */
+ * UTF-8 becomes U+FFFD; what may still become UTF-8 waits for the next token. Codes, for ByT5: a
+ * character stands for the byte of its number, and what is not UTF-8 is left out. */
 #include "core/base/utf8.h"
 #include "core/text/byte_level.h"
 #include "core/text/kinds.h"
 
 typedef struct {
   int16_t byte[TFM__BYTE_LEVEL_END]; /* -1: stands for none */
+  tfm_span bad;                      /* what malformed bytes become */
 } decoder;
 
 /* Append the bytes of a token. */
@@ -36,7 +38,7 @@ static bool may_go_on(const char *p, size_t n)
 }
 
 /* Append the characters of the bytes at `held`; returns how many bytes are used up. */
-static size_t put_characters(tfm_span held, bool last, tfm_buf *out)
+static size_t put_characters(tfm_span held, tfm_span bad, bool last, tfm_buf *out)
 {
   size_t i = 0;
   while (i < held.n) {
@@ -49,7 +51,7 @@ static size_t put_characters(tfm_span held, bool last, tfm_buf *out)
       break;
     } else {
       len = tfm_utf8_bad_at(p, n);
-      (void)tfm_buf_str(out, "\xef\xbf\xbd");
+      (void)tfm_buf_span(out, bad);
     }
     i += len;
   }
@@ -65,7 +67,7 @@ static tfm_status decode(const void *self, tfm__decoding *d, const tfm__strings 
   for (size_t i = 0; i < in->n; ++i) {
     TFM_TRY(put_token(b, tfm__strings_get(in, i), &d->held));
   }
-  size_t used = put_characters(tfm_buf_view(&d->held), last, &text);
+  size_t used = put_characters(tfm_buf_view(&d->held), b->bad, last, &text);
   if (text.failed) {
     st = TFM_E_NOMEM;
     goto fail;
@@ -84,12 +86,37 @@ fail:
   return st;
 }
 
+static decoder *new_decoder(tfm__loader *l, const char *bad)
+{
+  decoder *b = tfm__loader_alloc(l, sizeof *b);
+  for (uint32_t c = 0; b && c < TFM__BYTE_LEVEL_END; ++c) {
+    b->byte[c] = -1;
+  }
+  if (b) {
+    b->bad = tfm_span_of(bad);
+  }
+  return b;
+}
+
+static void *read_codes(tfm__loader *l)
+{
+  decoder *b = new_decoder(l, "");
+  if (!l->given) {
+    tfm_jread_fail(l->r, TFM_E_UNSUPPORTED, "\"Codes\" is no decoder of a tokenizer.json");
+  }
+  (void)tfm_jread_skip(l->r);
+  for (uint32_t byte = 0; b && byte < 256; ++byte) {
+    b->byte[byte] = (int16_t)byte;
+  }
+  return b;
+}
+
 static void *read(tfm__loader *l)
 {
   tfm_span key;
   bool seen_prefix = false;
   bool seen_trim = false;
-  decoder *b = tfm__loader_alloc(l, sizeof *b);
+  decoder *b = new_decoder(l, "\xef\xbf\xbd");
   if (!b) {
     return NULL;
   }
@@ -109,9 +136,6 @@ static void *read(tfm__loader *l)
   }
   tfm__loader_want(l, seen_prefix, "add_prefix_space");
   tfm__loader_want(l, seen_trim, "trim_offsets");
-  for (uint32_t c = 0; c < TFM__BYTE_LEVEL_END; ++c) {
-    b->byte[c] = -1;
-  }
   for (uint32_t byte = 0; byte < 256; ++byte) {
     b->byte[tfm__byte_level_character(byte)] = (int16_t)byte;
   }
@@ -119,3 +143,5 @@ static void *read(tfm__loader *l)
 }
 
 const tfm__kind tfm__byte_level_decoder = {.type = "ByteLevel", .read = read, .decode = decode};
+
+const tfm__kind tfm__codes_decoder = {.type = "Codes", .read = read_codes, .decode = decode};

@@ -357,9 +357,10 @@ void tfm__folder_usual(tfm__folder *f, tfm__role role, const char *content)
   }
 }
 
-void tfm__folder_strip_left(tfm__folder *f, tfm__role role)
+void tfm__folder_strip(tfm__folder *f, tfm__role role, bool both)
 {
   f->role[role].lstrip |= f->plain[role];
+  f->role[role].rstrip |= f->plain[role] && both;
 }
 
 void tfm__folder_drop_extra(tfm__folder *f)

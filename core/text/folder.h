@@ -52,8 +52,9 @@ tfm_status tfm__folder_find(tfm__folder *f, const char *name, char **path,
 /** What a role is when no file says it. The text is borrowed. */
 void tfm__folder_usual(tfm__folder *f, tfm__role role, const char *content);
 
-/** A role whose token takes the blanks before it, unless the files say more of it than its text. */
-void tfm__folder_strip_left(tfm__folder *f, tfm__role role);
+/** A role whose token takes in the blanks before it, or around it, unless the files say more of it
+ *  than its text. */
+void tfm__folder_strip(tfm__folder *f, tfm__role role, bool both);
 
 /** Forget the additional tokens that count where tokenizer_config.json lists none. */
 void tfm__folder_drop_extra(tfm__folder *f);

@@ -30,6 +30,7 @@ extern const tfm__kind tfm__fixed_length;             /* split_chars.c */
 extern const tfm__kind tfm__metaspace;                /* split_metaspace.c; a decoder too */
 extern const tfm__kind tfm__split;                    /* split_pattern.c */
 extern const tfm__kind tfm__bpe;                      /* algo/bpe.c */
+extern const tfm__kind tfm__codes;                    /* algo/codes.c */
 extern const tfm__kind tfm__unigram;                  /* algo/unigram.c */
 extern const tfm__kind tfm__wordlevel;                /* algo/wordlevel.c */
 extern const tfm__kind tfm__wordpiece;                /* algo/wordpiece.c */
@@ -39,6 +40,7 @@ extern const tfm__kind tfm__template_processing;      /* finish_template.c */
 extern const tfm__kind tfm__byte_level_processing;    /* finish_trim.c */
 extern const tfm__kind tfm__bpe_decoder;              /* decode_bpe.c */
 extern const tfm__kind tfm__byte_level_decoder;       /* decode_bytes.c */
+extern const tfm__kind tfm__codes_decoder;            /* decode_bytes.c */
 extern const tfm__kind tfm__ctc;                      /* decode_ctc.c */
 extern const tfm__kind tfm__byte_fallback;            /* decode_fallback.c */
 extern const tfm__kind tfm__fuse;                     /* decode_fuse.c */

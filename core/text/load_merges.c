@@ -123,11 +123,13 @@ fail:
   return st;
 }
 
+#define BYTE_LEVEL                                                                             \
+  "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":"     \
+  "true}"
+
 static void put_model(tfm__recipe *r, tfm_span unknown, const char *suffix)
 {
-  (void)tfm_buf_str(&r->json, ",\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
-                              "\"trim_offsets\":true,\"use_regex\":true},"
-                              "\"model\":{\"type\":\"BPE\",\"vocab\":null,\"merges\":null,"
+  (void)tfm_buf_str(&r->json, ",\"model\":{\"type\":\"BPE\",\"vocab\":null,\"merges\":null,"
                               "\"continuing_subword_prefix\":\"\",\"end_of_word_suffix\":");
   (void)tfm_buf_json_string(&r->json, tfm_span_of(suffix));
   if (unknown.n) {
@@ -147,15 +149,15 @@ static void put_byte_level(tfm__recipe *r, bool space)
 
 static tfm_status build_gpt2(tfm__recipe *r, tfm_err *err)
 {
+  static const char *const roles[TFM__ROLES] = {
+      [TFM__UNK] = "<|endoftext|>", [TFM__BOS] = "<|endoftext|>", [TFM__EOS] = "<|endoftext|>"};
   tfm_status st = TFM_OK;
   bool space = false;
-  const tfm__role usual[] = {TFM__UNK, TFM__BOS, TFM__EOS};
-  for (size_t i = 0; i < sizeof usual / sizeof usual[0]; ++i) {
-    tfm__folder_usual(&r->f, usual[i], "<|endoftext|>");
-  }
+  tfm__recipe_usual(r, roles);
   TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &space, err));
   TFM_TRY(tfm__recipe_begin(r, err));
   put_byte_level(r, space);
+  (void)tfm_buf_str(&r->json, ",\"decoder\":" BYTE_LEVEL);
   TFM_TRY(tfm__recipe_bos_eos(r, err));
   put_model(r, (tfm_span){NULL, 0}, "");
 
@@ -165,18 +167,17 @@ fail:
 
 static tfm_status build_roberta(tfm__recipe *r, tfm_err *err)
 {
-  static const char *const usual[TFM__ROLES] = {"<s>",   "</s>", "<unk>", "</s>",
+  static const char *const roles[TFM__ROLES] = {"<s>",   "</s>", "<unk>", "</s>",
                                                 "<pad>", "<s>",  "<mask>"};
   tfm_status st = TFM_OK;
   bool space = false;
   bool trim = true;
-  for (int role = 0; role < TFM__ROLES; ++role) {
-    tfm__folder_usual(&r->f, (tfm__role)role, usual[role]);
-  }
+  tfm__recipe_usual(r, roles);
   TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &space, err));
   TFM_TRY(tfm__folder_bool(&r->f, "trim_offsets", &trim, err));
   TFM_TRY(tfm__recipe_begin(r, err));
   put_byte_level(r, space);
+  (void)tfm_buf_str(&r->json, ",\"decoder\":" BYTE_LEVEL);
   TFM_TRY(put_roberta(r, TFM__CLS, TFM__SEP, trim, space, err));
   put_model(r, (tfm_span){NULL, 0}, "");
 
@@ -184,9 +185,46 @@ fail:
   return st;
 }
 
+/* Letters, digits one by one, the rest; the specials of the text as they are. */
+#define CLIP_WORDS                                                                             \
+  "<\\\\|startoftext\\\\|>|<\\\\|endoftext\\\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\\\p{L}]+|[\\\\p{"  \
+  "N}]|"                                                                                       \
+  "[^\\\\s\\\\p{L}\\\\p{N}]+"
+
+static tfm_status build_clip(tfm__recipe *r, tfm_err *err)
+{
+  static const char *const roles[TFM__ROLES] = {[TFM__UNK] = "<|endoftext|>",
+                                                [TFM__BOS] = "<|startoftext|>",
+                                                [TFM__EOS] = "<|endoftext|>",
+                                                [TFM__PAD] = "<|endoftext|>"};
+  tfm_status st = TFM_OK;
+  tfm_span unknown;
+  tfm__recipe_usual(r, roles);
+  TFM_TRY(tfm__folder_want(&r->f, TFM__UNK, &unknown, err));
+  TFM_TRY(tfm__recipe_begin(r, err));
+  (void)tfm_buf_str(
+      &r->json,
+      ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},"
+      "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\s+\"},\"content\":\" \"},"
+      "{\"type\":\"Lowercase\"}]}"
+      ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
+      "\"pattern\":{\"Regex\":\"" CLIP_WORDS "\"},\"behavior\":\"Removed\",\"invert\":true},"
+      "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
+      "\"use_regex\":true}]}"
+      ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[" BYTE_LEVEL
+      ",{\"type\":\"Replace\",\"pattern\":{\"String\":\"</w>\"},\"content\":\" \"},"
+      "{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":1}]}");
+  TFM_TRY(put_roberta(r, TFM__BOS, TFM__EOS, false, false, err));
+  put_model(r, unknown, "</w>");
+
+fail:
+  return st;
+}
+
 static const tfm__recipe_kind kinds[] = {
     {"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", NULL, build_gpt2},
-    {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, build_roberta}};
+    {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, build_roberta},
+    {"CLIPTokenizer", " clip clip_text_model ", NULL, build_clip}};
 
 tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err)

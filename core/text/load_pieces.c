@@ -152,15 +152,6 @@ static void put_byte_decoder(tfm__recipe *r, bool strip)
       strip ? ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}" : "");
 }
 
-static void usual(tfm__recipe *r, const char *const content[TFM__ROLES])
-{
-  for (int role = 0; role < TFM__ROLES; ++role) {
-    if (content[role]) {
-      tfm__folder_usual(&r->f, (tfm__role)role, content[role]);
-    }
-  }
-}
-
 /* ---- the file ---- */
 
 static tfm_status want_model(const tfm__recipe *r, tfm__pieces_model model, tfm_err *err)
@@ -234,7 +225,7 @@ static tfm_status build_t5(tfm__recipe *r, tfm_err *err)
       [TFM__EOS] = "</s>", [TFM__UNK] = "<unk>", [TFM__PAD] = "<pad>"};
   tfm_status st = TFM_OK;
   TFM_TRY(want_model(r, TFM__PIECES_UNIGRAM, err));
-  usual(r, roles);
+  tfm__recipe_usual(r, roles);
   TFM_TRY(put_pieces(r, 0, err));
   TFM_TRY(put_extra_ids(r, err));
   TFM_TRY(tfm__recipe_begin(r, err));
@@ -282,7 +273,7 @@ static tfm_status build_albert(tfm__recipe *r, tfm_err *err)
   bool accents = false;
   bool prefix = true;
   TFM_TRY(want_model(r, TFM__PIECES_UNIGRAM, err));
-  usual(r, roles);
+  tfm__recipe_usual(r, roles);
   TFM_TRY(tfm__folder_bool(&r->f, "do_lower_case", &lower, err));
   TFM_TRY(tfm__folder_bool(&r->f, "keep_accents", &accents, err));
   TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &prefix, err));
@@ -323,7 +314,7 @@ static tfm_status build_xlm_roberta(tfm__recipe *r, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   TFM_TRY(want_model(r, TFM__PIECES_UNIGRAM, err));
-  usual(r, fairseq_roles);
+  tfm__recipe_usual(r, fairseq_roles);
   TFM_TRY(put_fairseq(r, err));
   TFM_TRY(finish_fairseq(r, 3, err));
 
@@ -336,8 +327,8 @@ static tfm_status build_camembert(tfm__recipe *r, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_span unknown;
   TFM_TRY(want_model(r, TFM__PIECES_UNIGRAM, err));
-  usual(r, fairseq_roles);
-  tfm__folder_strip_left(&r->f, TFM__MASK);
+  tfm__recipe_usual(r, fairseq_roles);
+  tfm__folder_strip(&r->f, TFM__MASK, false);
   TFM_TRY(put_token(r, tfm_span_of("<s>NOTUSED"), 0, err));
   TFM_TRY(put_role(r, TFM__PAD, err));
   TFM_TRY(put_token(r, tfm_span_of("</s>NOTUSED"), 0, err));
@@ -369,7 +360,7 @@ static tfm_status build_deberta(tfm__recipe *r, tfm_err *err)
   bool punctuation = false;
   bool prefix = true;
   TFM_TRY(want_model(r, TFM__PIECES_UNIGRAM, err));
-  usual(r, roles);
+  tfm__recipe_usual(r, roles);
   TFM_TRY(tfm__folder_bool(&r->f, "do_lower_case", &lower, err));
   TFM_TRY(tfm__folder_bool(&r->f, "split_by_punct", &punctuation, err));
   TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &prefix, err));
@@ -401,7 +392,7 @@ static tfm_status build_llama(tfm__recipe *r, tfm_err *err)
   bool legacy = false;
   bool prefix = true;
   TFM_TRY(want_model(r, TFM__PIECES_BPE, err));
-  usual(r, roles);
+  tfm__recipe_usual(r, roles);
   TFM_TRY(tfm__folder_bool(&r->f, "legacy", &legacy, err));
   TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &prefix, err));
   TFM_TRY(put_pieces(r, 0, err));
@@ -433,7 +424,7 @@ static tfm_status build_gemma(tfm__recipe *r, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_span unknown;
   TFM_TRY(want_model(r, TFM__PIECES_BPE, err));
-  usual(r, roles);
+  tfm__recipe_usual(r, roles);
   TFM_TRY(tfm__folder_want(&r->f, TFM__UNK, &unknown, err));
   TFM_TRY(put_pieces(r, 0, err));
   TFM_TRY(put_merges(r, err));

@@ -96,6 +96,15 @@ int32_t tfm__recipe_id(const tfm__recipe *r, tfm_span token)
   return added ? added->id : tfm__vocab_id(&r->t->vocab, token);
 }
 
+void tfm__recipe_usual(tfm__recipe *r, const char *const content[TFM__ROLES])
+{
+  for (int role = 0; role < TFM__ROLES; ++role) {
+    if (content[role]) {
+      tfm__folder_usual(&r->f, (tfm__role)role, content[role]);
+    }
+  }
+}
+
 static void put_added(tfm_buf *b, const tfm__added_token *t)
 {
   (void)tfm_buf_printf(b, "{\"id\":%d,\"content\":", (int)t->id);
@@ -245,52 +254,65 @@ static bool has_type(const char *types, const char *type)
   return false;
 }
 
-static tfm_status no_kind(const tfm__recipe *r, const char *path, const char *named,
-                          const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
+static tfm_status no_kind(const tfm__recipe *r, const char *path, const char *name,
+                          const char *type, const tfm__recipe_kind *kinds, size_t n,
+                          tfm_err *err)
 {
   tfm_buf names = {0};
+  if (!path) {
+    return tfm_fail(err, TFM_E_MISSING,
+                    "%s: no tokenizer: none of " TFM__TOKENIZER_FILES " is in it", r->f.folder);
+  }
+  tfm_status st = tfm__folder_class_has_files(name, err);
+  if (st != TFM_OK) {
+    return st;
+  }
   for (size_t i = 0; i < n; ++i) {
     (void)tfm_buf_printf(&names, "%s%s", i ? ", " : "", kinds[i].kind);
   }
-  (void)tfm_fail(err, TFM_E_UNSUPPORTED,
-                 "%s: the %s of %s is not supported; those of %s are (say which it is by "
-                 "tokenizer_class in tokenizer_config.json, or save the folder with a "
-                 "tokenizer.json)",
-                 r->f.folder, tfm_path_base(path), named ? named : "no known tokenizer_class",
-                 tfm_buf_cstr(&names));
+  st = tfm_fail(err, TFM_E_UNSUPPORTED,
+                "%s: the %s of %s is not supported; those of %s are (say which it is by "
+                "tokenizer_class in tokenizer_config.json, or save the folder with a "
+                "tokenizer.json)",
+                r->f.folder, tfm_path_base(path),
+                name   ? name
+                : type ? type
+                       : "no known tokenizer_class",
+                tfm_buf_cstr(&names));
   tfm_buf_fini(&names);
-  return TFM_E_UNSUPPORTED;
+  return st;
 }
 
-/* The class named in tokenizer_config.json, else in config.json, else the model_type decides. */
-static tfm_status choose(tfm__recipe *r, const char *path, const tfm__recipe_kind *kinds,
-                         size_t n, const tfm__recipe_kind **out, tfm_err *err)
+/* The kind of this class, or of this model_type when no class is named; NULL when there is none. */
+static const tfm__recipe_kind *find_kind(const tfm__recipe_kind *kinds, size_t n,
+                                         const char *name, const char *type)
 {
-  tfm_status st = TFM_OK;
-  const char *name = NULL;
-  const char *type = NULL;
-  TFM_TRY(tfm__folder_string(&r->f, "tokenizer_class", &name, err));
-  if (r->f.model) {
-    const tfm_json_node *root = tfm_json_root(r->f.model);
-    TFM_TRY(tfm_json_opt_string(r->f.model, root, "model_type", &type, err));
-    if (!name) {
-      TFM_TRY(tfm_json_opt_string(r->f.model, root, "tokenizer_class", &name, err));
-    }
-  }
   for (size_t i = 0; i < n && type; ++i) {
     if (has_type(kinds[i].always, type)) {
-      *out = &kinds[i];
-      return TFM_OK;
+      return &kinds[i];
     }
   }
   for (size_t i = 0; i < n; ++i) {
     if (name ? same_kind(name, kinds[i].kind) : type && has_type(kinds[i].types, type)) {
-      *out = &kinds[i];
-      return TFM_OK;
+      return &kinds[i];
     }
   }
-  TFM_TRY(tfm__folder_class_has_files(name, err));
-  TFM_TRY(no_kind(r, path, name ? name : type, kinds, n, err));
+  return NULL;
+}
+
+/* What the files call it: the class in tokenizer_config.json, else in config.json; the type. */
+static tfm_status read_names(const tfm__recipe *r, const char **name, const char **type,
+                             tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(tfm__folder_string(&r->f, "tokenizer_class", name, err));
+  if (r->f.model) {
+    const tfm_json_node *root = tfm_json_root(r->f.model);
+    TFM_TRY(tfm_json_opt_string(r->f.model, root, "model_type", type, err));
+    if (!*name) {
+      TFM_TRY(tfm_json_opt_string(r->f.model, root, "tokenizer_class", name, err));
+    }
+  }
 
 fail:
   return st;
@@ -301,8 +323,13 @@ static tfm_status build(tfm__recipe *r, const char *path,
                         const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm__recipe_kind *kind = NULL;
-  TFM_TRY(choose(r, path, kinds, n, &kind, err));
+  const char *name = NULL;
+  const char *type = NULL;
+  TFM_TRY(read_names(r, &name, &type, err));
+  const tfm__recipe_kind *kind = find_kind(kinds, n, name, type);
+  if (!kind) {
+    return no_kind(r, path, name, type, kinds, n, err);
+  }
   r->kind = kind->kind;
   TFM_TRY(fill(r, path, err));
   TFM_TRY(kind->build(r, err));

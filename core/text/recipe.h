@@ -42,8 +42,9 @@ typedef struct {
 } tfm__recipe_kind;
 
 /** Make t from a folder: open its configuration, let `fill` read its files, choose a kind and build
- *  it, and read what came of that. path is the file with the vocabulary. Errors: TFM_E_UNSUPPORTED
- *  (no such kind: the message has those there are), and those of all steps. */
+ *  it, and read what came of that. path is the file with the vocabulary, NULL when these kinds need
+ *  none. Errors: TFM_E_UNSUPPORTED (no such kind: the message has those there are; without a path
+ *  TFM_E_MISSING, the files there might be), and those of all steps. */
 tfm_status tfm__recipe_run(tfm_tokenizer *t, const char *path, const char *folder,
                            tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
                            const tfm__recipe_kind *kinds, size_t n, tfm_err *err) TFM_MUST_USE;
@@ -69,6 +70,9 @@ tfm_status tfm__recipe_token(tfm__recipe *r, tfm_span token, int64_t id, const c
  *  borrowed. */
 tfm_status tfm__recipe_merge(tfm__recipe *r, tfm_span left, tfm_span right,
                              tfm_err *err) TFM_MUST_USE;
+
+/** What the roles are when no file says it; NULL: none. The texts are borrowed. */
+void tfm__recipe_usual(tfm__recipe *r, const char *const content[TFM__ROLES]);
 
 /** The vocabulary is filled and special tokens are said: settle the ids of the added ones, and
  *  begin the tokenizer.json with them. */

@@ -59,16 +59,18 @@ static bool ends_with(const char *s, const char *end)
   return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-/* A tokenizer from the files of a folder; `path` is the one that holds the vocabulary. */
+/* A tokenizer from the files of a folder; `path` is the one that holds the vocabulary, or NULL. */
 static tfm_status open_path(tfm_tokenizer **out, const char *path, const char *folder,
                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_tokenizer *t = tfm__tokenizer_new();
   if (!t) {
-    return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", path);
+    return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", folder);
   }
-  if (ends_with(path, ".txt")) {
+  if (!path) {
+    TFM_TRY(tfm__load_codes(t, folder, err));
+  } else if (ends_with(path, ".txt")) {
     TFM_TRY(tfm__load_vocab_txt(t, path, folder, err));
   } else if (strcmp(tfm_path_base(path), "vocab.json") == 0) {
     TFM_TRY(tfm__load_merges(t, path, folder, err));
@@ -107,11 +109,7 @@ tfm_status tfm_tokenizer_open_folder(tfm_tokenizer **out, const char *folder, tf
     }
   }
   tfm_free(path);
-  return tfm_fail(
-      err, TFM_E_MISSING,
-      "%s: no tokenizer: none of tokenizer.json, vocab.txt, vocab.json, spiece.model, "
-      "spm.model, sentencepiece.bpe.model, tokenizer.model is in it",
-      folder);
+  return open_path(out, NULL, folder, err);
 }
 
 tfm_status tfm_tokenizer_open_file(tfm_tokenizer **out, const char *path, tfm_err *err)

@@ -39,6 +39,15 @@ tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *fold
 tfm_status tfm__load_pieces(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err) TFM_MUST_USE;
 
+/** Fill t as the configuration files of a folder without a vocabulary say. Errors: TFM_E_MISSING
+ *  where they name no tokenizer that needs none. */
+tfm_status tfm__load_codes(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
+
+/** The files that hold a vocabulary, for messages. */
+#define TFM__TOKENIZER_FILES                                                                   \
+  "tokenizer.json, vocab.txt, vocab.json, spiece.model, spm.model, sentencepiece.bpe.model, "  \
+  "tokenizer.model"
+
 /** Fill t from a vocab.txt at `path`, with the options of tokenizer_config.json and
  *  special_tokens_map.json in `folder` where these are. */
 tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *folder,

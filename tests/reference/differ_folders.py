@@ -94,7 +94,7 @@ def ours(program, folder, rows):
                           input=data, capture_output=True, text=True)
     if done.returncode:
         return None, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()], ""
+    return [json.loads(line) for line in done.stdout.split("\n") if line], ""
 
 
 def wanted(reference, *texts):

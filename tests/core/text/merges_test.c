@@ -51,14 +51,25 @@ static const struct {
   const char *config;
   int32_t ids[8];
   size_t n;
+  const char *vocab, *merges; /* NULL: as above */
 } answered[] = {
-    {"{\"tokenizer_class\":\"GPT2Tokenizer\"}", {5, 6, 2}, 3},
+    {"{\"tokenizer_class\":\"GPT2Tokenizer\"}", {5, 6, 2}, 3, NULL, NULL},
     {"{\"tokenizer_class\":\"GPT2TokenizerFast\",\"add_bos_token\":true,\"bos_token\":\"<s>\"}",
      {0, 5, 6, 2},
-     4},
+     4,
+     NULL,
+     NULL},
     {"{\"tokenizer_class\":\"RobertaTokenizer\",\"add_prefix_space\":true}",
      {0, 6, 6, 2, 1},
-     5},
+     5,
+     NULL,
+     NULL},
+    {"{\"tokenizer_class\":\"CLIPTokenizer\"}",
+     {0, 5, 6, 2, 1},
+     5,
+     "{\"<|startoftext|>\":0,\"<|endoftext|>\":1,\"a</w>\":2,\"b</w>\":3,\"a\":4,\"ab</w>\":5,"
+     "\"ab\":6,\"b\":7}",
+     "a b</w>\na b\n"},
 };
 
 static void folders_are_read(void **state)
@@ -69,8 +80,8 @@ static void folders_are_read(void **state)
     tfm_encoding e = {0};
     const tfm_encode_options options = {.add_special_tokens = true};
     (void)clear_folder(state);
-    put("vocab.json", VOCAB);
-    put("merges.txt", MERGES);
+    put("vocab.json", answered[i].vocab ? answered[i].vocab : VOCAB);
+    put("merges.txt", answered[i].merges ? answered[i].merges : MERGES);
     put("tokenizer_config.json", answered[i].config);
     CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
     CHECK_OK(tfm_tokenizer_encode(t, SPAN("ab aba"), (tfm_span){NULL, 0}, &options, &e, &err),
