@@ -5,6 +5,7 @@
 #include "coordinator/task/points.h"
 #include "coordinator/task/task.h"
 #include "core/base/arena.h"
+#include "core/base/mem.h"
 #include "core/base/utf8.h"
 #include "core/kernels/activation.h"
 
@@ -30,8 +31,7 @@ typedef struct {
 /* What one answer works with. */
 typedef struct {
   const tfm_task_context *context;
-  bool marks_rest;
-  int32_t unknown_id;
+  const tfm_tokenizer_facts *facts;
   tfm_points points;
   tfm_arena memory;
   tfm_span *parts; /* room for the words of a group */
@@ -48,7 +48,7 @@ static tfm_status no_memory(tfm_err *err)
  * reference does it. */
 static bool goes_on(const reading *r, tfm_span word, int32_t begin, int32_t end)
 {
-  if (r->marks_rest) {
+  if (r->facts->marks_rest) {
     return tfm_utf8_count(word.p, word.n) != (size_t)(end - begin);
   }
   if (begin == 0) {
@@ -92,7 +92,7 @@ static tfm_status read_tokens(reading *r, const tfm_sequence *s, entities *out, 
                   .index = i};
     tfm_softmax(s->values + i * labels, labels, scores + i * labels);
     e->rest = goes_on(r, e->word, e->begin, e->end);
-    if (s->ids[i] == r->unknown_id) {
+    if (s->ids[i] == r->facts->unknown_id) {
       e->word = tfm_points_slice(&r->points, e->begin, e->end);
       e->rest = false;
     }
@@ -194,10 +194,16 @@ static bool same_group(const entity *before, const entity *e)
   return !begins && strcmp(tag, tag_of(before->label, &other)) == 0;
 }
 
+/* "B-PER" is a group PER; what has no dash keeps its name. */
+static const char *group_label(const char *label)
+{
+  const char *dash = strchr(label, '-');
+  return dash ? dash + 1 : label;
+}
+
 static tfm_status make_group(reading *r, const entity *e, int64_t n, entity *out, tfm_err *err)
 {
-  const char *dash = strchr(e[0].label, '-');
-  entity group = {.label = dash ? dash + 1 : e[0].label, .begin = e[0].begin};
+  entity group = {.label = group_label(e[0].label), .begin = e[0].begin};
   float sum = 0;
   for (int64_t i = 0; i < n; ++i) {
     sum += e[i].score;
@@ -209,26 +215,9 @@ static tfm_status make_group(reading *r, const entity *e, int64_t n, entity *out
   return st;
 }
 
-/* Tokens or words to groups, in place. */
-static tfm_status make_groups(reading *r, entities *all, tfm_err *err)
+static bool is_ignored(const reading *r, const char *label)
 {
-  tfm_status st = TFM_OK;
-  int64_t groups = 0;
-  for (int64_t from = 0, to = 0; from < all->n; from = to) {
-    for (to = from + 1; to < all->n && same_group(&all->v[to - 1], &all->v[to]);) {
-      ++to;
-    }
-    TFM_TRY(make_group(r, all->v + from, to - from, &all->v[groups], err));
-    ++groups;
-  }
-  all->n = groups;
-
-fail:
-  return st;
-}
-
-static bool is_ignored(const tfm_options *o, const char *label)
-{
+  const tfm_options *o = r->context->options;
   for (int i = 0; i < o->nignore; ++i) {
     if (strcmp(o->ignore_labels[i], label) == 0) {
       return true;
@@ -237,11 +226,31 @@ static bool is_ignored(const tfm_options *o, const char *label)
   return false;
 }
 
+/* Tokens or words to the groups that are kept, in place. */
+static tfm_status make_groups(reading *r, entities *all, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  int64_t groups = 0;
+  for (int64_t from = 0, to = 0; from < all->n; from = to) {
+    for (to = from + 1; to < all->n && same_group(&all->v[to - 1], &all->v[to]);) {
+      ++to;
+    }
+    if (!is_ignored(r, group_label(all->v[from].label))) {
+      TFM_TRY(make_group(r, all->v + from, to - from, &all->v[groups], err));
+      ++groups;
+    }
+  }
+  all->n = groups;
+
+fail:
+  return st;
+}
+
 static void leave_out(const reading *r, entities *all)
 {
   int64_t kept = 0;
   for (int64_t i = 0; i < all->n; ++i) {
-    if (!is_ignored(r->context->options, all->v[i].label)) {
+    if (!is_ignored(r, all->v[i].label)) {
       all->v[kept++] = all->v[i];
     }
   }
@@ -256,10 +265,11 @@ static tfm_status read_sequence(reading *r, const tfm_sequence *s, entities *out
   if (how > TFM_AGGREGATION_SIMPLE) {
     TFM_TRY(make_words(r, out, err));
   }
-  if (how != TFM_AGGREGATION_NONE) {
+  if (how == TFM_AGGREGATION_NONE) {
+    leave_out(r, out);
+  } else {
     TFM_TRY(make_groups(r, out, err));
   }
-  leave_out(r, out);
 
 fail:
   return st;
@@ -346,11 +356,9 @@ static tfm_status entities_answer(const tfm_task_context *context, const tfm_ite
                                   tfm_answer *answer, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_tokenizer_facts facts = tfm_tokenizer_describe(context->tokenizer);
   tfm_buf *out = &answer->value[0];
   entities all = {0};
-  reading r = {
-      .context = context, .marks_rest = facts.marks_rest, .unknown_id = facts.unknown_id};
+  reading r = {.context = context, .facts = context->own};
   TFM_TRY(tfm_points_find(&r.points, item->row->text, context->options->offsets, err));
   TFM_TRY(read_item(&r, item, &all, err));
   (void)tfm_buf_char(out, '[');
@@ -408,17 +416,27 @@ static tfm_status entities_ask(tfm_task_context *context, tfm_err *err)
 static tfm_status entities_begin(tfm_task_context *context, tfm_err *err)
 {
   const int64_t stride = context->options->stride;
-  const tfm_tokenizer_facts facts = tfm_tokenizer_describe(context->tokenizer);
-  const int64_t room = context->max_length - (int64_t)facts.added_single;
+  tfm_tokenizer_facts *facts = tfm_calloc(1, sizeof *facts);
+  context->own = facts;
+  if (!facts) {
+    return no_memory(err);
+  }
+  *facts = tfm_tokenizer_describe(context->tokenizer);
+  const int64_t room = context->max_length - (int64_t)facts->added_single;
   if (wants_windows(context->options) && (stride >= room || room < 1)) {
     return tfm_fail(
         err, TFM_E_USAGE,
         "--stride %lld: windows of %lld tokens, of which %zu are special, can share "
         "at most %lld",
-        (long long)stride, (long long)context->max_length, facts.added_single,
+        (long long)stride, (long long)context->max_length, facts->added_single,
         (long long)room - 1);
   }
   return TFM_OK;
+}
+
+static void entities_end(tfm_task_context *context)
+{
+  tfm_free(context->own);
 }
 
 static tfm_status entities_row(const tfm_encoder *encoder, tfm_item *item,
@@ -441,6 +459,7 @@ const tfm_task_ops tfm_task_entities = {
     .windows = true,
     .ask = entities_ask,
     .begin = entities_begin,
+    .end = entities_end,
     .row = entities_row,
     .fields = entities_fields,
     .answer = entities_answer,

@@ -54,8 +54,15 @@ static void make(fixture *f, const char *tokenizer)
                              .task = &f->context};
 }
 
+static void begin(fixture *f)
+{
+  tfm_err err = {0};
+  CHECK_OK(tfm_task_entities.begin(&f->context, &err), &err);
+}
+
 static void drop(fixture *f)
 {
+  tfm_task_entities.end(&f->context);
   tfm_encoding_fini(&f->scratch);
   tfm_tokenizer_close(f->tokenizer);
 }
@@ -175,6 +182,7 @@ static void check_line(const char *text, size_t n, size_t line)
   if (number(json, "max_length")) {
     f.encoder.max_length = f.context.max_length = number(json, "max_length");
   }
+  begin(&f);
   tfm_item *item = encode(&f, tfm_json_text(tfm_json_get(row, "text")));
   fill(item, tfm_json_get(row, "logits"));
   check_answer(&f, item, tfm_json_get(row, "entities"), line);
@@ -212,6 +220,7 @@ static void places_are_in_the_unit_asked_for(void **state)
     tfm_answer answer = {0};
     make(&f, "text/bert.json");
     f.options.offsets = (tfm_offsets)unit;
+    begin(&f);
     tfm_item *item = encode(&f, "\xf0\x9d\x94\x98 fox");
     item->seqs[0].values = tfm_calloc((size_t)(item->seqs[0].n * LABELS), sizeof(float));
     assert_non_null(item->seqs[0].values);
@@ -238,7 +247,8 @@ static void windows_of_tokens_and_strides_without_room_are_refused(void **state)
   f.options.return_logits = false;
   CHECK_OK(tfm_task_entities.ask(&f.context, &err), &err);
   f.context.max_length = 5;
-  CHECK_OK(tfm_task_entities.begin(&f.context, &err), &err);
+  begin(&f);
+  tfm_task_entities.end(&f.context);
   f.context.max_length = 4; /* two of them special */
   CHECK_FAILS(tfm_task_entities.begin(&f.context, &err), TFM_E_USAGE, &err, "--stride 2");
   drop(&f);
