@@ -127,40 +127,13 @@ static tfm_status unsupported_task(const tfm_job *job, tfm_err *err)
   return TFM_E_UNSUPPORTED;
 }
 
-/* A model whose architecture names another head does not have the one that was asked for. */
-static tfm_status check_head(const tfm_job *job, const tfm_config *config, tfm_err *err)
-{
-  const tfm_task head = job->task->head;
-  if (head != config->own && head != TFM_TASK_FEATURE_EXTRACTION && config->architecture[0]) {
-    return tfm_fail(err, TFM_E_UNSUPPORTED,
-                    "--task %.64s: this checkpoint has a head for %s (architectures: %.64s)",
-                    job->task->name, tfm_task_name(config->own), config->architecture);
-  }
-  return TFM_OK;
-}
-
-/* The model's own task when none was asked for; else the model must have that head. */
+/* The model's own task when none was asked for. */
 static tfm_status find_task(tfm_job *job, tfm_err *err)
 {
-  const tfm_config *config = &job->model.config;
-  if (job->task) {
-    return check_head(job, config, err);
+  if (!job->task) {
+    job->task = tfm_task_of_head(job->model.config.task);
   }
-  job->task = tfm_task_of_head(config->task);
   return job->task ? TFM_OK : unsupported_task(job, err);
-}
-
-/* The same before tensors of a head are missed; what else is wrong with the file is for later. */
-static tfm_status look_at_head(const tfm_job *job, tfm_err *err)
-{
-  tfm_config config = {0};
-  tfm_err later = {0};
-  tfm_status st = TFM_OK;
-  if (job->task && tfm_config_read(&config, job->folder, &later) == TFM_OK) {
-    st = check_head(job, &config, err);
-  }
-  tfm_config_fini(&config);
-  return st;
 }
 
 /* A task that nobody named may still ask for something: then the model is opened again. */
@@ -168,7 +141,6 @@ static tfm_status open_model(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   TFM_TRY(ask_task(job, err));
-  TFM_TRY(look_at_head(job, err));
   TFM_TRY(tfm_model_open_for(&job->model, job->folder, &job->spec, err));
   bool named = job->task != NULL;
   TFM_TRY(find_task(job, err));

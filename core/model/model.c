@@ -81,6 +81,21 @@ fail:
   return st;
 }
 
+/* A model whose architecture names another head does not have the one that was asked for; said
+ * before that head's tensors are missed. */
+static tfm_status check_head(const tfm_model *model, tfm_err *err)
+{
+  const tfm_config *config = &model->config;
+  const tfm_task asked = model->spec.task;
+  if (asked == TFM_TASK_NONE || asked == TFM_TASK_FEATURE_EXTRACTION || asked == config->own ||
+      !config->architecture[0]) {
+    return TFM_OK;
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED,
+                  "--task %s: this checkpoint has a head for %s (architectures: %.64s)",
+                  tfm_task_name(asked), tfm_task_name(config->own), config->architecture);
+}
+
 /* What was asked for, against what there is. */
 static tfm_status settle_spec(tfm_model *model, tfm_err *err)
 {
@@ -127,6 +142,7 @@ tfm_status tfm_model_open_for(tfm_model *model, const char *folder, const tfm_he
   TFM_TRY(check_folder(folder, err));
   TFM_TRY(find_body(model, folder, err));
   TFM_TRY(tfm_config_read_for(&model->config, model->folder, model->spec.task, err));
+  TFM_TRY(check_head(model, err));
   TFM_TRY(settle_spec(model, err));
   TFM_TRY(tfm_checkpoint_open(&model->checkpoint, model->folder, err));
   TFM_TRY(tfm__prefix_find(model, err));

@@ -25,7 +25,8 @@ tfm_status tfm_model_open(tfm_model *model, const char *folder, tfm_err *err) TF
 
 /** The same for a head that is not simply the model's own. With task NONE a folder with a
  * modules.json is for feature-extraction; its body may lie in a subfolder. Errors also:
- * TFM_E_USAGE (the spec asks for what the model does not have). */
+ * TFM_E_UNSUPPORTED (the architecture names the head of another task), TFM_E_USAGE (the spec asks
+ * for what the model does not have). */
 tfm_status tfm_model_open_for(tfm_model *model, const char *folder, const tfm_head_spec *spec,
                               tfm_err *err) TFM_MUST_USE;
 
