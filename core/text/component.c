@@ -340,7 +340,8 @@ tfm_status tfm__strings_add(tfm__strings *s, tfm_span string)
 tfm_span tfm__strings_get(const tfm__strings *s, size_t i)
 {
   size_t from = i ? s->end[i - 1] : 0;
-  return (tfm_span){s->text.data + from, s->end[i] - from};
+  size_t n = s->end[i] - from;
+  return (tfm_span){n ? s->text.data + from : "", n}; /* when all are empty there is no data */
 }
 
 void tfm__strings_clear(tfm__strings *s)

@@ -364,7 +364,7 @@ static void finish_reading(tfm__loader *l, unigram *u)
                    (long long)u->unknown, u->n);
     return;
   }
-  double lowest = INFINITY;
+  double lowest = HUGE_VAL;
   for (size_t i = 0; i < u->n; ++i) {
     lowest = u->score[i] < lowest ? u->score[i] : lowest;
   }
