@@ -45,6 +45,36 @@ void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y)
   tfm__kernels_used()->activate[act](x, n, y);
 }
 
+enum { GATE_WORK = 1 << 15 /* floats of a task: some tens of microseconds */ };
+
+typedef struct {
+  tfm_activation act;
+  float *x;
+  int64_t ldx, R, F, run;
+} gate_job;
+
+static void gate_rows(void *arg, int task, int thread)
+{
+  (void)thread;
+  const gate_job *job = arg;
+  const int64_t first = task * job->run;
+  const int64_t last = first + job->run < job->R ? first + job->run : job->R;
+  for (int64_t r = first; r < last; ++r) {
+    float *a = job->x + r * job->ldx;
+    const float *b = a + job->F;
+    tfm_activate(job->act, a, job->F, a);
+    for (int64_t i = 0; i < job->F; ++i) {
+      a[i] *= b[i];
+    }
+  }
+}
+
+void tfm_gate(tfm_activation act, float *x, int64_t ldx, int64_t R, int64_t F, tfm_par *par)
+{
+  gate_job job = {act, x, ldx, R, F, GATE_WORK / F + 1};
+  tfm_par_for(par, (int)((R + job.run - 1) / job.run), gate_rows, &job);
+}
+
 void tfm_sigmoid(const float *x, int64_t n, float *y)
 {
   tfm__kernels_used()->sigmoid(x, n, y);

@@ -15,6 +15,8 @@
 #ifndef TFM_CORE_KERNELS_ACTIVATION_H
 #define TFM_CORE_KERNELS_ACTIVATION_H
 
+#include "core/base/par.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,6 +41,14 @@ bool tfm_activation_parse(const char *name, tfm_activation *out);
 
 /** y[i] = act(x[i]), n >= 0 elements; y may be x. */
 void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y);
+
+/** The gate of a gated ffn: a = act(a) * b, where a row of x is a | b, F floats each.
+ *
+ *  x [R, 2*F] f32 in, out   rows ldx apart; b stays what it is
+ *  Numerics: act as tfm_activate(), then one product, rounded.
+ *  Threads:  tasks are runs of rows; no allocation, no locks.
+ *  Source:   Dauphin et al. 2016 (arXiv 1612.08083), Shazeer 2020 (2002.05202). */
+void tfm_gate(tfm_activation act, float *x, int64_t ldx, int64_t R, int64_t F, tfm_par *par);
 
 /** y[i] = 1 / (1 + exp(-x[i])), n >= 0 elements; y may be x. */
 void tfm_sigmoid(const float *x, int64_t n, float *y);

@@ -204,6 +204,34 @@ static void position_changes_nothing(void **state)
   }
 }
 
+/* A gate is the activation and one product; what lies beside the rows is left alone. */
+static void a_gate_is_an_activation_times_the_other_half(void **state)
+{
+  (void)state;
+  enum { F = 37, R = 5, LD = 2 * F + 3 };
+  noise n = {9};
+  static const tfm_activation acts[] = {TFM_ACT_GELU, TFM_ACT_SILU, TFM_ACT_RELU};
+  FOR_EACH_ISA(isa)
+  {
+    for (int k = 0; k < 3; ++k) {
+      float x[R * LD];
+      float was[R * LD];
+      noise_fill(&n, 4.0f, x, R * LD);
+      memcpy(was, x, sizeof x);
+      tfm_gate(acts[k], x, LD, R, F, NULL);
+      for (int r = 0; r < R; ++r) {
+        float want[LD];
+        memcpy(want, was + r * LD, sizeof want);
+        tfm_activate(acts[k], want, F, want);
+        for (int i = 0; i < F; ++i) {
+          want[i] = want[i] * want[F + i];
+        }
+        check_same_bits(x + r * LD, want, LD, "isa %s row %d", tfm_isa_name(isa), r);
+      }
+    }
+  }
+}
+
 /* What PyTorch gives at the edges where it matters: NaN is never lost, zero keeps its sign. */
 static void edges(void **state)
 {
@@ -256,6 +284,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(errors_stay_in_their_bounds),
       cmocka_unit_test(bits_are_those_of_contract_v1),
       cmocka_unit_test(position_changes_nothing),
+      cmocka_unit_test(a_gate_is_an_activation_times_the_other_half),
       cmocka_unit_test(edges),
       cmocka_unit_test(names_go_both_ways),
   };
