@@ -3,8 +3,8 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
-#include "core/model/embed.h"
 #include "core/model/shown.h"
 #include "core/tensor/dims.h"
 
@@ -66,47 +66,6 @@ static tfm_task task_of(const char *architecture)
     }
   }
   return TFM_TASK_NONE;
-}
-
-/* The strict getters take null for missing; for keys with a default, null is a mistake worth
- * naming: the reference fails on it later and elsewhere. */
-static tfm_status refuse_null(const tfm_json *json, const char *key, tfm_err *err)
-{
-  for (const tfm_json_node *n = tfm_json_first(tfm_json_root(json)); n; n = tfm_json_next(n)) {
-    if (strcmp(tfm_json_key(n), key) == 0 && tfm_json_kind_of(n) == TFM_JSON_NULL) {
-      return tfm_fail(err, TFM_E_FORMAT, "config.json: %s: want a value, got null", key);
-    }
-  }
-  return TFM_OK;
-}
-
-tfm_status tfm__config_only_false(const tfm_json *json, const char *key, tfm_err *err)
-{
-  bool on = false;
-  const tfm_status st = tfm_json_opt_bool(json, tfm_json_root(json), key, &on, err);
-  if (st != TFM_OK || !on) {
-    return st;
-  }
-  return tfm_fail(err, TFM_E_UNSUPPORTED, "config.json: %s: true is not supported", key);
-}
-
-tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const char *text,
-                                 tfm_err *err)
-{
-  const char *got = text;
-  const tfm_status st = tfm_json_opt_string(json, tfm_json_root(json), key, &got, err);
-  if (st != TFM_OK || strcmp(got, text) == 0) {
-    return st;
-  }
-  return tfm_fail(err, TFM_E_UNSUPPORTED,
-                  "config.json: %s: \"%s\" is not supported, only \"%s\" is", key,
-                  tfm__shown_of(got).text, text);
-}
-
-tfm_status tfm__config_encoder(const tfm_json *json, tfm_err *err)
-{
-  const tfm_status st = tfm__config_only_false(json, "is_decoder", err);
-  return st == TFM_OK ? tfm__config_only_false(json, "add_cross_attention", err) : st;
 }
 
 typedef struct {
@@ -227,36 +186,6 @@ fail:
   return st;
 }
 
-tfm_status tfm__config_act(const tfm_json *json, const char *key, tfm_activation *act,
-                           tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  const char *name = tfm_activation_name(*act);
-  TFM_TRY(refuse_null(json, key, err));
-  TFM_TRY(tfm_json_opt_string(json, tfm_json_root(json), key, &name, err));
-  if (!tfm_activation_parse(name, act)) {
-    TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
-                     "config.json: %s: activation \"%s\" is not supported", key,
-                     tfm__shown_of(name).text));
-  }
-
-fail:
-  return st;
-}
-
-tfm_status tfm__config_dim(const tfm_json *json, const char *key, int64_t most, int64_t *out,
-                           tfm_err *err)
-{
-  return tfm_json_opt_int(json, tfm_json_root(json), key, 1, most, out, err);
-}
-
-tfm_status tfm__config_embedding(tfm_config *config, const tfm_json *json, int64_t missing,
-                                 tfm_err *err)
-{
-  config->E = missing;
-  return tfm__config_dim(json, "embedding_size", TFM_EMBED_MOST, &config->E, err);
-}
-
 static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -265,7 +194,7 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   double eps = arch->norm_eps;
   if (arch->keys.norm_eps) {
     const key_name key = spelling(json, arch->keys.norm_eps);
-    TFM_TRY(refuse_null(json, key.text, err));
+    TFM_TRY(tfm__config_not_null(json, key.text, err));
     TFM_TRY(tfm_json_opt_double(json, root, key.text, 0.0, 1.0, &eps, err));
   }
   config->norm_eps = (float)eps;

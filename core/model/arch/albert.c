@@ -1,6 +1,7 @@
 /* ALBERT: narrow embedding tables, and layers that share the weights of a few groups. Source: Lan
  * et al. 2019 (arXiv 1909.11942); names and order of operations as in transformers,
  * models/albert/modeling_albert.py. A group of inner_group_num blocks is so many layers here. */
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
 #include "core/tensor/dims.h"
 

@@ -1,5 +1,6 @@
 /* BERT. Source: Devlin et al. 2018 (arXiv 1810.04805); names and order of operations as in
  * transformers, models/bert/modeling_bert.py. */
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
 
 static tfm_status read_bert(tfm_config *config, const tfm_json *json, tfm_err *err)

@@ -1,6 +1,7 @@
 /* DistilBERT: BERT without token types and pooler. Source: Sanh et al. 2019 (arXiv 1910.01108);
  * names and order of operations as in transformers, models/distilbert/modeling_distilbert.py.
  * Sinusoidal positions are a table in the file like learned ones. */
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
 
 static tfm_status read_distilbert(tfm_config *config, const tfm_json *json, tfm_err *err)

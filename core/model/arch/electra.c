@@ -1,6 +1,7 @@
 /* ELECTRA: BERT with narrow embedding tables, projected after their norm. Source: Clark et al. 2020
  * (arXiv 2003.10555); names and order of operations as in transformers,
  * models/electra/modeling_electra.py. */
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
 
 static tfm_status read_electra(tfm_config *config, const tfm_json *json, tfm_err *err)

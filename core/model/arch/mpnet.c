@@ -1,6 +1,7 @@
 /* MPNet: BERT whose scores also have a bias by distance, from one table for all layers. Source:
  * Song et al. 2020 (arXiv 2004.09297), with the buckets of Raffel et al. 2019 (1910.10683); names
  * and order of operations as in transformers, models/mpnet/modeling_mpnet.py. */
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
 
 enum {

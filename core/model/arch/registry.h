@@ -146,25 +146,6 @@ tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module mod
 /** Weights and biases of one part (of one layer, for the parts of a block). */
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
 
-/** For a family's read(): TFM_E_UNSUPPORTED unless the key is missing, null or false. */
-tfm_status tfm__config_only_false(const tfm_json *json, const char *key, tfm_err *err);
-
-/** The same for a key that may only hold one text. */
-tfm_status tfm__config_only_text(const tfm_json *json, const char *key, const char *text,
-                                 tfm_err *err);
-
-/** For a family's read(): an activation; *act stays what it is when the key is missing. */
-tfm_status tfm__config_act(const tfm_json *json, const char *key, tfm_activation *act,
-                           tfm_err *err);
-
-/** For a family's read(): an integer of 1..most; *out stays what it is when the key is missing. */
-tfm_status tfm__config_dim(const tfm_json *json, const char *key, int64_t most, int64_t *out,
-                           tfm_err *err);
-
-/** For a family's read(): config.json's embedding_size, `missing` where it has none. */
-tfm_status tfm__config_embedding(tfm_config *config, const tfm_json *json, int64_t missing,
-                                 tfm_err *err);
-
 /** Say that this model has no such module. */
 void tfm__config_without(tfm_config *config, tfm__module module);
 
@@ -173,10 +154,6 @@ int64_t tfm__layer_stored(const tfm_config *config, int64_t layer);
 
 /** The last unit before `unit` with the same weights; -1 when there is none. */
 int64_t tfm__unit_twin(const tfm_config *config, int64_t unit);
-
-/** For a family's read(): the switches no encoder may have on (is_decoder, add_cross_attention).
- */
-tfm_status tfm__config_encoder(const tfm_json *json, tfm_err *err);
 
 #define TFM__FAMILY_ROW(name) extern const tfm_arch tfm__arch_##name;
 TFM__FAMILY_MAP(TFM__FAMILY_ROW)

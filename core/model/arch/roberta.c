@@ -1,6 +1,7 @@
 /* RoBERTa, and XLM-RoBERTa and CamemBERT, which are RoBERTa over other text. Source: Liu et al.
  * 2019 (arXiv 1907.11692), Conneau et al. 2019 (1911.02116), Martin et al. 2019 (1911.03894);
  * names and order of operations as in transformers, models/roberta/modeling_roberta.py. */
+#include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
 
 /* Positions are counted from the row after the pad token's. */
