@@ -3,12 +3,15 @@
 #include "core/base/checked.h"
 #include "core/base/mem.h"
 #include "core/kernels/layernorm.h"
+#include "core/kernels/rope.h"
+#include "core/model/arch/registry.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
-  TILE = 384,         /* rows whose [TILE,F] fits a cache level between ffn's two products */
+  TILE = 384,         /* rows whose [TILE,F] fits a cache level between ffn's two products; half
+                         of them when it is [TILE,2F] */
   ROWS_A_THREAD = 128 /* enough rows in attention's products for every thread */
 };
 
@@ -43,6 +46,9 @@ static void attend(const tfm__unit *unit, const tfm__bench *bench, const tfm_bat
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
   tfm_linear_run(unit->in, x, H, n, bench->wide, 3 * H, &plain, par);
   const tfm_sequences seqs = {bench->cu_len, e - b};
+  if (bench->sight.rope) {
+    tfm_rope(&bench->heads, bench->sight.rope, bench->wide, 3 * H, &seqs, par);
+  }
   tfm_attention(&bench->heads, bench->wide, 3 * H, &seqs, bench->context, H, bench->attention,
                 par);
   const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
@@ -66,6 +72,21 @@ static void post_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
   }
 }
 
+/* x [n,H] = x + ffn(x). */
+static void feed(const tfm__unit *unit, const tfm__bench *bench, float *x, int64_t n,
+                 tfm_par *par)
+{
+  const int64_t H = bench->H;
+  const int64_t wide = bench->gated ? 2 * bench->F : bench->F;
+  const tfm_epilogue up = {.act = bench->gated ? TFM_ACT_NONE : bench->act};
+  tfm_linear_run(unit->in, x, H, n, bench->wide, wide, &up, par);
+  if (bench->gated) {
+    tfm_gate(bench->act, bench->wide, wide, n, bench->F, par);
+  }
+  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
+  tfm_linear_run(unit->out, bench->wide, wide, n, x, H, &add, par);
+}
+
 static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
                           const tfm_batch *batch, tfm_par *par)
 {
@@ -73,10 +94,7 @@ static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
   for (int64_t r = 0; r < batch->T; r += bench->tile) {
     const int64_t n = least(bench->tile, batch->T - r);
     float *x = batch->x + r * H;
-    const tfm_epilogue activate = {.act = bench->act};
-    tfm_linear_run(unit->in, x, H, n, bench->wide, bench->F, &activate, par);
-    const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
-    tfm_linear_run(unit->out, bench->wide, bench->F, n, x, H, &add, par);
+    feed(unit, bench, x, n, par);
     normalize(unit, bench, x, n, par);
   }
 }
@@ -99,7 +117,8 @@ static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, i
                                tfm_err *err)
 {
   /* Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token counts. */
-  const int64_t wide = most(bench->rows * 3 * bench->H, bench->tile * bench->F);
+  const int64_t inner = bench->gated ? 2 * bench->F : bench->F;
+  const int64_t wide = most(bench->rows * 3 * bench->H, bench->tile * inner);
   const int64_t context = bench->rows * bench->H;
   const size_t sequences = (size_t)size->max_sequences + 1;
   bench->attention_bytes = tfm_attention_scratch_bytes(&bench->heads, longest);
@@ -131,7 +150,8 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
   bench->heads = (tfm_heads){
       .N = config->N, .D = config->D, .scale = (float)(1.0 / sqrt((double)config->D))};
   bench->rows = least(size->max_tokens, most(longest, wished));
-  bench->tile = least(size->max_tokens, TILE);
+  bench->gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL;
+  bench->tile = least(size->max_tokens, bench->gated ? TILE / 2 : TILE);
   if (size->attends) {
     TFM_TRY(tfm__sight_open(&bench->sight, model, &bench->heads, longest, err));
     bench->heads.terms = bench->sight.more ? &bench->sight.terms : NULL;

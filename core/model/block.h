@@ -20,10 +20,13 @@
 
 /** Packed weights of one unit; zero-initialised is empty. */
 typedef struct {
-  tfm_linear *in;  /* attention: query, key and value as one layer [3H,H]; ffn: up [F,H] */
-  tfm_linear *out; /* attention: [H,H]; ffn: down [H,F] */
-  float *norm;     /* [2,H] gain, then bias */
-  bool shared;     /* with a unit before it, which frees them */
+  tfm_linear
+      *in; /* attention: query, key and value as one layer [3H,H]; ffn: up [F,H] or, gated,
+                      gate and up [2F,H] */
+  tfm_linear *out;                /* attention: [H,H]; ffn: down [H,F] */
+  float *norm;                    /* [2,H] gain, then bias */
+  bool shared;                    /* with a unit before it, which frees them */
+  const char *in_name, *out_name; /* the family's, static */
 } tfm__unit;
 
 /** What the units of one model share: its shape, and scratch memory for one batch at a time. */
@@ -33,10 +36,11 @@ typedef struct {
   tfm__sight sight;
   float norm_eps;
   tfm_activation act;
+  bool gated; /* ffn: down(act(gate(x)) * up(x)) */
 
   int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
   int64_t tile;    /* ffn runs over this many rows at a time */
-  float *wide;     /* attention [rows,3H], ffn [tile,F] */
+  float *wide;     /* attention [rows,3H], ffn [tile,F] or, gated, [tile,2F] */
   float *context;  /* [rows,H] */
   int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
   void *attention; /* one piece a thread */

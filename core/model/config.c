@@ -199,7 +199,9 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   }
   config->norm_eps = (float)eps;
   config->act = arch->act;
-  TFM_TRY(tfm__config_act(json, spelling(json, arch->keys.act).text, &config->act, err));
+  if (arch->keys.act) {
+    TFM_TRY(tfm__config_act(json, spelling(json, arch->keys.act).text, &config->act, err));
+  }
   config->head_act = config->act;
   config->E = config->H;
   config->inner = 1;

@@ -50,13 +50,15 @@ typedef struct {
       relative;    /* rows of the table of relative positions, by bucket of distance; 0: none */
   int64_t buckets; /* of those in use */
   int64_t farthest; /* distances from here on share the last bucket */
+  double rope;      /* base of the angles queries and keys are turned by; 0: they are not */
   float norm_eps;
   tfm_activation act;
   int64_t E; /* width of the embedding tables, and of a masked-language head tied to them: H
                 unless the family says otherwise */
-  int64_t groups;  /* layers share the weights of so many groups of `inner` layers; 0: none */
-  int64_t inner;   /* 1 unless layers are shared */
-  uint64_t absent; /* bit m: this model does not have module m of its family */
+  int64_t groups;    /* layers share the weights of so many groups of `inner` layers; 0: none */
+  int64_t inner;     /* 1 unless layers are shared */
+  uint64_t absent;   /* bit m: this model does not have module m of its family */
+  uint64_t unbiased; /* bit m: module m has no bias */
   tfm_activation
       head_act;   /* of heads that leave it to config.json: act unless the family reads it */
   bool head_mean; /* heads of the first token take the mean over all tokens instead */

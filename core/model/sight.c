@@ -1,6 +1,7 @@
 #include "core/model/sight.h"
 
 #include "core/base/mem.h"
+#include "core/kernels/rope.h"
 #include "core/model/weights.h"
 
 #include <math.h>
@@ -57,6 +58,29 @@ fail:
   return st;
 }
 
+/* Frequencies are base^(-2i/D), in the reference's float32 steps around a power in double
+ * precision. */
+static tfm_status open_rope(tfm__sight *sight, double base, int64_t D, int64_t places,
+                            tfm_err *err)
+{
+  const int64_t half = D / 2;
+  const size_t bytes = (size_t)(places * D) * sizeof *sight->rope;
+  float *frequency = tfm_alloc_aligned((size_t)half, sizeof *frequency);
+  sight->rope = tfm_alloc_aligned((size_t)(places * D), sizeof *sight->rope);
+  if (!frequency || !sight->rope) {
+    tfm_free(frequency);
+    return tfm_fail(err, TFM_E_NOMEM, "attention's angles of %lld places: %zu bytes",
+                    (long long)places, bytes);
+  }
+  for (int64_t i = 0; i < half; ++i) {
+    frequency[i] = 1.0f / (float)pow(base, (double)((float)(2 * i) / (float)D));
+  }
+  tfm_rope_table(frequency, places, half, sight->rope);
+  tfm_free(frequency);
+  sight->bytes += bytes;
+  return TFM_OK;
+}
+
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
                            int64_t longest, tfm_err *err)
 {
@@ -64,6 +88,9 @@ tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_
   *sight = (tfm__sight){.terms = {.reach = longest}};
   if (tfm__module_name(&model->config, TFM__MODULE_POSITION_BIAS)) {
     TFM_TRY(open_bias(sight, model, heads, longest, err));
+  }
+  if (model->config.rope > 0) {
+    TFM_TRY(open_rope(sight, model->config.rope, heads->D, longest, err));
   }
 
 fail:
@@ -73,5 +100,6 @@ fail:
 void tfm__sight_fini(tfm__sight *sight)
 {
   tfm_free(sight->bias);
+  tfm_free(sight->rope);
   *sight = (tfm__sight){.more = false};
 }

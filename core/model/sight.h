@@ -15,6 +15,7 @@ typedef struct {
   bool more; /* there are terms */
   tfm_attention_terms terms;
   float *bias; /* of terms, owned */
+  float *rope; /* tfm_rope_table() of `longest` places; NULL: queries and keys are not turned */
   size_t bytes;
 } tfm__sight;
 

@@ -14,7 +14,6 @@ struct tfm_slice {
   tfm__head head;
   size_t weight_bytes;
   int64_t max_tokens, max_sequences;
-  const char *names[TFM__MODULE_COUNT]; /* the family's static names, for the probe's verdict */
 };
 
 static const tfm__unit *unit_of(const tfm_slice *slice, int64_t u)
@@ -82,9 +81,6 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   slice->first = options->first;
   slice->last = options->last;
   slice->block = model->config.arch->block;
-  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    slice->names[m] = tfm__module_name(&model->config, (tfm__module)m);
-  }
   slice->max_tokens = options->max_tokens;
   slice->max_sequences = options->max_sequences;
   TFM_TRY(tfm__bench_open(&slice->bench, model, &size, err));
@@ -190,11 +186,10 @@ bool tfm_slice_probe_failed(const tfm_slice *slice, const char **name)
   const char *failed = NULL;
   for (int64_t u = slice->first; !failed && u < slice->last; ++u) {
     const tfm__unit *unit = unit_of(slice, u);
-    const bool ffn = u % 2 == 1;
     if (!tfm_linear_probe(unit->in)) {
-      failed = slice->names[ffn ? TFM__MODULE_UP : TFM__MODULE_QUERY];
+      failed = unit->in_name;
     } else if (!tfm_linear_probe(unit->out)) {
-      failed = slice->names[ffn ? TFM__MODULE_DOWN : TFM__MODULE_CONTEXT];
+      failed = unit->out_name;
     }
   }
   const tfm_linear *lin = NULL;

@@ -134,7 +134,7 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   } else {
     TFM_TRY(
         find_tensor(model, name, layer, ".weight", norm ? ".gamma" : NULL, &out->weight, err));
-    if (shape.kind != TFM__TABLE) {
+    if (shape.bias) {
       TFM_TRY(find_tensor(model, name, layer, ".bias", norm ? ".beta" : NULL, &out->bias, err));
     }
   }
@@ -180,19 +180,27 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backen
   int64_t rows = 0;
   *out = NULL;
   for (int i = 0; i < nmodule; ++i) {
-    rows += tfm__module_shape_of(&model->config, modules[i]).rows;
+    if (tfm__module_name(&model->config, modules[i])) {
+      rows += tfm__module_shape_of(&model->config, modules[i]).rows;
+    }
   }
   float *weight = tfm_alloc_aligned((size_t)(rows * width), sizeof *weight);
   float *bias = tfm_alloc_aligned((size_t)rows, sizeof *bias);
   if (!weight || !bias) {
     TFM_TRY(no_memory(err, "reading a linear layer", rows * width));
   }
+  memset(bias, 0, (size_t)rows * sizeof *bias);
   for (int64_t i = 0, row = 0; i < nmodule; ++i) {
     tfm__tensors found;
+    if (!tfm__module_name(&model->config, modules[i])) {
+      continue;
+    }
     TFM_TRY(tfm__tensors_find(model, modules[i], layer, &found, err));
     TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, weight + row * width, err));
-    TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, bias + row, err));
-    row += found.bias->count;
+    if (found.bias) {
+      TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, bias + row, err));
+    }
+    row += found.weight->dim[0];
   }
   TFM_TRY(tfm_linear_open(out, backend, TFM_FLOAT32, weight, bias, rows, width, err));
 
@@ -215,7 +223,10 @@ tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module modul
   }
   TFM_TRY(tfm__tensors_find(model, module, layer, &found, err));
   TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, norm, err));
-  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, norm + rows, err));
+  memset(norm + rows, 0, (size_t)rows * sizeof *norm);
+  if (found.bias) {
+    TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, norm + rows, err));
+  }
   *out = norm;
   return TFM_OK;
 
@@ -245,18 +256,31 @@ fail:
   return st;
 }
 
+/* The family's name of the first module the model has. */
+static const char *first_name(const tfm_config *config, const tfm__module *modules, int n)
+{
+  const char *name = NULL;
+  for (int i = 0; !name && i < n; ++i) {
+    name = tfm__module_name(config, modules[i]);
+  }
+  return name;
+}
+
 tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend backend,
                           int64_t u, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  static const tfm__module qkv[] = {TFM__MODULE_QUERY, TFM__MODULE_KEY, TFM__MODULE_VALUE};
+  static const tfm__module qkv[] = {TFM__MODULE_QKV, TFM__MODULE_QUERY, TFM__MODULE_KEY,
+                                    TFM__MODULE_VALUE};
   static const tfm__module context[] = {TFM__MODULE_CONTEXT};
-  static const tfm__module up[] = {TFM__MODULE_UP};
+  static const tfm__module up[] = {TFM__MODULE_GATE, TFM__MODULE_UP};
   static const tfm__module down[] = {TFM__MODULE_DOWN};
   const bool ffn = u % 2 == 1;
   const int64_t layer = u / 2;
   *unit = (tfm__unit){.in = NULL};
-  TFM_TRY(tfm__linear_load(&unit->in, model, backend, ffn ? up : qkv, ffn ? 1 : 3, layer, err));
+  unit->in_name = first_name(&model->config, ffn ? up : qkv, ffn ? 2 : 4);
+  unit->out_name = first_name(&model->config, ffn ? down : context, 1);
+  TFM_TRY(tfm__linear_load(&unit->in, model, backend, ffn ? up : qkv, ffn ? 2 : 4, layer, err));
   TFM_TRY(tfm__linear_load(&unit->out, model, backend, ffn ? down : context, 1, layer, err));
   TFM_TRY(tfm__norm_load(&unit->norm, model,
                          ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));

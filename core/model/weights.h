@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/** The tensors of one module; bias is NULL for a table. */
+/** The tensors of one module; bias is NULL where there is none. */
 typedef struct {
   const tfm_tensor_info *weight;
   const tfm_tensor_info *bias;
@@ -26,13 +26,13 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
 tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
 
 /** Read a linear layer and pack it. Several modules of the same width become one layer, their
- * outputs side by side. Reads one tensor after the other: the peak is their sum plus the packed
- * form. gives: *out. */
+ * outputs side by side; those the model does not have are left out. Reads one tensor after the
+ * other: the peak is their sum plus the packed form. gives: *out. */
 tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backend backend,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err) TFM_MUST_USE;
 
-/** Read a norm as [2,rows]: gain, then bias. gives: *out, release with tfm_free(). */
+/** Read a norm as [2,rows]: gain, then bias or zeros. gives: *out, release with tfm_free(). */
 tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
                           int64_t layer, tfm_err *err) TFM_MUST_USE;
 

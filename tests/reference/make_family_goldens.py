@@ -28,6 +28,7 @@ FAMILIES = {
     "albert": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 12, "num_hidden_layers": 3}, {}),
     "albert-groups": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 30, "num_hidden_layers": 3, "num_hidden_groups": 2, "hidden_act": "gelu"}, {}),
     "mpnet": ("MPNet", {**SHAPE, "layer_norm_eps": 1e-5}, {}),
+    "nomic": ("NomicBert", {**SHAPE, "type_vocab_size": 2}, {}),
 }
 
 SPANS = ["mpnet"]

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Bases of rotary positions; below 1 angles would grow along a head. */
+static const double ROPE_LEAST = 1.0;
+static const double ROPE_MOST = 1e12;
+
 tfm_status tfm__config_not_null(const tfm_json *json, const char *key, tfm_err *err)
 {
   for (const tfm_json_node *n = tfm_json_first(tfm_json_root(json)); n; n = tfm_json_next(n)) {
@@ -72,4 +76,68 @@ tfm_status tfm__config_embedding(tfm_config *config, const tfm_json *json, int64
 {
   config->E = missing;
   return tfm__config_dim(json, "embedding_size", TFM_EMBED_MOST, &config->E, err);
+}
+
+tfm_status tfm__config_only_number(const tfm_json *json, const char *key, double number,
+                                   tfm_err *err)
+{
+  double got = number;
+  const tfm_status st =
+      tfm_json_opt_double(json, tfm_json_root(json), key, -1e300, 1e300, &got, err);
+  if (st != TFM_OK || !(got < number || got > number)) {
+    return st;
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED, "config.json: %s: %g is not supported, only %g is",
+                  key, got, number);
+}
+
+tfm_status tfm__config_only_null(const tfm_json *json, const char *key, tfm_err *err)
+{
+  if (!tfm_json_get(tfm_json_root(json), key)) {
+    return TFM_OK;
+  }
+  return tfm_fail(err, TFM_E_UNSUPPORTED, "config.json: %s: only null is supported", key);
+}
+
+/* The members of one rope object. */
+static tfm_status read_rope(const tfm_json *json, const tfm_json_node *rope, double *base,
+                            tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const char *type = "default";
+  double part = 1.0;
+  if (tfm_json_kind_of(rope) != TFM_JSON_OBJECT) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "config.json: rope_parameters: want an object"));
+  }
+  TFM_TRY(tfm_json_opt_string(json, rope, "type", &type, err));
+  TFM_TRY(tfm_json_opt_string(json, rope, "rope_type", &type, err));
+  TFM_TRY(tfm_json_opt_double(json, rope, "partial_rotary_factor", 0.0, 1.0, &part, err));
+  if (strcmp(type, "default") != 0 || part < 1.0) {
+    TFM_TRY(
+        tfm_fail(err, TFM_E_UNSUPPORTED,
+                 "config.json: rope_parameters: only rope_type \"default\" over whole heads "
+                 "is supported, got \"%s\" over %g of them",
+                 tfm__shown_of(type).text, part));
+  }
+  TFM_TRY(tfm_json_opt_double(json, rope, "rope_theta", ROPE_LEAST, ROPE_MOST, base, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm__config_rope(const tfm_config *config, const tfm_json *json,
+                            const tfm_json_node *rope, double *base, tfm_err *err)
+{
+  if (config->D % 2 != 0) {
+    return tfm_fail(err, TFM_E_FORMAT,
+                    "config.json: heads of %lld: rotary positions want an even width",
+                    (long long)config->D);
+  }
+  return rope ? read_rope(json, rope, base, err) : TFM_OK;
+}
+
+tfm_status tfm__config_rope_key(const tfm_json *json, const char *key, double *base,
+                                tfm_err *err)
+{
+  return tfm_json_opt_double(json, tfm_json_root(json), key, ROPE_LEAST, ROPE_MOST, base, err);
 }

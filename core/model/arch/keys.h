@@ -38,4 +38,20 @@ tfm_status tfm__config_dim(const tfm_json *json, const char *key, int64_t most, 
 tfm_status tfm__config_embedding(tfm_config *config, const tfm_json *json, int64_t missing,
                                  tfm_err *err);
 
+/** The same for a key that may only hold one number. */
+tfm_status tfm__config_only_number(const tfm_json *json, const char *key, double number,
+                                   tfm_err *err);
+
+/** TFM_E_UNSUPPORTED unless the key is missing or null. */
+tfm_status tfm__config_only_null(const tfm_json *json, const char *key, tfm_err *err);
+
+/** The base of rotary positions from an object of rope_theta and rope_type ("default" only); NULL
+ * for none. *base stays what it is when rope_theta is missing. Heads must have an even width. */
+tfm_status tfm__config_rope(const tfm_config *config, const tfm_json *json,
+                            const tfm_json_node *rope, double *base, tfm_err *err);
+
+/** The same from one key at the top. */
+tfm_status tfm__config_rope_key(const tfm_json *json, const char *key, double *base,
+                                tfm_err *err);
+
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-_Static_assert(TFM__MODULE_COUNT <= 64, "config.absent has a bit for each module");
+_Static_assert(TFM__MODULE_COUNT <= 64, "config has sets of modules, a bit for each");
 
 #define FAMILY_ROW(name) &tfm__arch_##name,
 static const tfm_arch *const families[] = {TFM__FAMILY_MAP(FAMILY_ROW) NULL};
@@ -43,6 +43,7 @@ const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
 typedef enum {
   AXIS_ONE,
   AXIS_H,
+  AXIS_H3,
   AXIS_N,
   AXIS_F,
   AXIS_V,
@@ -84,6 +85,8 @@ static int64_t axis_length(const tfm_config *config, axis a)
   switch (a) {
   case AXIS_H:
     return config->H;
+  case AXIS_H3:
+    return 3 * config->H;
   case AXIS_N:
     return config->N;
   case AXIS_F:
@@ -130,6 +133,11 @@ void tfm__config_without(tfm_config *config, tfm__module module)
   config->absent |= UINT64_C(1) << module;
 }
 
+void tfm__config_without_bias(tfm_config *config, tfm__module module)
+{
+  config->unbiased |= UINT64_C(1) << module;
+}
+
 int64_t tfm__layer_stored(const tfm_config *config, int64_t layer)
 {
   if (config->groups == 0) {
@@ -159,7 +167,9 @@ tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module mod
   const module_row *row = &modules[module];
   return (tfm__module_shape){.kind = row->kind,
                              .rows = axis_length(config, row->rows),
-                             .width = axis_length(config, row->width)};
+                             .width = axis_length(config, row->width),
+                             .bias = row->kind != TFM__TABLE &&
+                                     (config->unbiased >> module & 1) == 0};
 }
 
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part)
@@ -170,7 +180,7 @@ int64_t tfm__part_floats(const tfm_config *config, tfm__part part)
       continue;
     }
     const tfm__module_shape shape = tfm__module_shape_of(config, (tfm__module)m);
-    floats += shape.rows * shape.width + (shape.kind == TFM__TABLE ? 0 : shape.rows);
+    floats += shape.rows * shape.width + (shape.bias ? shape.rows : 0);
   }
   return floats;
 }

@@ -27,6 +27,7 @@
   X(electra)                                                                                   \
   X(albert)                                                                                    \
   X(mpnet)                                                                                     \
+  X(nomic_bert)                                                                                \
   TFM__FAMILIES_OF_TESTS(X)
 
 typedef enum {
@@ -39,13 +40,14 @@ typedef enum {
 
 typedef enum {
   TFM__TABLE,  /* "<name>.weight" [rows,width] */
-  TFM__LINEAR, /* "<name>.weight" [rows,width], "<name>.bias" [rows] */
-  TFM__NORM    /* "<name>.weight" [rows], "<name>.bias" [rows]; old files: .gamma, .beta */
+  TFM__LINEAR, /* "<name>.weight" [rows,width]; "<name>.bias" [rows] unless it has none */
+  TFM__NORM    /* the same with width 1, weight [rows]; old files: .gamma, .beta */
 } tfm__kind;
 
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
  * position table, Y types, R relative positions; E the width of the embedding tables, W of their
- * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). */
+ * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). QKV stands for QUERY,
+ * KEY and VALUE in one; of GATE and UP the ffn's activation sees the first there is. */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
@@ -53,11 +55,13 @@ typedef enum {
   X(EMBED_NORM, EMBED, NORM, W, ONE)                                                           \
   X(PROJECT, EMBED, LINEAR, H, E)                                                              \
   X(POSITION_BIAS, SIGHT, TABLE, R, N)                                                         \
+  X(QKV, ATTENTION, LINEAR, H3, H)                                                             \
   X(QUERY, ATTENTION, LINEAR, H, H)                                                            \
   X(KEY, ATTENTION, LINEAR, H, H)                                                              \
   X(VALUE, ATTENTION, LINEAR, H, H)                                                            \
   X(CONTEXT, ATTENTION, LINEAR, H, H)                                                          \
   X(ATTENTION_NORM, ATTENTION, NORM, H, ONE)                                                   \
+  X(GATE, FFN, LINEAR, F, H)                                                                   \
   X(UP, FFN, LINEAR, F, H)                                                                     \
   X(DOWN, FFN, LINEAR, H, F)                                                                   \
   X(FFN_NORM, FFN, NORM, H, ONE)                                                               \
@@ -73,6 +77,7 @@ typedef enum { TFM__MODULE_MAP(TFM__MODULE_ENUM) TFM__MODULE_COUNT } tfm__module
 typedef struct {
   tfm__kind kind;
   int64_t rows, width; /* width is 1 for a norm */
+  bool bias;
 } tfm__module_shape;
 
 /** config.json's names of the dimensions all families have; "a|b": two spellings, of which the
@@ -81,7 +86,7 @@ typedef struct {
   const char *hidden, *layers, *heads, *ffn, *vocab, *positions;
   const char *types;    /* NULL: no type table */
   const char *norm_eps; /* NULL: always the family's */
-  const char *act;
+  const char *act;      /* NULL: the family reads it */
 } tfm__config_keys;
 
 /** Which rows of x a head looks at. */
@@ -148,6 +153,9 @@ int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
 
 /** Say that this model has no such module. */
 void tfm__config_without(tfm_config *config, tfm__module module);
+
+/** Say that this module has no bias in this model: zeros are added, or nothing. */
+void tfm__config_without_bias(tfm_config *config, tfm__module module);
 
 /** Which of the file's layers is layer `layer` of the model: itself, unless layers are shared. */
 int64_t tfm__layer_stored(const tfm_config *config, int64_t layer);

@@ -14,13 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const family_models[] = {"families/roberta",
-                                     "families/distilbert",
-                                     "families/electra",
-                                     "families/albert",
-                                     "families/albert-groups",
-                                     "families/mpnet",
-                                     NULL};
+const char *const family_models[] = {
+    "families/roberta",       "families/distilbert", "families/electra", "families/albert",
+    "families/albert-groups", "families/mpnet",      "families/nomic",   NULL};
 
 void want_ok(tfm_status st, const tfm_err *err)
 {
