@@ -1,6 +1,7 @@
 #include "coordinator/coordinator.h"
 
 #include "coordinator/bare.h"
+#include "coordinator/bench/bench.h"
 #include "coordinator/deliver.h"
 #include "coordinator/report/facts.h"
 #include "coordinator/report/summary.h"
@@ -169,6 +170,8 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
     return tfm_facts_topo(text, err);
   case TFM_VERB_ENV:
     return tfm_facts_env(world, text, err);
+  case TFM_VERB_BENCH:
+    return tfm_bench_run(options, text, err);
   case TFM_VERB_HELP:
   case TFM_VERB_COUNT:
     break;

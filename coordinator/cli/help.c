@@ -89,6 +89,20 @@ static void append_group(tfm_buf *out, tfm__option_group group, unsigned verb_bi
   }
 }
 
+static void append_subjects(tfm_buf *out)
+{
+#define SUBJECT_HELP(name, text, help) help,
+  static const char *const helps[TFM_BENCH_COUNT] = {TFM_BENCH_MAP(SUBJECT_HELP)};
+#undef SUBJECT_HELP
+  (void)tfm_buf_printf(out,
+                       "tfm-cluster bench: %s\n\nUsage: tfm-cluster bench SUBJECT [options] "
+                       "[INPUT...]\n\nSubjects:\n",
+                       verb_help[TFM_VERB_BENCH]);
+  for (int i = 0; i < TFM_BENCH_COUNT; ++i) {
+    (void)tfm_buf_printf(out, "  %-10s %s\n", tfm_bench_name((tfm_bench_subject)i), helps[i]);
+  }
+}
+
 static void append_verb(tfm_buf *out, tfm_verb verb)
 {
   const tfm__option *input = tfm__option_find("input", 5);
@@ -97,9 +111,13 @@ static void append_verb(tfm_buf *out, tfm_verb verb)
     (void)tfm_buf_str(out, "Usage: tfm-cluster help [VERB]\n");
     return;
   }
-  (void)tfm_buf_printf(
-      out, "tfm-cluster %s: %s\n\nUsage: mpirun -np N tfm-cluster %s [options]%s\n",
-      tfm_verb_name(verb), verb_help[verb], tfm_verb_name(verb), reads ? " [INPUT...]" : "");
+  if (verb == TFM_VERB_BENCH) {
+    append_subjects(out);
+  } else {
+    (void)tfm_buf_printf(
+        out, "tfm-cluster %s: %s\n\nUsage: mpirun -np N tfm-cluster %s [options]%s\n",
+        tfm_verb_name(verb), verb_help[verb], tfm_verb_name(verb), reads ? " [INPUT...]" : "");
+  }
   for (int g = 0; g < TFM__GROUP_COUNT; ++g) {
     append_group(out, (tfm__option_group)g, 1u << verb);
   }

@@ -21,6 +21,17 @@ static const char *const verb_names[TFM_VERB_COUNT] = {
 #undef VERB_NAME
 };
 
+static const char *const bench_names[TFM_BENCH_COUNT] = {
+#define BENCH_NAME(name, text, help) text,
+    TFM_BENCH_MAP(BENCH_NAME)
+#undef BENCH_NAME
+};
+
+const char *tfm_bench_name(tfm_bench_subject subject)
+{
+  return subject < TFM_BENCH_COUNT ? bench_names[subject] : "unknown";
+}
+
 const char *tfm_verb_name(tfm_verb verb)
 {
   return verb < TFM_VERB_COUNT ? verb_names[verb] : "unknown";
@@ -89,16 +100,23 @@ static tfm_status read_long(reading *r, const char *word, tfm_err *err)
   return read_option(r, row, where, sign ? sign + 1 : NULL, err);
 }
 
-static const tfm__option *find_letter(char letter)
+/* A letter may stand for one option of some verbs and another of others. Of options that the verb
+ * does not take the first is as good as any: check_verb() refuses it. */
+static const tfm__option *find_letter(char letter, tfm_verb verb)
 {
   int n = 0;
   const tfm__option *rows = tfm__option_rows(&n);
+  const tfm__option *found = NULL;
   for (int i = 0; i < n; ++i) {
-    if (rows[i].letter == letter && letter) {
+    if (rows[i].letter != letter || !letter) {
+      continue;
+    }
+    if (rows[i].verbs >> verb & 1u) {
       return &rows[i];
     }
+    found = found ? found : &rows[i];
   }
-  return NULL;
+  return found;
 }
 
 /* -i value, -ivalue, and flags together: -qv */
@@ -106,7 +124,7 @@ static tfm_status read_letters(reading *r, const char *word, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   for (const char *p = word + 1; *p && st == TFM_OK && !r->stop; ++p) {
-    const tfm__option *row = find_letter(*p);
+    const tfm__option *row = find_letter(*p, r->options->verb);
     char where[TFM__OPTION_NAME + 8];
     if (!row) {
       return refuse_word("option", word, "", NULL, err);
@@ -146,6 +164,19 @@ static tfm_status read_help_topic(reading *r, const char *word, tfm_err *err)
   return TFM_OK;
 }
 
+/* The word behind bench. */
+static tfm_status read_subject(reading *r, const char *word, tfm_err *err)
+{
+  for (int i = 0; i < TFM_BENCH_COUNT; ++i) {
+    if (strcmp(bench_names[i], word) == 0) {
+      r->options->subject = (tfm_bench_subject)i;
+      return TFM_OK;
+    }
+  }
+  const char *near = tfm__nearest(word, bench_names, TFM_BENCH_COUNT);
+  return refuse_word("subject of bench", word, "", near, err);
+}
+
 static tfm_status read_word(reading *r, bool *first, tfm_err *err)
 {
   const char *word = r->argv[r->at];
@@ -161,6 +192,9 @@ static tfm_status read_word(reading *r, bool *first, tfm_err *err)
   tfm_status st = TFM_OK;
   if (r->options->verb_given && r->options->verb == TFM_VERB_HELP) {
     return read_help_topic(r, word, err);
+  }
+  if (r->options->verb == TFM_VERB_BENCH && r->options->subject == TFM_BENCH_COUNT) {
+    return read_subject(r, word, err);
   }
   if (*first && !r->no_more) {
     st = read_first_word(r, word, &taken, err);
@@ -229,6 +263,11 @@ static tfm_status read_environment(tfm_options *options, char *const *envp, tfm_
  * config files serve several verbs. */
 static tfm_status check_verb(const tfm_options *options, tfm_err *err)
 {
+  if (options->verb == TFM_VERB_BENCH && options->subject == TFM_BENCH_COUNT) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "bench what? Name it: bench %s (see tfm-cluster help bench)",
+                    bench_names[0]);
+  }
   int n = 0;
   const tfm__option *rows = tfm__option_rows(&n);
   unsigned bit = 1u << options->verb;
@@ -301,7 +340,7 @@ fail:
 tfm_status tfm_options_read(tfm_options *options, int argc, char *const *argv,
                             char *const *envp, tfm_err *err)
 {
-  *options = (tfm_options){.verb = TFM_VERB_RUN};
+  *options = (tfm_options){.verb = TFM_VERB_RUN, .subject = TFM_BENCH_COUNT};
   tfm_status st = read_all(options, argc, argv, envp, err);
   options->return_logits = options->return_logits || options->verb == TFM_VERB_VERIFY;
   if (st != TFM_OK) {

@@ -30,6 +30,7 @@
   X(VERIFY, "verify", NULL,                                                                    \
     "the cluster's bits against the one-process oracle: PASSED or FAILED")                     \
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
+  X(BENCH, "bench", NULL, "how fast a part of the program is: bench tokenize")                 \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
   X(HELP, "help", NULL, "this help, or the help of a verb")
 
@@ -37,6 +38,15 @@
 typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
 #undef TFM_VERB_ENUM
 
+/* What bench measures: X(NAME, "word", "one line of help") */
+#define TFM_BENCH_MAP(X)                                                                       \
+  X(TOKENIZE, "tokenize", "texts to ids, offsets included: MB/s and tokens/s")
+
+#define TFM_BENCH_ENUM(name, text, help) TFM_BENCH_##name,
+typedef enum { TFM_BENCH_MAP(TFM_BENCH_ENUM) TFM_BENCH_COUNT } tfm_bench_subject;
+#undef TFM_BENCH_ENUM
+
+typedef enum { TFM_BENCH_MD, TFM_BENCH_CSV, TFM_BENCH_JSON } tfm_bench_format;
 typedef enum { TFM_OVERFLOW_TRUNCATE, TFM_OVERFLOW_ERROR, TFM_OVERFLOW_WINDOW } tfm_overflow;
 /* How the labels of tokens become those of words and groups. */
 typedef enum {
@@ -78,6 +88,8 @@ typedef struct {
   tfm_verb verb;
   bool verb_given;
   bool bare; /* no verb, no option, no input: the demo rule of INTERFACE section 1 may apply */
+
+  tfm_bench_subject subject; /* of bench; TFM_BENCH_COUNT: not named */
 
   const char *model;     /* NULL: the embedded default */
   const char *task;      /* NULL: the model's own */
@@ -121,6 +133,8 @@ typedef struct {
   bool stats;           /* tokenize: figures of all rows instead of rows */
   bool decode;          /* tokenize: ids to text instead */
   const char *expected; /* verify: a JSONL of expected results, or NULL */
+  int64_t repetitions;  /* bench: passes of each kind, >= 1 */
+  tfm_bench_format bench_format;
 
   int64_t max_batch_tokens; /* 0: by rule */
   int64_t sort_window;      /* 0: by rule */
@@ -165,6 +179,7 @@ void tfm_options_tell(const tfm_options *options, tfm_buf *out);
 tfm_status tfm_options_help(tfm_verb verb, bool all_verbs, tfm_buf *out);
 
 const char *tfm_verb_name(tfm_verb verb);
+const char *tfm_bench_name(tfm_bench_subject subject);
 
 /** The task that was asked for: --task, else the verb's own; NULL: the model's. */
 const char *tfm_options_task(const tfm_options *options);

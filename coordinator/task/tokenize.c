@@ -31,23 +31,24 @@ typedef struct {
   tfm_token_stats stats; /* --stats */
 } tokenizing;
 
-static tfm_status open_tokenizer(tokenizing *t, tfm_buf *identity, tfm_err *err)
+tfm_status tfm_tokenize_open(const tfm_options *options, tfm_tokenizer **out, tfm_buf *identity,
+                             tfm_err *err)
 {
-  const char *path = t->options->tokenizer ? t->options->tokenizer : t->options->model;
+  const char *path = options->tokenizer ? options->tokenizer : options->model;
   char *shipped = path ? NULL : tfm_job_shipped("models/tfm-sentiment");
   tfm_status st = TFM_OK;
   path = path ? path : shipped;
   if (!path) {
     st = tfm_fail(err, TFM_E_MISSING, "name a tokenizer with --tokenizer FILE or --model DIR");
   } else if (tfm_path_look(path) == TFM_PATH_FOLDER) {
-    st = tfm_tokenizer_open_folder(&t->tokenizer, path, err);
-  } else if (!t->options->tokenizer && tfm_path_look(path) == TFM_PATH_FILE) {
+    st = tfm_tokenizer_open_folder(out, path, err);
+  } else if (!options->tokenizer && tfm_path_look(path) == TFM_PATH_FILE) {
     st = tfm_fail(err, TFM_E_FORMAT, "--model %.512s is not a folder; --tokenizer takes a file",
                   path);
   } else {
-    st = tfm_tokenizer_open_file(&t->tokenizer, path, err);
+    st = tfm_tokenizer_open_file(out, path, err);
   }
-  if (st == TFM_OK) {
+  if (st == TFM_OK && identity) {
     tfm_identity_path("tokenize with", path, identity);
   }
   tfm_free(shipped);
@@ -280,7 +281,7 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
     memcpy(t.outlet.fields, field_names, sizeof field_names);
   }
   TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
-  TFM_TRY(open_tokenizer(&t, &identity, err));
+  TFM_TRY(tfm_tokenize_open(options, &t.tokenizer, &identity, err));
   tfm_identity_options(options, &identity);
   TFM_TRY(tfm_reader_open(&t.reader, options, &wants, err));
   if (options->stats) {

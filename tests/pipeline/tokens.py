@@ -1,4 +1,6 @@
-"""The verb tokenize: texts to ids and back, statistics, bytes that are no UTF-8, rows that fail."""
+"""The verbs tokenize and bench tokenize: texts to ids and back, statistics, bytes that are no UTF-8,
+rows that fail, speed."""
+import csv
 import json
 import random
 
@@ -90,6 +92,37 @@ def test_a_text_that_is_too_long():
     assert len(tokenized(src, "--max-length", 4)[0]["ids"]) == 4
     got = tokenized(src, "--max-length", 4, "--on-overflow", "error")
     assert "--max-length 4" in got[0]["error"]["message"], got
+
+
+def test_bench_counts_what_tokenize_gives():
+    """The same rows, bytes and tokens, with pairs, errors and any number of threads."""
+    folder = scratch()
+    texts = ["one two three naïve " * n for n in range(1, 40)] + [""]
+    src = rows(texts, folder / "rows.jsonl")
+    with open(src, "a", encoding="utf-8") as f:
+        f.write('{"text": "a pair", "text_pair": "of texts"}\nno row\n')
+    whole = [r for r in tokenized(src) if "ids" in r]
+    size = sum(len(t.encode()) for t in [*texts, "a pair", "of texts"])
+    for threads in (1, 3):
+        got = json.loads(must(call("bench", "tokenize", src, "-o", "json", "-r", 2, "--threads", threads)).out)
+        assert [g["cache"] for g in got] == ["cold", "warm"], got
+        for g in got:
+            want = {"model": "WordPiece", "threads": threads, "rows": len(texts) + 2, "row_errors": 1,
+                    "mb": round(size / 1e6, 3), "tokens": sum(len(r["ids"]) for r in whole)}
+            assert {k: g[k] for k in want} == want, (g, want)
+            assert 0 < g["mb_per_s_min"] <= g["mb_per_s"] <= g["mb_per_s_max"] and g["tokens_per_s"] > 0
+    table = list(csv.DictReader(must(call("bench", "tokenize", src, "-o", "csv", "--limit", 3)).out.splitlines()))
+    assert len(table) == 2 and table[0]["rows"] == "3" and table[0].keys() == got[0].keys(), table
+    assert must(call("bench", "tokenize", src)).out.startswith("| tokenizer ")
+
+
+def test_bench_refuses_what_it_cannot_measure():
+    folder = scratch()
+    assert "tokenize" in must(call("bench"), 64).err
+    (folder / "blank.txt").write_text("\n\n")
+    must(call("bench", "tokenize", folder / "blank.txt"), 66)
+    must(call("bench", "tokenize", folder / "missing.txt"), 66)
+    must(call("bench", "tokenize", "--tokenizer", folder / "missing.json", folder / "blank.txt"), 66)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,27 @@ static void the_output_name_decides_the_format(void **state)
   }
 }
 
+/* -o is the output of what writes rows, and the kind of table of bench. */
+static void bench_has_a_subject_and_a_table(void **state)
+{
+  (void)state;
+  outcome o = read_line("bench tokenize -o json -r 3 --threads 2 a.txt tokenize");
+  assert_int_equal(o.st, TFM_OK);
+  assert_int_equal(o.options.verb, TFM_VERB_BENCH);
+  assert_int_equal(o.options.subject, TFM_BENCH_TOKENIZE);
+  assert_int_equal(o.options.bench_format, TFM_BENCH_JSON);
+  assert_int_equal(o.options.repetitions, 3);
+  assert_null(o.options.output);
+  assert_int_equal(o.options.ninput, 2);
+  assert_string_equal(o.options.inputs[1], "tokenize");
+  tfm_options_fini(&o.options);
+  o = read_line("bench --threads 1 tokenize");
+  assert_int_equal(o.options.subject, TFM_BENCH_TOKENIZE);
+  assert_int_equal(o.options.bench_format, TFM_BENCH_MD);
+  assert_int_equal(o.options.ninput, 0);
+  tfm_options_fini(&o.options);
+}
+
 /* What is refused, and the words of which the message must hold every one. */
 static void wrong_lines_are_refused_by_name(void **state)
 {
@@ -186,6 +207,10 @@ static void wrong_lines_are_refused_by_name(void **state)
       {"topo x.jsonl", "topo", "--input"},
       {"inspect ./model", "inspect", "--model DIR"},
       {"help nope", "nope", "unknown verb"},
+      {"bench", "bench what", "tokenize"},
+      {"bench tokenise x.txt", "tokenise", "did you mean tokenize?"},
+      {"bench tokenize -o out.jsonl", "-o", "md, csv or json"},
+      {"tokenize --table md", "--table", "tokenize"},
       {"--quiet=5", "--quiet", "on or off"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
@@ -405,7 +430,8 @@ static void the_table_is_sound(void **state)
     assert_true(rows[i].verbs != 0);
     assert_true(tfm__option_is_flag(&rows[i]) || rows[i].metavar);
     for (int k = 0; k < i; ++k) {
-      assert_true(!rows[i].letter || rows[i].letter != rows[k].letter);
+      assert_true(!rows[i].letter || rows[i].letter != rows[k].letter ||
+                  !(rows[i].verbs & rows[k].verbs));
       assert_int_not_equal(rows[i].at, rows[k].at);
     }
   }
@@ -432,6 +458,7 @@ int main(void)
       cmocka_unit_test(the_first_word_is_a_verb_or_an_input),
       cmocka_unit_test(passthrough_is_a_list_all_or_none),
       cmocka_unit_test(the_output_name_decides_the_format),
+      cmocka_unit_test(bench_has_a_subject_and_a_table),
       cmocka_unit_test(wrong_lines_are_refused_by_name),
       cmocka_unit_test(numbers_are_plain_digits),
       cmocka_unit_test(the_environment_comes_after_flags),

@@ -1,0 +1,23 @@
+/** The verb `bench`: how fast one part of the program is, as a table.
+ *
+ *  A subject is one file here, one row of TFM_BENCH_MAP (coordinator/cli/options.h) and one case in
+ *  bench.c. Subjects measure what runs in a job, through the same calls. */
+#ifndef TFM_COORDINATOR_BENCH_BENCH_H
+#define TFM_COORDINATOR_BENCH_BENCH_H
+
+#include "coordinator/bench/table.h"
+#include "coordinator/cli/options.h"
+
+/** Measure what the options name and append the table to out. */
+tfm_status tfm_bench_run(const tfm_options *options, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
+/** `bench tokenize`: all rows of the input through one tokenizer on --threads threads, offsets
+ *  included. Two rows: with an empty memory of words at the start of each pass, and with the one
+ *  that the pass before left. Rows are read (and held in memory) before the clock starts. */
+tfm_status tfm_bench_tokenize(const tfm_options *options, tfm_bench_table *table,
+                              tfm_err *err) TFM_MUST_USE;
+
+/** Sort n samples (n >= 1) and give the middle one; of an even number the mean of both. */
+double tfm_bench_median(double *samples, size_t n);
+
+#endif
