@@ -86,7 +86,7 @@ static tfm_status next_record(tfm__parser *p, tfm__window *w, tfm__record *recor
                               tfm_err *err)
 {
   *there = true;
-  *record = (tfm__record){.line = w->lines + 1, .offset = w->offset + (int64_t)w->at};
+  *record = (tfm__record){.line = w->lines + 1, .offset = tfm__window_offset(w)};
   p->state = AT_CELL;
   p->newlines = 0;
   p->cell_at = 0;

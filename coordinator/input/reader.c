@@ -1,6 +1,7 @@
 #include "coordinator/input/reader.h"
 
 #include "coordinator/input/parser.h"
+#include "core/base/crc32c.h"
 #include "core/base/mem.h"
 
 #include <errno.h>
@@ -21,7 +22,8 @@ struct tfm_reader {
   const tfm__format *format;
   tfm__parser parser;
   tfm__gauge gauge;
-  int64_t number; /* of the next row */
+  int64_t number;  /* of the next row */
+  uint32_t before; /* see tfm_mark */
   int64_t total_bytes;
   atomic_int_fast64_t rows, blank_lines;
   tfm_span *names; /* [nname] of the columns passed through */
@@ -97,6 +99,22 @@ static void end_file(tfm_reader *reader)
 {
   tfm__stream_close(reader->stream);
   reader->stream = NULL;
+}
+
+/* The file is used up: what it held goes into the check of all files so far. */
+static void finish_file(tfm_reader *reader)
+{
+  unsigned char seen[12];
+  uint64_t bytes = (uint64_t)tfm__window_offset(&reader->window);
+  for (int i = 0; i < 8; ++i) {
+    seen[i] = (unsigned char)(bytes >> 8 * i);
+  }
+  for (int i = 0; i < 4; ++i) {
+    seen[8 + i] = (unsigned char)(reader->window.crc >> 8 * i);
+  }
+  reader->before = tfm_crc32c(reader->before, seen, sizeof seen);
+  end_file(reader);
+  ++reader->file;
 }
 
 static tfm_status begin_file(tfm_reader *reader, int file, tfm_err *err)
@@ -340,8 +358,7 @@ static tfm_status next_record(tfm_reader *reader, tfm__record *record, bool *the
     }
     TFM_TRY(reader->format->next(&reader->parser, &reader->window, record, there, err));
     if (!*there) {
-      end_file(reader);
-      ++reader->file;
+      finish_file(reader);
     } else if (reader->format->blank(record)) {
       (void)atomic_fetch_add(&reader->blank_lines, 1);
     } else if (reader->number++ >= reader->options->skip) {
@@ -377,6 +394,131 @@ tfm_status tfm_reader_next(tfm_reader *reader, tfm_row **row, tfm_err *err)
   tfm__where where = {reader->number - 1, reader->file, record.line, record.offset};
   TFM_TRY(tfm__draft_row(draft, &where, row, err));
   (void)atomic_fetch_add(&reader->rows, 1);
+  (*row)->after = tfm_reader_mark(reader);
+
+fail:
+  return st;
+}
+
+tfm_mark tfm_reader_mark(const tfm_reader *reader)
+{
+  bool open = reader->stream != NULL;
+  return (tfm_mark){.rows = atomic_load(&reader->rows),
+                    .number = reader->number,
+                    .blank_lines = atomic_load(&reader->blank_lines),
+                    .offset = open ? tfm__window_offset(&reader->window) : 0,
+                    .lines = open ? reader->window.lines : 0,
+                    .file = reader->file,
+                    .unclosed = open ? reader->parser.unclosed : 0,
+                    .crc = open ? reader->window.crc : 0,
+                    .before = reader->before};
+}
+
+static tfm_status input_changed(const tfm_reader *reader, int file, const char *how,
+                                tfm_err *err)
+{
+  return tfm_fail(
+      err, TFM_E_FORMAT,
+      "input %.400s is not what it was when the output was begun: %s; bring it back, "
+      "or begin anew with --restart",
+      reader->memory ? "sample" : reader->paths[file], how);
+}
+
+static bool is_regular(const tfm_reader *reader, int file)
+{
+  struct stat about;
+  return look(reader->paths[file], &about, NULL) == TFM_OK && S_ISREG(about.st_mode);
+}
+
+/* Whether the files before the mark's can be left unread. */
+static bool may_leap(const tfm_reader *reader, int files)
+{
+  bool leap = true;
+  for (int i = 0; i < files && leap; ++i) {
+    leap = is_regular(reader, i);
+  }
+  return leap;
+}
+
+/* Read a whole file again, for its CRC. */
+static tfm_status reread_file(tfm_reader *reader, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  if (!reader->stream) {
+    TFM_TRY(begin_file(reader, reader->file, err));
+  }
+  TFM_TRY(tfm__window_pass(&reader->window, INT64_MAX, err));
+  finish_file(reader);
+
+fail:
+  return st;
+}
+
+/* Leave the part of a file that need not be read again. */
+static tfm_status leap_in_file(tfm_reader *reader, const tfm_mark *since, tfm_err *err)
+{
+  tfm__window *w = &reader->window;
+  if (!tfm__stream_seekable(reader->stream) || since->offset <= tfm__window_offset(w)) {
+    return TFM_OK;
+  }
+  tfm_status st = tfm__stream_seek(reader->stream, since->offset, err);
+  *w = (tfm__window){.stream = w->stream,
+                     .data = w->data,
+                     .cap = w->cap,
+                     .offset = since->offset,
+                     .crc = since->crc};
+  return st;
+}
+
+static tfm_status resume_in_file(tfm_reader *reader, const tfm_mark *mark,
+                                 const tfm_mark *since, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__window *w = &reader->window;
+  if (!reader->stream) {
+    TFM_TRY(begin_file(reader, mark->file, err));
+  }
+  if (since) {
+    TFM_TRY(leap_in_file(reader, since, err));
+  }
+  TFM_TRY(tfm__window_pass(w, mark->offset, err));
+  if (tfm__window_offset(w) != mark->offset) {
+    TFM_TRY(input_changed(reader, mark->file, "it is shorter", err));
+  }
+  if (w->crc != mark->crc) {
+    TFM_TRY(input_changed(reader, mark->file, "bytes that were read have changed", err));
+  }
+  w->lines = mark->lines;
+  reader->parser.unclosed = mark->unclosed;
+
+fail:
+  return st;
+}
+
+tfm_status tfm_reader_resume(tfm_reader *reader, const tfm_mark *mark, const tfm_mark *since,
+                             bool all, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  bool leap = !all && may_leap(reader, mark->file);
+  if (mark->file < 0 || mark->file > reader->npath) {
+    return tfm_fail(err, TFM_E_FORMAT, "input %d of %d cannot be gone on with", mark->file,
+                    reader->npath);
+  }
+  while (!leap && reader->file < mark->file) {
+    TFM_TRY(reread_file(reader, err));
+  }
+  if (!leap && reader->before != mark->before) {
+    TFM_TRY(input_changed(reader, mark->file - 1, "it or a file before it has changed", err));
+  }
+  reader->file = mark->file;
+  reader->before = mark->before;
+  reader->number = mark->number;
+  atomic_store(&reader->rows, mark->rows);
+  atomic_store(&reader->blank_lines, mark->blank_lines);
+  if (mark->file < reader->npath && mark->offset > 0) {
+    bool near = !all && since->file == mark->file;
+    TFM_TRY(resume_in_file(reader, mark, near ? since : NULL, err));
+  }
 
 fail:
   return st;

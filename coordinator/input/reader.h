@@ -48,6 +48,17 @@ tfm_status tfm_reader_open_text(tfm_reader **out, const tfm_options *options, tf
  *  --limit are applied here; numbers go on counting over skipped rows. */
 tfm_status tfm_reader_next(tfm_reader *reader, tfm_row **row, tfm_err *err) TFM_MUST_USE;
 
+/** Before the first row: stand behind `mark`, which an earlier process saw over the same input with
+ * the same options. What lies between `since` (an earlier mark) and `mark` is read again and must
+ * have the CRC it had; a pipe or a packed file is read from its beginning anyway, and then checked
+ * from there. all: everything before the mark is read and checked, files before it included.
+ * Errors: TFM_E_FORMAT, naming the input, when it is not what it was; those of reading. */
+tfm_status tfm_reader_resume(tfm_reader *reader, const tfm_mark *mark, const tfm_mark *since,
+                             bool all, tfm_err *err) TFM_MUST_USE;
+
+/** Where reading stands. Only while no other thread reads. */
+tfm_mark tfm_reader_mark(const tfm_reader *reader);
+
 /** True while a read is blocked on a slow input: what is complete so far should be sent on.
  * Callable from any thread. */
 bool tfm_reader_waiting(const tfm_reader *reader);

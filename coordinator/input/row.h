@@ -8,6 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Where reading stands, right behind a row: enough for another process to go on from there, and to
+ * see that the input is still what was read. Plain data; all zeros is the beginning. */
+typedef struct {
+  int64_t rows;        /* given out so far */
+  int64_t number;      /* of the next row */
+  int64_t blank_lines; /* skipped so far */
+  int64_t offset;      /* bytes of the file used up (uncompressed) */
+  int64_t lines;       /* ends of lines among them */
+  int32_t file;        /* index of the input */
+  int32_t unclosed;    /* CSV quotes of the file that never closed */
+  uint32_t crc;        /* CRC-32C of the bytes used up of the file */
+  uint32_t before;     /* CRC-32C over length and CRC of each file before it */
+} tfm_mark;
+
 /** A field that is copied to the output unread: its name and its raw JSON value. */
 typedef struct {
   tfm_span name;
@@ -21,6 +35,7 @@ typedef struct {
   int file;            /* index of the input it came from */
   int64_t line;        /* line in that file, from 1 (of its first line, for CSV) */
   int64_t byte_offset; /* of its first byte in that file (uncompressed) */
+  tfm_mark after;      /* where reading goes on behind it */
   tfm_span id;         /* raw JSON value: the id column's, else the number */
   tfm_span text;       /* well-formed UTF-8 */
   tfm_span pair;       /* p == NULL when the row has none */

@@ -16,7 +16,8 @@ struct tfm__stream {
   const char *name;
   int fd; /* -1: memory alone */
   bool owned;
-  bool slow; /* no regular file: a read may block for long */
+  bool slow;     /* no regular file: a read may block for long */
+  int64_t begin; /* where in the file reading began: standard input may have been read before */
   bool sniffed;
   bool raw_end;
   tfm_span memory;
@@ -52,6 +53,7 @@ static tfm_status open_file(tfm__stream *s, const char *path, tfm_err *err)
     return tfm_fail(err, TFM_E_FORMAT, "%.400s is a folder; name the files in it", s->name);
   }
   s->slow = !S_ISREG(about.st_mode);
+  s->begin = s->slow || s->owned ? 0 : (int64_t)lseek(s->fd, 0, SEEK_CUR);
   return TFM_OK;
 }
 
@@ -217,6 +219,25 @@ tfm_status tfm__stream_read(tfm__stream *s, char *out, size_t cap, size_t *n, tf
     return st;
   }
   return s->codec ? read_packed(s, out, cap, n, err) : read_plain(s, out, cap, n, err);
+}
+
+bool tfm__stream_seekable(const tfm__stream *s)
+{
+  return s->sniffed && !s->codec && s->fd >= 0 && !s->slow && s->begin >= 0;
+}
+
+tfm_status tfm__stream_seek(tfm__stream *s, int64_t offset, tfm_err *err)
+{
+  if (lseek(s->fd, (off_t)(s->begin + offset), SEEK_SET) < 0) {
+    return tfm_fail(err, TFM_E_IO, "%.400s: byte %lld cannot be reached: %s", s->name,
+                    (long long)offset, strerror(errno));
+  }
+  s->raw_at = 0;
+  s->raw_n = 0;
+  s->raw_end = false;
+  (void)atomic_fetch_add(&s->gauge->bytes, offset - s->raw_bytes);
+  s->raw_bytes = offset;
+  return TFM_OK;
 }
 
 const char *tfm__stream_name(const tfm__stream *s)

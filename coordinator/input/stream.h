@@ -32,6 +32,12 @@ tfm_status tfm__stream_open_text(tfm__stream **out, tfm_span text, tfm__gauge *g
 tfm_status tfm__stream_read(tfm__stream *s, char *out, size_t cap, size_t *n,
                             tfm_err *err) TFM_MUST_USE;
 
+/** Whether tfm__stream_seek() is possible: a regular file, not packed. Known after a first read. */
+bool tfm__stream_seekable(const tfm__stream *s);
+
+/** Go to that byte of a seekable stream. Errors: TFM_E_IO. */
+tfm_status tfm__stream_seek(tfm__stream *s, int64_t offset, tfm_err *err) TFM_MUST_USE;
+
 /** What messages call it: the path, or "standard input". Borrowed. */
 const char *tfm__stream_name(const tfm__stream *s);
 

@@ -1,6 +1,7 @@
 #include "coordinator/input/window.h"
 
 #include "coordinator/input/reader.h"
+#include "core/base/crc32c.h"
 #include "core/base/mem.h"
 
 #include <string.h>
@@ -56,14 +57,31 @@ fail:
 
 void tfm__window_use(tfm__window *w, size_t n, int64_t lines)
 {
+  w->crc = tfm_crc32c(w->crc, w->data + w->at, n);
   w->at += n;
   w->looked = 0;
   w->lines += lines;
 }
 
+tfm_status tfm__window_pass(tfm__window *w, int64_t offset, tfm_err *err)
+{
+  for (;;) {
+    int64_t left = offset - tfm__window_offset(w);
+    size_t held = w->n - w->at;
+    tfm__window_use(w, left < (int64_t)held ? (size_t)left : held, 0);
+    if (left <= (int64_t)held || w->ended) {
+      return TFM_OK;
+    }
+    tfm_status st = tfm__window_more(w, err);
+    if (st != TFM_OK) {
+      return st;
+    }
+  }
+}
+
 static void describe(const tfm__window *w, tfm__record *record)
 {
-  *record = (tfm__record){.line = w->lines + 1, .offset = w->offset + (int64_t)w->at};
+  *record = (tfm__record){.line = w->lines + 1, .offset = tfm__window_offset(w)};
 }
 
 tfm_status tfm__window_drop_line(tfm__window *w, tfm__record *record, tfm_err *err)

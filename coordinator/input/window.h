@@ -12,6 +12,7 @@ typedef struct {
   size_t looked;  /* bytes after `at` that hold no end of a record */
   int64_t offset; /* of data[0] in the (unpacked) file */
   int64_t lines;  /* ends of lines used up */
+  uint32_t crc;   /* CRC-32C of all bytes used up */
   bool ended;
 } tfm__window;
 
@@ -32,6 +33,15 @@ tfm_status tfm__window_skip_bom(tfm__window *w, tfm_err *err) TFM_MUST_USE;
 
 /** Use up n bytes from `at`, which hold `lines` ends of lines. */
 void tfm__window_use(tfm__window *w, size_t n, int64_t lines);
+
+/** Use up everything to that byte of the file, or to its end. */
+tfm_status tfm__window_pass(tfm__window *w, int64_t offset, tfm_err *err) TFM_MUST_USE;
+
+/** Bytes of the file used up. */
+static inline int64_t tfm__window_offset(const tfm__window *w)
+{
+  return w->offset + (int64_t)w->at;
+}
 
 /** The next line, with LF or CR LF taken off; *there is false at the end. */
 tfm_status tfm__window_line(tfm__window *w, tfm__record *record, bool *there,
