@@ -123,8 +123,10 @@ typedef struct {
 static const float *part_of(const head_work *w, int64_t row, int64_t part)
 {
   const tfm_heads *heads = w->job->heads;
-  return w->job->qkv + (w->first + row) * w->job->ldqkv +
-         (part * heads->N + w->head) * heads->D;
+  const int64_t G = tfm_heads_of_keys(heads);
+  const int64_t head =
+      part == 0 ? w->head : heads->N + (part - 1) * G + w->head / (heads->N / G);
+  return w->job->qkv + (w->first + row) * w->job->ldqkv + head * heads->D;
 }
 
 static void pack_keys(const head_work *w)

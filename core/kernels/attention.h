@@ -27,16 +27,27 @@ typedef struct {
 
 /** The shape one attention call works on. */
 typedef struct {
-  int64_t N;                        /* heads */
-  int64_t D;                        /* head dim */
-  float scale;                      /* what scores are multiplied with, 1/sqrt(D) for BERT */
+  int64_t N;      /* heads of queries */
+  int64_t G;      /* heads of keys and of values, each for N/G heads of queries
+                                       side by side; 0: N */
+  int64_t D;      /* head dim */
+  int64_t turned; /* floats of a head that positions turn (rope.h); 0: D */
+  float scale;    /* what scores are multiplied with, 1/sqrt(D) for BERT */
   const tfm_attention_terms *terms; /* NULL: every key, q.k alone */
 } tfm_heads;
+
+/** Heads of keys; of values there are as many. */
+static inline int64_t tfm_heads_of_keys(const tfm_heads *heads)
+{
+  return heads->G > 0 ? heads->G : heads->N;
+}
 
 /** Packed sequences: sequence b owns rows cu_len[b] .. cu_len[b+1]-1, maybe none. Borrows. */
 typedef struct {
   const int32_t *cu_len; /* [B+1], ascending from 0 */
   int64_t B;
+  const int32_t
+      *start; /* [B] place of the first row in its sequence, for tfm_rope(); NULL: 0 */
 } tfm_sequences;
 
 /** Floats of R packed rows of positions. */
@@ -51,7 +62,7 @@ size_t tfm_attention_scratch_bytes(const tfm_heads *heads, int64_t max_len);
 /** Every token of a sequence attends to the tokens of the same sequence, to all of them or to
  * those heads->terms lets it see.
  *
- *  qkv     [T, 3*N*D] f32 in   a row is q | k | v, each N heads of D; rows ldqkv apart
+ *  qkv     [T, (N+2*G)*D] f32 in  a row is q | k | v, heads of D; rows ldqkv apart
  *  out     [T, N*D]   f32 out  rows ldo apart; may not overlap qkv
  *  scratch nthread pieces of tfm_attention_scratch_bytes(), TFM_ALIGN-aligned, in a row
  *

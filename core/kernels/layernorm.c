@@ -11,13 +11,13 @@ typedef struct {
   float *y;
   int64_t ldy;
   int64_t ntask;
+  void (*row)(const tfm__norm_row *row, int64_t H);
 } norm_job;
 
 static void norm_task(void *arg, int task, int thread)
 {
   (void)thread;
   const norm_job *job = arg;
-  const tfm__kernels *kernels = tfm__kernels_used();
   const int64_t last = tfm__share(job->R, job->ntask, task + 1);
   for (int64_t r = tfm__share(job->R, job->ntask, task); r < last; ++r) {
     const tfm__norm_row row = {.x = job->x + r * job->ldx,
@@ -25,16 +25,28 @@ static void norm_task(void *arg, int task, int thread)
                                .bias = job->norm->bias,
                                .eps = job->norm->eps,
                                .y = job->y + r * job->ldy};
-    kernels->norm_row(&row, job->H);
+    job->row(&row, job->H);
   }
+}
+
+static void norm_rows(norm_job *job, tfm_par *par)
+{
+  /* About 16k elements a task: some microseconds, worth handing to another thread. */
+  const int64_t rows = job->H >= 16384 ? 1 : 16384 / job->H;
+  job->ntask = (job->R + rows - 1) / rows;
+  tfm_par_for(par, (int)job->ntask, norm_task, job);
 }
 
 void tfm_layernorm(const float *x, int64_t ldx, int64_t R, int64_t H, const tfm_norm *norm,
                    float *y, int64_t ldy, tfm_par *par)
 {
-  /* About 16k elements a task: some microseconds, worth handing to another thread. */
-  const int64_t rows = H >= 16384 ? 1 : 16384 / H;
-  const int64_t ntask = (R + rows - 1) / rows;
-  norm_job job = {x, ldx, R, H, norm, y, ldy, ntask};
-  tfm_par_for(par, (int)ntask, norm_task, &job);
+  norm_job job = {x, ldx, R, H, norm, y, ldy, 0, tfm__kernels_used()->norm_row};
+  norm_rows(&job, par);
+}
+
+void tfm_rmsnorm(const float *x, int64_t ldx, int64_t R, int64_t H, const tfm_norm *norm,
+                 float *y, int64_t ldy, tfm_par *par)
+{
+  norm_job job = {x, ldx, R, H, norm, y, ldy, 0, tfm__kernels_used()->rms_row};
+  norm_rows(&job, par);
 }

@@ -1,4 +1,4 @@
-/** Layer normalisation. */
+/** Normalisation of rows: layer norm, and by the root of the mean square. */
 #ifndef TFM_CORE_KERNELS_LAYERNORM_H
 #define TFM_CORE_KERNELS_LAYERNORM_H
 
@@ -26,5 +26,13 @@ typedef struct {
  *  Source:   Ba, Kiros, Hinton 2016, section 3 (arXiv 1607.06450). */
 void tfm_layernorm(const float *x, int64_t ldx, int64_t R, int64_t H, const tfm_norm *norm,
                    float *y, int64_t ldy, tfm_par *par);
+
+/** Scale each row to a root mean square of 1, then by gain: norm->bias is not looked at.
+ *
+ *  Numerics: f32 sum of squares in 16 lanes and a fixed tree, divided by H,
+ *            y = (x * (1 / sqrt(mean + eps))) * gain, each step rounded. The rest as above.
+ *  Source:   Zhang, Sennrich 2019 (arXiv 1910.07467). */
+void tfm_rmsnorm(const float *x, int64_t ldx, int64_t R, int64_t H, const tfm_norm *norm,
+                 float *y, int64_t ldy, tfm_par *par);
 
 #endif

@@ -95,6 +95,8 @@ static void rope_task(void *arg, int task, int thread)
   const rope_job *job = arg;
   const int32_t *cu_len = job->seqs->cu_len;
   const int64_t D = job->heads->D;
+  const int64_t turned = job->heads->turned > 0 ? job->heads->turned : D;
+  const int64_t nhead = job->heads->N + tfm_heads_of_keys(job->heads);
   const int64_t total = cu_len[job->seqs->B];
   const int64_t end = (int64_t)(task + 1) * RUN < total ? (int64_t)(task + 1) * RUN : total;
   int64_t b = 0;
@@ -102,9 +104,10 @@ static void rope_task(void *arg, int task, int thread)
     while (cu_len[b + 1] <= t) {
       b += 1;
     }
-    const float *table = job->table + (t - cu_len[b]) * D;
-    for (int64_t head = 0; head < 2 * job->heads->N; ++head) {
-      turn_head(table, D / 2, job->qkv + t * job->ldqkv + head * D);
+    const int64_t start = job->seqs->start ? job->seqs->start[b] : 0;
+    const float *table = job->table + (start + t - cu_len[b]) * turned;
+    for (int64_t head = 0; head < nhead; ++head) {
+      turn_head(table, turned / 2, job->qkv + t * job->ldqkv + head * D);
     }
   }
 }

@@ -15,11 +15,11 @@
  *            double precision polynomials, rounded once. */
 void tfm_rope_table(const float *frequency, int64_t places, int64_t half, float *table);
 
-/** Turn the queries and keys of packed sequences in place: of each head, pairs (i, i + D/2) by the
- * angles of the row's place in its sequence.
+/** Turn the queries and keys of packed sequences in place: of the floats of each head that are
+ * turned, pairs (i, i + half of them) by the angles of the row's place in its sequence.
  *
- *  qkv   [T, 3*N*D] f32 in, out   as of tfm_attention()
- *  table tfm_rope_table() of at least the longest sequence's length
+ *  qkv   [T, (N+2*G)*D] f32 in, out   as of tfm_attention()
+ *  table tfm_rope_table() of all places there are
  *  Numerics: x*cos - y*sin and y*cos + x*sin, each product and sum rounded.
  *  Threads:  tasks are runs of rows; no allocation, no locks.
  *  Source:   Su et al. 2021 (arXiv 2104.09864), section 3.4.2, in the halves form. */

@@ -97,6 +97,7 @@ typedef struct {
   void (*softmax_columns)(float *s, int64_t n, int64_t vecs, float scale);
 
   void (*norm_row)(const tfm__norm_row *row, int64_t H);
+  void (*rms_row)(const tfm__norm_row *row, int64_t H); /* bias is not looked at */
 } tfm__kernels;
 
 extern const tfm__kernels tfm__kernels_portable;

@@ -45,7 +45,7 @@ static void attend(const tfm__unit *unit, const tfm__bench *bench, const tfm_bat
   }
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
   tfm_linear_run(unit->in, x, H, n, bench->wide, 3 * H, &plain, par);
-  const tfm_sequences seqs = {bench->cu_len, e - b};
+  const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = e - b};
   if (bench->sight.rope) {
     tfm_rope(&bench->heads, bench->sight.rope, bench->wide, 3 * H, &seqs, par);
   }

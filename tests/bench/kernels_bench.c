@@ -213,7 +213,7 @@ static void attention_once(void *arg)
 {
   const attention_case *c = arg;
   const int64_t H = c->heads.N * c->heads.D;
-  const tfm_sequences seqs = {c->cu_len, c->B};
+  const tfm_sequences seqs = {.cu_len = c->cu_len, .B = c->B};
   tfm_attention(&c->heads, c->qkv, 3 * H, &seqs, c->out, H, c->scratch, NULL);
 }
 

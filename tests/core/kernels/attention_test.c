@@ -150,7 +150,7 @@ static void attend(const batch *b, tfm_par *par)
 {
   const size_t bytes = tfm_attention_scratch_bytes(&b->heads, longest(b));
   void *scratch = want_memory(bytes * (size_t)tfm_par_threads(par), 1);
-  const tfm_sequences seqs = {b->cu_len, b->B};
+  const tfm_sequences seqs = {.cu_len = b->cu_len, .B = b->B};
   tfm_attention(&b->heads, b->qkv, b->ldqkv, &seqs, b->out, b->heads.N * b->heads.D, scratch,
                 par);
   tfm_free(scratch);
@@ -333,6 +333,40 @@ static void neighbours_change_nothing(void **state)
   batch_close(&b);
 }
 
+/* Heads of queries that share keys and values see what they would see with copies of their own. */
+static void groups_equal_copies(void **state)
+{
+  (void)state;
+  enum { N = 6, G = 2, D = 20 };
+  static const int len[] = {1, 200, 45};
+  batch wide = batch_open(N, D, len, 3, 31);
+  batch b = wide;
+  b.heads.G = G;
+  b.ldqkv = (N + 2 * G) * D + 3;
+  b.qkv = want_memory((size_t)(b.T * b.ldqkv), sizeof(float));
+  b.out = want_memory((size_t)(b.T * N * D), sizeof(float));
+  noise r = {32};
+  noise_fill(&r, 2.0f, b.qkv, b.T * b.ldqkv);
+  for (int64_t i = 0; i < b.T * 3 * N; ++i) {
+    const int64_t part = i % (3 * N) / N;
+    const int64_t head = i % N;
+    const int64_t from = part == 0 ? head : N + (part - 1) * G + head / (N / G);
+    memcpy(wide.qkv + i / (3 * N) * wide.ldqkv + i % (3 * N) * D,
+           b.qkv + i / (3 * N) * b.ldqkv + from * D, D * sizeof(float));
+  }
+  const tfm_attention_terms causal = {
+      .windowed = true, .before = INT32_MAX, .after = 0, .reach = 200};
+  for (int t = 0; t < 2; ++t) {
+    b.heads.terms = wide.heads.terms = t ? &causal : NULL;
+    backwards_par par = backwards_par_of(3);
+    attend(&b, &par.par);
+    attend(&wide, NULL);
+    check_same_bits(b.out, wide.out, b.T * N * D, "terms %d", t);
+  }
+  batch_close(&b);
+  batch_close(&wide);
+}
+
 /* Longer than one task may take: the unit is cut into runs of query rows. */
 static void long_sequences_are_cut_without_a_trace(void **state)
 {
@@ -379,6 +413,7 @@ int main(void)
       cmocka_unit_test(terms_equal_their_definition),
       cmocka_unit_test(is_attention),
       cmocka_unit_test(neighbours_change_nothing),
+      cmocka_unit_test(groups_equal_copies),
       cmocka_unit_test(long_sequences_are_cut_without_a_trace),
       cmocka_unit_test(bits_are_those_of_contract_v1),
   };

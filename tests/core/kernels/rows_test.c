@@ -171,6 +171,43 @@ static void layernorm_bits(void **state)
   }
 }
 
+/* Against double precision, with strides and in place, on every instruction set. */
+static void rmsnorm_is_an_rmsnorm(void **state)
+{
+  (void)state;
+  static const int64_t width[] = {1, 2, 15, 16, 17, 31, 64, 384, 1000};
+  noise r = {6};
+  for (size_t w = 0; w < sizeof width / sizeof width[0]; ++w) {
+    const int64_t H = width[w];
+    float x[2 * LONGEST];
+    float gain[LONGEST];
+    float first[LONGEST];
+    const int64_t ld = H + 3;
+    noise_fill(&r, 3.0f, x, 2 * ld);
+    noise_fill(&r, 1.0f, gain, H);
+    const tfm_norm norm = {.gain = gain, .eps = 1e-5f};
+    FOR_EACH_ISA(isa)
+    {
+      float y[2 * LONGEST];
+      backwards_par par = backwards_par_of(2);
+      memcpy(y, x, sizeof y);
+      tfm_rmsnorm(y, ld, 2, H, &norm, y, ld, &par.par);
+      tfm_rmsnorm(x + ld, H, 1, H, &norm, first, H, NULL);
+      check_same_bits(y + ld, first, H, "isa %s width %d", tfm_isa_name(isa), (int)H);
+      check_same_bits(y + H, x + H, 3, "past the row");
+      double square = 0.0;
+      for (int64_t h = 0; h < H; ++h) {
+        square += (double)x[h] * (double)x[h];
+      }
+      const double scale = 1.0 / sqrt(square / (double)H + (double)norm.eps);
+      for (int64_t h = 0; h < H; ++h) {
+        const double want = (double)x[h] * scale * (double)gain[h];
+        assert_true(fabs((double)y[h] - want) <= TOL_LAYERNORM * (1e-3 + fabs(want)));
+      }
+    }
+  }
+}
+
 static void gather_copies_and_adds(void **state)
 {
   (void)state;
@@ -214,7 +251,7 @@ static void rope_turns_queries_and_keys(void **state)
   static float x[T * LD];
   static float y[T * LD];
   const tfm_heads heads = {.N = N, .D = D};
-  const tfm_sequences seqs = {cu_len, 4};
+  const tfm_sequences seqs = {.cu_len = cu_len, .B = 4};
   noise r = {8};
   noise_fill(&r, 2.0f, x, T * LD);
   memcpy(y, x, sizeof x);
@@ -237,6 +274,42 @@ static void rope_turns_queries_and_keys(void **state)
   }
 }
 
+/* Five heads of queries share one of keys, half of each is turned, and sequences begin at places of
+ * their own: the same angles as rows of one long sequence. */
+static void rope_knows_groups_parts_and_starts(void **state)
+{
+  (void)state;
+  enum { N = 5, G = 1, D = 8, LD = (N + 2 * G) * D, T = 40 };
+  static const float frequency[] = {1.0F, 0.125F};
+  static const int32_t whole[] = {0, T};
+  static const int32_t parts[] = {0, 1, T - 7, T};
+  static const int32_t starts[] = {0, 1, T - 7};
+  static float table[T * 4];
+  static float x[T * LD];
+  static float y[T * LD];
+  static float z[T * LD];
+  const tfm_heads heads = {.N = N, .G = G, .D = D, .turned = 4};
+  const tfm_sequences one = {.cu_len = whole, .B = 1};
+  const tfm_sequences three = {.cu_len = parts, .B = 3, .start = starts};
+  noise r = {9};
+  noise_fill(&r, 2.0f, x, T * LD);
+  memcpy(y, x, sizeof x);
+  memcpy(z, x, sizeof x);
+  tfm_rope_table(frequency, T, 2, table);
+  tfm_rope(&heads, table, y, LD, &one, NULL);
+  tfm_rope(&heads, table, z, LD, &three, NULL);
+  check_same_bits(z, y, T * LD, "sequences that begin later");
+  for (int64_t i = 0; i < T * LD; ++i) {
+    const int64_t d = i % D;
+    const double angle = (double)(i / LD) * (double)frequency[d % 2];
+    const double partner = (double)x[d < 2 ? i + 2 : i - (d < 4 ? 2 : 0)];
+    const double sine = d < 2 ? -sin(angle) : sin(angle);
+    const bool turns = d < 4 && i % LD < (N + G) * D;
+    const double want = turns ? (double)x[i] * cos(angle) + partner * sine : (double)x[i];
+    assert_true(fabs((double)y[i] - want) <= (turns ? 1e-6 : 0.0));
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -245,9 +318,11 @@ int main(void)
       cmocka_unit_test(softmax_bits),
       cmocka_unit_test(layernorm_is_a_layernorm),
       cmocka_unit_test(layernorm_bits),
+      cmocka_unit_test(rmsnorm_is_an_rmsnorm),
       cmocka_unit_test(gather_copies_and_adds),
       cmocka_unit_test(rope_tables_are_sines_and_cosines),
       cmocka_unit_test(rope_turns_queries_and_keys),
+      cmocka_unit_test(rope_knows_groups_parts_and_starts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ static void run_block(const block *b, tfm_par *par, float *y)
 {
   static const int32_t cu_len[] = {0, 70, 71, M};
   const tfm_heads heads = {.N = HEADS, .D = H / HEADS, .scale = 0.25f};
-  const tfm_sequences seqs = {cu_len, 3};
+  const tfm_sequences seqs = {.cu_len = cu_len, .B = 3};
   const tfm_norm norm = {b->gain, b->gain, 1e-12f};
   const size_t bytes = tfm_attention_scratch_bytes(&heads, 79);
   float *qkv = want_floats(M * 3 * H);
