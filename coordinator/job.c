@@ -514,6 +514,12 @@ static void wake_world(void *arg)
   tfm_world_wake(arg);
 }
 
+/* Decoders classify by a text's last token that is no padding. */
+static bool marks_last(const tfm_config *config)
+{
+  return config->causal && config->pad_id >= 0 && config->task == TFM_TASK_TEXT_CLASSIFICATION;
+}
+
 tfm_status tfm_job_load(tfm_job *job,
                         tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err),
                         tfm_status (*rest)(void *arg, bool idle, tfm_err *err), void *arg,
@@ -528,6 +534,8 @@ tfm_status tfm_job_load(tfm_job *job,
                                .max_length = job->max_length,
                                .overflow = job->options->on_overflow,
                                .places = job->task->places,
+                               .mark_last = marks_last(&job->model.config),
+                               .pad_id = (int32_t)job->model.config.pad_id,
                                .shape = job->context.shape,
                                .row = job->task->row,
                                .task = &job->context};

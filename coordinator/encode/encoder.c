@@ -22,6 +22,16 @@ static int64_t count_id(const tfm_encoding *e, int32_t id)
   return n;
 }
 
+/* The last token of another id; the first where there is none, as the reference has it. */
+static int32_t last_but(const tfm_encoding *e, int32_t id)
+{
+  size_t i = e->n - 1;
+  while (i > 0 && e->ids[i] == id) {
+    --i;
+  }
+  return (int32_t)i;
+}
+
 static void fill_places(tfm_places *places, const tfm_encoding *e)
 {
   const size_t ints = e->n * sizeof(int32_t);
@@ -43,14 +53,17 @@ tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t 
   if (tfm_id_check(&encoder->limits, e->ids, e->type_ids, (int64_t)e->n, &bad) != TFM_OK) {
     return tfm_encoder_failed(item, &bad);
   }
-  const int64_t nmark = mark >= 0 ? count_id(e, mark) : 0;
+  const int64_t nmark = encoder->mark_last ? 1 : mark >= 0 ? count_id(e, mark) : 0;
   tfm_sequence *s = tfm_item_add(item, (int64_t)e->n, nmark, encoder->places);
   if (!s) {
     return tfm_fail(err, TFM_E_NOMEM, "ids of row %lld", (long long)item->row->number);
   }
   memcpy(s->ids, e->ids, e->n * sizeof *e->ids);
   memcpy(s->type_ids, e->type_ids, e->n * sizeof *e->type_ids);
-  for (int64_t i = 0, m = 0; m < nmark; ++i) {
+  if (encoder->mark_last) {
+    s->marks[0] = last_but(e, encoder->pad_id);
+  }
+  for (int64_t i = 0, m = 0; !encoder->mark_last && m < nmark; ++i) {
     if (s->ids[i] == mark) {
       s->marks[m++] = (int32_t)i;
     }

@@ -17,6 +17,9 @@ struct tfm_encoder {
   int64_t max_length;   /* tokens of one sequence, specials included */
   tfm_overflow overflow;
   bool places; /* keep where tokens come from */
+  bool
+      mark_last; /* mark the last token that is not pad_id: what a classifier of decoders sees */
+  int32_t pad_id;
   tfm_head_shape shape;
   /* The task's way to make a row's sequences, with tfm_encoder_add(); NULL: one of text and pair.
    * What is wrong with the row becomes its failure; only TFM_E_NOMEM is returned. */

@@ -7,7 +7,8 @@
 
 /** A micro-batch in flight. Sequence b owns rows cu_len[b]..cu_len[b+1]-1 of x. Marks are rows of
  * x the head looks at (fill-mask: the masks; pooling without the prompt: each sequence's first
- * row that counts); units do not see them. */
+ * row that counts; classification by a token that is not the last: that one); units do not
+ * see them. */
 typedef struct {
   int64_t B;             /* sequences, >= 1 */
   int64_t T;             /* tokens = cu_len[B] */

@@ -25,61 +25,146 @@ static int64_t most(int64_t a, int64_t b)
   return a > b ? a : b;
 }
 
-static void normalize(const tfm__unit *unit, const tfm__bench *bench, float *x, int64_t rows,
-                      tfm_par *par)
-{
-  const tfm_norm norm = {unit->norm, unit->norm + bench->H, bench->norm_eps};
-  tfm_layernorm(x, bench->H, rows, bench->H, &norm, x, bench->H, par);
-}
-
-/* Attention over sequences [b, e) of a batch: rows [r, r + n) of x. */
-static void attend(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
-                   int64_t b, int64_t e, tfm_par *par)
+static void normalize(const tfm__bench *bench, const float *gain, const float *x, int64_t rows,
+                      float *y, tfm_par *par)
 {
   const int64_t H = bench->H;
-  const int32_t r = batch->cu_len[b];
-  const int64_t n = batch->cu_len[e] - r;
-  float *x = batch->x + r * H;
-  for (int64_t i = b; i <= e; ++i) {
-    bench->cu_len[i - b] = batch->cu_len[i] - r;
+  const tfm_norm norm = {gain, gain + H, bench->norm_eps};
+  if (bench->rms) {
+    tfm_rmsnorm(x, H, rows, H, &norm, y, H, par);
+  } else {
+    tfm_layernorm(x, H, rows, H, &norm, y, H, par);
   }
+}
+
+/* ---- attention ---- */
+
+enum { HEAD_ROWS = 32 };
+
+/* Queries and keys of a run, each head to be normalised. */
+typedef struct {
+  const tfm__bench *bench;
+  const tfm__unit *unit;
+  int64_t rows, ld;
+} head_norms;
+
+static void norm_heads_of(void *arg, int task, int thread)
+{
+  (void)thread;
+  const head_norms *job = arg;
+  const tfm_heads *heads = &job->bench->heads;
+  const int64_t D = heads->D;
+  const tfm_norm query = {job->unit->query_norm, job->unit->query_norm + D,
+                          job->bench->norm_eps};
+  const tfm_norm key = {job->unit->key_norm, job->unit->key_norm + D, job->bench->norm_eps};
+  const int64_t end = least(job->rows, (int64_t)(task + 1) * HEAD_ROWS);
+  for (int64_t r = (int64_t)task * HEAD_ROWS; r < end; ++r) {
+    float *q = job->bench->wide + r * job->ld;
+    float *k = q + heads->N * D;
+    tfm_rmsnorm(q, D, heads->N, D, &query, q, D, NULL);
+    tfm_rmsnorm(k, D, tfm_heads_of_keys(heads), D, &key, k, D, NULL);
+  }
+}
+
+static void norm_heads(const tfm__unit *unit, const tfm__bench *bench, int64_t n, int64_t ld,
+                       tfm_par *par)
+{
+  head_norms job = {bench, unit, n, ld};
+  if (unit->query_norm) {
+    tfm_par_for(par, (int)((n + HEAD_ROWS - 1) / HEAD_ROWS), norm_heads_of, &job);
+  }
+}
+
+/* A run of whole sequences [b, e) of a batch: n rows from x on. */
+typedef struct {
+  const tfm__unit *unit;
+  const tfm__bench *bench;
+  int64_t B, n;
+  float *x;
+} run;
+
+/* x = x + attention(in), in [n,H]. */
+static void attend(const run *r, const float *in, tfm_par *par)
+{
+  const tfm__unit *unit = r->unit;
+  const tfm__bench *bench = r->bench;
+  const tfm__sight *sight = &bench->sight[unit->local];
+  const int64_t H = bench->H;
+  const int64_t Q = bench->heads.N * bench->heads.D;
+  const int64_t wide = Q + 2 * bench->heads.G * bench->heads.D;
+  const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = r->B};
+  tfm_heads heads = bench->heads;
+  heads.scale = unit->scale;
+  heads.terms = sight->more ? &sight->terms : NULL;
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
-  tfm_linear_run(unit->in, x, H, n, bench->wide, 3 * H, &plain, par);
-  const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = e - b};
-  if (bench->sight.rope) {
-    tfm_rope(&bench->heads, bench->sight.rope, bench->wide, 3 * H, &seqs, par);
+  tfm_linear_run(unit->in, in, H, r->n, bench->wide, wide, &plain, par);
+  norm_heads(unit, bench, r->n, wide, par);
+  if (sight->rope) {
+    tfm_rope(&heads, sight->rope, bench->wide, wide, &seqs, par);
   }
-  tfm_attention(&bench->heads, bench->wide, 3 * H, &seqs, bench->context, H, bench->attention,
-                par);
-  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
-  tfm_linear_run(unit->out, bench->context, H, n, x, H, &add, par);
-  normalize(unit, bench, x, n, par);
+  tfm_attention(&heads, bench->wide, wide, &seqs, bench->context, Q, bench->attention, par);
+  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = r->x, .ldr = H};
+  tfm_linear_run(unit->out, bench->context, Q, r->n, r->x, H, &add, par);
+}
+
+static void post_norm_run(const run *r, tfm_par *par)
+{
+  attend(r, r->x, par);
+  normalize(r->bench, r->unit->norm, r->x, r->n, r->x, par);
+}
+
+static void pre_norm_run(const run *r, tfm_par *par)
+{
+  normalize(r->bench, r->unit->norm, r->x, r->n, r->bench->normed, par);
+  attend(r, r->bench->normed, par);
 }
 
 /* Runs of whole sequences, so that q, k and v of a run stay in cache and scratch memory does
  * not grow with the batch. Runs never mix rows, so where they end changes no bit. */
-static void post_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
-                                const tfm_batch *batch, tfm_par *par)
+static void each_run(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                     void (*work)(const run *r, tfm_par *par), tfm_par *par)
 {
   for (int64_t b = 0, e = 0; b < batch->B; b = e) {
-    const int32_t r = batch->cu_len[b];
+    const int32_t first = batch->cu_len[b];
     e = b + 1;
-    TFM_ASSERT(batch->cu_len[e] - r <= bench->rows);
-    while (e < batch->B && batch->cu_len[e + 1] - r <= bench->rows) {
+    TFM_ASSERT(batch->cu_len[e] - first <= bench->rows);
+    while (e < batch->B && batch->cu_len[e + 1] - first <= bench->rows) {
       e += 1;
     }
-    attend(unit, bench, batch, b, e, par);
+    for (int64_t i = b; i <= e; ++i) {
+      bench->cu_len[i - b] = batch->cu_len[i] - first;
+    }
+    const run r = {.unit = unit,
+                   .bench = bench,
+                   .B = e - b,
+                   .n = batch->cu_len[e] - first,
+                   .x = batch->x + first * bench->H};
+    work(&r, par);
   }
 }
 
-/* x [n,H] = x + ffn(x). */
-static void feed(const tfm__unit *unit, const tfm__bench *bench, float *x, int64_t n,
-                 tfm_par *par)
+static void post_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
+                                const tfm_batch *batch, tfm_par *par)
+{
+  each_run(unit, bench, batch, post_norm_run, par);
+}
+
+static void pre_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
+                               const tfm_batch *batch, tfm_par *par)
+{
+  each_run(unit, bench, batch, pre_norm_run, par);
+}
+
+/* ---- ffn ---- */
+
+/* x [n,H] = x + ffn(in). */
+static void feed(const tfm__unit *unit, const tfm__bench *bench, const float *in, float *x,
+                 int64_t n, tfm_par *par)
 {
   const int64_t H = bench->H;
   const int64_t wide = bench->gated ? 2 * bench->F : bench->F;
   const tfm_epilogue up = {.act = bench->gated ? TFM_ACT_NONE : bench->act};
-  tfm_linear_run(unit->in, x, H, n, bench->wide, wide, &up, par);
+  tfm_linear_run(unit->in, in, H, n, bench->wide, wide, &up, par);
   if (bench->gated) {
     tfm_gate(bench->act, bench->wide, wide, n, bench->F, par);
   }
@@ -90,17 +175,36 @@ static void feed(const tfm__unit *unit, const tfm__bench *bench, float *x, int64
 static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
                           const tfm_batch *batch, tfm_par *par)
 {
-  const int64_t H = bench->H;
   for (int64_t r = 0; r < batch->T; r += bench->tile) {
     const int64_t n = least(bench->tile, batch->T - r);
-    float *x = batch->x + r * H;
-    feed(unit, bench, x, n, par);
-    normalize(unit, bench, x, n, par);
+    float *x = batch->x + r * bench->H;
+    feed(unit, bench, x, x, n, par);
+    normalize(bench, unit->norm, x, n, x, par);
   }
+}
+
+static void pre_norm_ffn(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                         tfm_par *par)
+{
+  for (int64_t r = 0; r < batch->T; r += bench->tile) {
+    const int64_t n = least(bench->tile, batch->T - r);
+    float *x = batch->x + r * bench->H;
+    normalize(bench, unit->norm, x, n, bench->normed, par);
+    feed(unit, bench, bench->normed, x, n, par);
+  }
+}
+
+void tfm__final_norm(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                     tfm_par *par)
+{
+  normalize(bench, unit->final, batch->x, batch->T, batch->x, par);
 }
 
 const tfm__block tfm__block_post_norm = {.attention = post_norm_attention,
                                          .ffn = post_norm_ffn};
+const tfm__block tfm__block_pre_norm = {.attention = pre_norm_attention, .ffn = pre_norm_ffn};
+
+/* ---- scratch ---- */
 
 /* Zeroed, which also touches every page from this thread. */
 static void *touched(size_t n, size_t bytes)
@@ -118,18 +222,29 @@ static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, i
 {
   /* Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token counts. */
   const int64_t inner = bench->gated ? 2 * bench->F : bench->F;
-  const int64_t wide = most(bench->rows * 3 * bench->H, bench->tile * inner);
-  const int64_t context = bench->rows * bench->H;
+  const int64_t Q = bench->heads.N * bench->heads.D;
+  const int64_t qkv = Q + 2 * bench->heads.G * bench->heads.D;
+  const int64_t wide = most(bench->rows * qkv, bench->tile * inner);
+  const int64_t context = bench->rows * Q;
+  const int64_t normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0;
   const size_t sequences = (size_t)size->max_sequences + 1;
-  bench->attention_bytes = tfm_attention_scratch_bytes(&bench->heads, longest);
-  size_t bytes = (size_t)(wide + context) * sizeof(float);
+  for (int local = 0; local < 2; ++local) {
+    tfm_heads heads = bench->heads;
+    heads.terms = bench->sight[local].more ? &bench->sight[local].terms : NULL;
+    const size_t attention = tfm_attention_scratch_bytes(&heads, longest);
+    bench->attention_bytes =
+        attention > bench->attention_bytes ? attention : bench->attention_bytes;
+  }
+  size_t bytes = (size_t)(wide + context + normed) * sizeof(float);
   bytes += sequences * sizeof(int32_t) + (size_t)size->nthread * bench->attention_bytes;
   bench->bytes += bytes;
   bench->wide = touched((size_t)wide, sizeof(float));
   bench->context = touched((size_t)context, sizeof(float));
+  bench->normed = touched((size_t)most(normed, 1), sizeof(float));
   bench->cu_len = touched(sequences, sizeof(int32_t));
   bench->attention = touched((size_t)size->nthread, bench->attention_bytes);
-  if (!bench->wide || !bench->context || !bench->cu_len || !bench->attention) {
+  if (!bench->wide || !bench->context || !bench->normed || !bench->cu_len ||
+      !bench->attention) {
     return tfm_fail(
         err, TFM_E_NOMEM,
         "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", bytes,
@@ -147,15 +262,22 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
   const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
   *bench = (tfm__bench){
       .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
-  bench->heads = (tfm_heads){
-      .N = config->N, .D = config->D, .scale = (float)(1.0 / sqrt((double)config->D))};
+  bench->rms = config->arch->rms;
+  bench->pre = config->arch->block == &tfm__block_pre_norm;
+  bench->heads = (tfm_heads){.N = config->N,
+                             .G = config->G,
+                             .D = config->D,
+                             .turned = config->turned,
+                             .scale = (float)(1.0 / sqrt((double)config->D))};
   bench->rows = least(size->max_tokens, most(longest, wished));
   bench->gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL;
   bench->tile = least(size->max_tokens, bench->gated ? TILE / 2 : TILE);
-  if (size->attends) {
-    TFM_TRY(tfm__sight_open(&bench->sight, model, &bench->heads, longest, err));
-    bench->heads.terms = bench->sight.more ? &bench->sight.terms : NULL;
-    bench->bytes = bench->sight.bytes;
+  for (int local = 0; local < 2; ++local) {
+    tfm__sight *sight = &bench->sight[local];
+    if (size->attends[local]) {
+      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, longest, local != 0, err));
+      bench->bytes += sight->bytes;
+    }
   }
   TFM_TRY(open_scratch(bench, size, longest, err));
   return TFM_OK;
@@ -167,9 +289,11 @@ fail:
 
 void tfm__bench_fini(tfm__bench *bench)
 {
-  tfm__sight_fini(&bench->sight);
+  tfm__sight_fini(&bench->sight[0]);
+  tfm__sight_fini(&bench->sight[1]);
   tfm_free(bench->wide);
   tfm_free(bench->context);
+  tfm_free(bench->normed);
   tfm_free(bench->cu_len);
   tfm_free(bench->attention);
   *bench = (tfm__bench){.H = 0};

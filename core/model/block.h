@@ -21,27 +21,34 @@
 /** Packed weights of one unit; zero-initialised is empty. */
 typedef struct {
   tfm_linear
-      *in; /* attention: query, key and value as one layer [3H,H]; ffn: up [F,H] or, gated,
-                      gate and up [2F,H] */
-  tfm_linear *out;                /* attention: [H,H]; ffn: down [H,F] */
-  float *norm;                    /* [2,H] gain, then bias */
-  bool shared;                    /* with a unit before it, which frees them */
+      *in; /* attention: query, key and value as one layer [(N+2G)*D,H]; ffn: up [F,H] or,
+                      gated, gate and up [2F,H] */
+  tfm_linear *out;              /* attention: [H,N*D]; ffn: down [H,F] */
+  float *norm;                  /* [2,H] gain, then bias */
+  float *query_norm, *key_norm; /* attention: [2,D] of each head of them; NULL: none */
+  float *final; /* ffn of the last layer: [2,H], of the norm that ends it; NULL */
+  float scale;  /* attention: of scores */
+  bool local;   /* attention: through the window */
+  bool shared;  /* with a unit before it, which frees them */
   const char *in_name, *out_name; /* the family's, static */
 } tfm__unit;
 
 /** What the units of one model share: its shape, and scratch memory for one batch at a time. */
 typedef struct {
   int64_t H, F;
-  tfm_heads heads; /* its terms are those of sight */
-  tfm__sight sight;
+  tfm_heads heads;     /* a unit has its own scale and terms */
+  tfm__sight sight[2]; /* of layers that see all, of local ones */
   float norm_eps;
+  bool rms; /* norms are by the root mean square */
+  bool pre; /* norms come first */
   tfm_activation act;
   bool gated; /* ffn: down(act(gate(x)) * up(x)) */
 
   int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
   int64_t tile;    /* ffn runs over this many rows at a time */
-  float *wide;     /* attention [rows,3H], ffn [tile,F] or, gated, [tile,2F] */
-  float *context;  /* [rows,H] */
+  float *wide;     /* attention [rows,(N+2G)*D], ffn [tile,F] or, gated, [tile,2F] */
+  float *context;  /* [rows,N*D] */
+  float *normed;   /* [rows or tile,H] what a unit sees where norms come first */
   int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
   void *attention; /* one piece a thread */
   size_t attention_bytes;
@@ -60,11 +67,18 @@ typedef struct {
 /** x = norm(x + sublayer(x)), as in Vaswani et al. 2017, section 3.1 (arXiv 1706.03762). */
 extern const tfm__block tfm__block_post_norm;
 
+/** x = x + sublayer(norm(x)), as in Radford et al. 2019 (GPT-2), section 2.3. */
+extern const tfm__block tfm__block_pre_norm;
+
+/** The norm that ends the last unit of a model, in place. */
+void tfm__final_norm(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                     tfm_par *par);
+
 typedef struct {
   int64_t max_tokens;    /* largest T */
   int64_t max_sequences; /* largest B */
   int nthread;
-  bool attends; /* there are attention units */
+  bool attends[2]; /* there are attention units that see all, and local ones */
 } tfm__bench_size;
 
 /** Make the scratch, first touched by this thread, and read what all attention units share. gives:

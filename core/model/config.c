@@ -52,7 +52,8 @@ static const struct {
     {"ForQuestionAnswering", TFM_TASK_QUESTION_ANSWERING},
     {"ForMaskedLM", TFM_TASK_FILL_MASK},
     {"ForPreTraining", TFM_TASK_FILL_MASK},
-    {"LMHeadModel", TFM_TASK_NONE},
+    {"ForCausalLM", TFM_TASK_TEXT_GENERATION},
+    {"LMHeadModel", TFM_TASK_TEXT_GENERATION},
     {"Model", TFM_TASK_FEATURE_EXTRACTION},
 };
 
@@ -168,7 +169,9 @@ static tfm_status read_dims(tfm_config *config, const tfm_json *json, tfm_err *e
   TFM_TRY(want_dim(json, keys->hidden, MAX_HIDDEN, &config->H, err));
   TFM_TRY(want_dim(json, keys->layers, TFM_MAX_LAYERS, &config->L, err));
   TFM_TRY(want_dim(json, keys->heads, MAX_HEADS, &config->N, err));
-  TFM_TRY(want_dim(json, keys->ffn, MAX_FFN, &config->F, err));
+  if (keys->ffn) {
+    TFM_TRY(want_dim(json, keys->ffn, MAX_FFN, &config->F, err));
+  }
   TFM_TRY(want_dim(json, keys->vocab, MAX_ROWS, &config->V, err));
   TFM_TRY(want_dim(json, keys->positions, MAX_ROWS, &config->positions, err));
   if (keys->types) {
@@ -181,6 +184,8 @@ static tfm_status read_dims(tfm_config *config, const tfm_json *json, tfm_err *e
                      (long long)config->N, (long long)config->H));
   }
   config->D = config->H / config->N;
+  config->G = config->N;
+  config->turned = config->D;
 
 fail:
   return st;
@@ -207,6 +212,8 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   config->inner = 1;
   config->tied = true;
   config->pad_id = arch->pad_id;
+  config->causal = arch->causal;
+  config->scores_scaled = true;
   TFM_TRY(tfm_json_opt_bool(json, root, "tie_word_embeddings", &config->tied, err));
   TFM_TRY(tfm_json_opt_int(json, root, "pad_token_id", 0, config->V - 1, &config->pad_id, err));
 
@@ -387,6 +394,7 @@ int64_t tfm_config_parameters(const tfm_config *config)
   const bool shared = head && head->tied && config->tied; /* the decoder is the word table */
   int64_t n = tfm__part_floats(config, TFM__PART_EMBED) - (shared ? config->V * config->E : 0) +
               tfm__part_floats(config, TFM__PART_SIGHT) +
+              tfm__part_floats(config, TFM__PART_FINAL) +
               tfm__part_floats(config, TFM__PART_HEAD);
   for (int64_t u = 0; u < 2 * config->L; ++u) {
     n += tfm__unit_twin(config, u) < 0

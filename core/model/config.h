@@ -18,7 +18,8 @@ typedef struct tfm_arch tfm_arch; /* core/model/arch/registry.h */
   X(TOKEN_CLASSIFICATION, "token-classification")                                              \
   X(QUESTION_ANSWERING, "question-answering")                                                  \
   X(FILL_MASK, "fill-mask")                                                                    \
-  X(FEATURE_EXTRACTION, "feature-extraction")
+  X(FEATURE_EXTRACTION, "feature-extraction")                                                  \
+  X(TEXT_GENERATION, "text-generation")
 
 #define TFM_TASK_ENUM(name, text) TFM_TASK_##name,
 typedef enum { TFM_TASK_MAP(TFM_TASK_ENUM) TFM_TASK_COUNT } tfm_task;
@@ -31,6 +32,18 @@ bool tfm_task_parse(const char *name, tfm_task *out);
  * reference does: one label or multi_label: sigmoid, regression: as they are, else softmax). */
 typedef enum { TFM_SCORE_SOFTMAX, TFM_SCORE_SIGMOID, TFM_SCORE_NONE } tfm_score_rule;
 
+/** How the angles of rotary positions are stretched for longer texts than the model was first
+ * trained on. Source: transformers, modeling_rope_utils.py. Its "dynamic" changes nothing up to
+ * max_position_embeddings, which no sequence here passes. */
+typedef struct {
+  enum { TFM_ROPE_DEFAULT, TFM_ROPE_LINEAR, TFM_ROPE_LLAMA3, TFM_ROPE_YARN } kind;
+  double factor;
+  double low, high; /* llama3: low and high frequency factor; yarn: beta slow and fast */
+  int64_t original; /* positions it was first trained on */
+  double attention; /* what cosines and sines are multiplied with */
+  bool whole;       /* yarn: the range in between begins and ends at whole pairs */
+} tfm_rope_scaling;
+
 /** Plain data; strings and arrays live in its arena. Dimensions by the letters of
  * tensor/dims.h. */
 typedef struct {
@@ -40,6 +53,7 @@ typedef struct {
   tfm_task task;            /* whose head is used: what was asked for, else `own` */
   tfm_task own;             /* by the architecture's suffix; NONE when unknown */
   int64_t L, H, N, D, F, V;
+  int64_t G;               /* heads of keys and of values, N unless they are shared */
   int64_t positions;       /* rows of the position table */
   int64_t position_offset; /* the first token's row in it: 0 for BERT, pad id + 1 for RoBERTa */
   bool skip_pad; /* pad tokens do not count: they have row position_offset - 1, and the next is
@@ -51,6 +65,13 @@ typedef struct {
   int64_t buckets; /* of those in use */
   int64_t farthest; /* distances from here on share the last bucket */
   double rope;      /* base of the angles queries and keys are turned by; 0: they are not */
+  int64_t turned;   /* floats of a head that are */
+  tfm_rope_scaling scaling;
+  bool causal;          /* a token sees itself and those before it */
+  int64_t window;       /* local layers: so many tokens, itself included */
+  const bool *local;    /* [L]; NULL: no layer is */
+  bool scores_scaled;   /* by 1/sqrt(D), as everywhere but in some GPT-2 ... */
+  bool scores_by_layer; /* ... and there also by 1/(layer + 1) */
   float norm_eps;
   tfm_activation act;
   int64_t E; /* width of the embedding tables, and of a masked-language head tied to them: H
@@ -66,7 +87,7 @@ typedef struct {
   int64_t nlabel; /* C; 0 for a model without a classification head */
   const char **labels; /* [nlabel], "LABEL_i" where config.json names none */
   tfm_score_rule score;
-  int64_t pad_id;
+  int64_t pad_id; /* -1: none */
   tfm_arena arena;
 } tfm_config;
 

@@ -16,7 +16,7 @@ struct tfm_embed {
   tfm__module sum[MAX_TABLES]; /* the order of the additions */
   int ntable;
   float *table[MAX_TABLES];
-  float *norm;         /* [2,H] or, before a projection, [2,E]: gain, bias */
+  float *norm;         /* [2,H] or, before a projection, [2,E]: gain, bias; NULL: none */
   tfm_linear *project; /* [H,E]; NULL: E is H */
   bool project_first;
   float norm_eps;
@@ -37,7 +37,9 @@ static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err 
       embed->ntable += 1;
     }
   }
-  TFM_TRY(tfm__norm_load(&embed->norm, model, TFM__MODULE_EMBED_NORM, 0, err));
+  if (tfm__module_name(&model->config, TFM__MODULE_EMBED_NORM)) {
+    TFM_TRY(tfm__norm_load(&embed->norm, model, TFM__MODULE_EMBED_NORM, 0, err));
+  }
   if (tfm__module_name(&model->config, TFM__MODULE_PROJECT)) {
     static const tfm__module project[] = {TFM__MODULE_PROJECT};
     TFM_TRY(tfm__linear_load(&embed->project, model, TFM_BACKEND_NATIVE, project, 1, 0, err));
@@ -177,14 +179,14 @@ static void embed_run_of(const embed_job *job, int64_t first, int64_t last)
     add_tables(job, t, end, ids->cu_len[b], sum + (t - first) * embed->E);
     t = end;
   }
-  if (!embed->project_first) {
+  if (embed->norm && !embed->project_first) {
     normalize(embed, sum, last - first, embed->E);
   }
   if (embed->project) {
     const tfm_epilogue plain = {.act = TFM_ACT_NONE};
     tfm_linear_run(embed->project, sum, embed->E, last - first, x, embed->H, &plain, NULL);
   }
-  if (embed->project_first) {
+  if (embed->norm && embed->project_first) {
     normalize(embed, x, last - first, embed->H);
   }
 }

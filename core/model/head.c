@@ -47,6 +47,7 @@ tfm_head_shape tfm_model_shape(const tfm_model *model)
   }
   switch (row->view) {
   case TFM__VIEW_FIRST:
+  case TFM__VIEW_LAST:
     return (tfm_head_shape){TFM_ROWS_SEQUENCE, config->nlabel};
   case TFM__VIEW_EACH:
     return (tfm_head_shape){TFM_ROWS_TOKEN,
@@ -129,11 +130,13 @@ static tfm_status open_scratch(tfm__head *head, tfm_err *err)
   head->tile = marked ? most(1, least(TILE, LOGITS_MOST / head->O)) : TILE;
   const size_t floats = (size_t)(head->tile * widest);
   const size_t scores = marked ? (size_t)(head->tile * head->O) : 0;
-  head->scratch_bytes = (2 * floats + scores) * sizeof(float);
+  head->scratch_bytes =
+      (2 * floats + scores) * sizeof(float) + (size_t)head->tile * sizeof *head->last;
   head->a = tfm_alloc_aligned(floats, sizeof *head->a);
   head->b = tfm_alloc_aligned(floats, sizeof *head->b);
   head->logits = marked ? tfm_alloc_aligned(scores, sizeof *head->logits) : NULL;
-  if (!head->a || !head->b || (marked && !head->logits)) {
+  head->last = tfm_calloc((size_t)head->tile, sizeof *head->last);
+  if (!head->a || !head->b || !head->last || (marked && !head->logits)) {
     return tfm_fail(err, TFM_E_NOMEM, "the head's scratch memory: %zu bytes",
                     head->scratch_bytes);
   }
@@ -188,6 +191,7 @@ void tfm__head_fini(tfm__head *head)
   tfm_free(head->a);
   tfm_free(head->b);
   tfm_free(head->logits);
+  tfm_free(head->last);
   *head = (tfm__head){.row = NULL};
 }
 
@@ -335,8 +339,15 @@ static const float *view_rows(const tfm__head *head, tile *t, tfm_par *par)
     return head->a;
   }
   /* The rows that begin a sequence are a gather by cu_len. */
-  const int32_t *rows = head->row->view == TFM__VIEW_MARKED ? batch->marks : batch->cu_len;
-  tfm_gather(batch->x, rows + t->first, t->n, head->H, 0, head->a, head->H);
+  const int32_t *rows = head->row->view == TFM__VIEW_FIRST ? batch->cu_len : batch->marks;
+  rows = rows ? rows + t->first : NULL;
+  if (head->row->view == TFM__VIEW_LAST && batch->nmark != batch->B) {
+    for (int64_t i = 0; i < t->n; ++i) {
+      head->last[i] = batch->cu_len[t->first + i + 1] - 1;
+    }
+    rows = head->last;
+  }
+  tfm_gather(batch->x, rows, t->n, head->H, 0, head->a, head->H);
   return head->a;
 }
 

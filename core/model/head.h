@@ -38,6 +38,7 @@ typedef struct {
   int64_t tile;  /* rows worked on at a time */
   float *a, *b;  /* [tile, widest] */
   float *logits; /* MARKED: [tile,O] */
+  int32_t *last; /* LAST: [tile] rows of x */
   size_t scratch_bytes;
 } tfm__head;
 

@@ -35,6 +35,7 @@ static tfm_status check_tensors(const tfm_model *model, tfm_err *err)
     TFM_TRY(check_part(model, TFM__PART_ATTENTION, l, err));
     TFM_TRY(check_part(model, TFM__PART_FFN, l, err));
   }
+  TFM_TRY(check_part(model, TFM__PART_FINAL, 0, err));
   TFM_TRY(check_part(model, TFM__PART_HEAD, 0, err));
 
 fail:

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/rope.h"
+#include "core/model/frequency.h"
 #include "core/model/weights.h"
 
 #include <math.h>
@@ -58,31 +59,39 @@ fail:
   return st;
 }
 
-/* Frequencies are base^(-2i/D), in the reference's float32 steps around a power in double
- * precision. */
-static tfm_status open_rope(tfm__sight *sight, double base, int64_t D, int64_t places,
+static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, int64_t places,
                             tfm_err *err)
 {
-  const int64_t half = D / 2;
-  const size_t bytes = (size_t)(places * D) * sizeof *sight->rope;
+  const int64_t half = config->turned / 2;
+  const int64_t floats = places * config->turned;
   float *frequency = tfm_alloc_aligned((size_t)half, sizeof *frequency);
-  sight->rope = tfm_alloc_aligned((size_t)(places * D), sizeof *sight->rope);
+  sight->rope = tfm_alloc_aligned((size_t)floats, sizeof *sight->rope);
   if (!frequency || !sight->rope) {
     tfm_free(frequency);
-    return tfm_fail(err, TFM_E_NOMEM, "attention's angles of %lld places: %zu bytes",
-                    (long long)places, bytes);
+    return tfm_fail(err, TFM_E_NOMEM, "attention's angles of %lld places: %lld bytes",
+                    (long long)places, (long long)floats * 4);
   }
-  for (int64_t i = 0; i < half; ++i) {
-    frequency[i] = 1.0f / (float)pow(base, (double)((float)(2 * i) / (float)D));
-  }
+  const float stretch = tfm__frequencies(config, frequency);
   tfm_rope_table(frequency, places, half, sight->rope);
+  for (int64_t i = 0; i < floats && (stretch < 1.0f || stretch > 1.0f); ++i) {
+    sight->rope[i] *= stretch;
+  }
   tfm_free(frequency);
-  sight->bytes += bytes;
+  sight->bytes += (size_t)floats * sizeof *sight->rope;
   return TFM_OK;
 }
 
+/* A window counts the query's own token. */
+static void open_window(tfm__sight *sight, const tfm_config *config, bool local)
+{
+  sight->terms.windowed = true;
+  sight->terms.before = local ? config->window - 1 : INT32_MAX;
+  sight->terms.after = config->causal ? 0 : sight->terms.before;
+  sight->more = true;
+}
+
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
-                           int64_t longest, tfm_err *err)
+                           int64_t longest, bool local, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   *sight = (tfm__sight){.terms = {.reach = longest}};
@@ -90,7 +99,10 @@ tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_
     TFM_TRY(open_bias(sight, model, heads, longest, err));
   }
   if (model->config.rope > 0) {
-    TFM_TRY(open_rope(sight, model->config.rope, heads->D, longest, err));
+    TFM_TRY(open_rope(sight, &model->config, longest, err));
+  }
+  if (local || model->config.causal) {
+    open_window(sight, &model->config, local);
   }
 
 fail:

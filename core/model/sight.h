@@ -19,10 +19,11 @@ typedef struct {
   size_t bytes;
 } tfm__sight;
 
-/** Read and make the terms for sequences of up to `longest` tokens. On failure *sight holds what
- * was made; release with tfm__sight_fini() either way. Errors: of weights.h, TFM_E_NOMEM. */
+/** Read and make the terms of local layers, or of the others, for sequences of up to `longest`
+ * tokens. On failure *sight holds what was made; release with tfm__sight_fini() either way. Errors:
+ * of weights.h, TFM_E_NOMEM. */
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
-                           int64_t longest, tfm_err *err) TFM_MUST_USE;
+                           int64_t longest, bool local, tfm_err *err) TFM_MUST_USE;
 void tfm__sight_fini(tfm__sight *sight);
 
 /** The row of a bias by distance: half of the buckets are for keys behind the query, half for those

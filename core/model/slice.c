@@ -52,11 +52,14 @@ fail:
   return st;
 }
 
-/* Even units are attention. */
-static bool attends(const tfm_slice_options *options)
+/* Even units are attention: whether there is one in a local layer, or in another. */
+static bool attends(const tfm_slice_options *options, const tfm_config *config, bool local)
 {
-  return options->last - options->first >= 2 ||
-         (options->last > options->first && options->first % 2 == 0);
+  bool found = false;
+  for (int64_t u = options->first + options->first % 2; u < options->last; u += 2) {
+    found = found || (config->local && config->local[u / 2]) == local;
+  }
+  return found;
 }
 
 tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
@@ -66,7 +69,8 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   const tfm__bench_size size = {.max_tokens = options->max_tokens,
                                 .max_sequences = options->max_sequences,
                                 .nthread = options->nthread,
-                                .attends = attends(options)};
+                                .attends = {attends(options, &model->config, false),
+                                            attends(options, &model->config, true)}};
   const int64_t units = 2 * model->config.L;
   TFM_ASSERT(0 <= options->first && options->first <= options->last && options->last <= units);
   TFM_ASSERT(!options->head || options->last == units);
@@ -132,6 +136,9 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
     slice->block->attention(unit, &slice->bench, batch, par);
   } else {
     slice->block->ffn(unit, &slice->bench, batch, par);
+  }
+  if (unit->final) {
+    tfm__final_norm(unit, &slice->bench, batch, par);
   }
 }
 

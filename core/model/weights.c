@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/model/shown.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,7 +126,8 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   tfm_status st = TFM_OK;
   const tfm__module_shape shape = tfm__module_shape_of(&model->config, module);
   const bool norm = shape.kind == TFM__NORM;
-  const int64_t dim[2] = {shape.rows, shape.width};
+  const bool turned = tfm__stored_transposed(&model->config, module);
+  const int64_t dim[2] = {turned ? shape.width : shape.rows, turned ? shape.rows : shape.width};
   const char *name = tfm__module_name(&model->config, module);
   const tfm__head_row *head = tfm__arch_head(model->config.arch, model->config.task);
   *out = (tfm__tensors){.weight = NULL};
@@ -140,7 +142,7 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   }
   TFM_TRY(check_tensor(model->checkpoint, out->weight, dim, norm ? 1 : 2, err));
   if (out->bias) {
-    TFM_TRY(check_tensor(model->checkpoint, out->bias, dim, 1, err));
+    TFM_TRY(check_tensor(model->checkpoint, out->bias, &shape.rows, 1, err));
   }
 
 fail:
@@ -171,6 +173,29 @@ static tfm_status no_memory(tfm_err *err, const char *what, int64_t floats)
   return tfm_fail(err, TFM_E_NOMEM, "%s: %lld bytes", what, (long long)floats * 4);
 }
 
+/* A module's weight as [rows,width], whichever way it lies in the file. */
+static tfm_status read_weight(const tfm_model *model, const tfm_tensor_info *info,
+                              bool transposed, float *weight, tfm_err *err)
+{
+  const int64_t rows = info->dim[1];
+  const int64_t width = info->dim[0];
+  if (!transposed) {
+    return tfm_checkpoint_read(model->checkpoint, info, weight, err);
+  }
+  float *stored = tfm_alloc_aligned((size_t)info->count, sizeof *stored);
+  if (!stored) {
+    return no_memory(err, "reading a linear layer", info->count);
+  }
+  const tfm_status st = tfm_checkpoint_read(model->checkpoint, info, stored, err);
+  for (int64_t r = 0; st == TFM_OK && r < rows; ++r) {
+    for (int64_t k = 0; k < width; ++k) {
+      weight[r * width + k] = stored[k * rows + r];
+    }
+  }
+  tfm_free(stored);
+  return st;
+}
+
 tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backend backend,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err)
@@ -196,11 +221,12 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backen
       continue;
     }
     TFM_TRY(tfm__tensors_find(model, modules[i], layer, &found, err));
-    TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, weight + row * width, err));
+    TFM_TRY(read_weight(model, found.weight, tfm__stored_transposed(&model->config, modules[i]),
+                        weight + row * width, err));
     if (found.bias) {
       TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, bias + row, err));
     }
-    row += found.weight->dim[0];
+    row += tfm__module_shape_of(&model->config, modules[i]).rows;
   }
   TFM_TRY(tfm_linear_open(out, backend, TFM_FLOAT32, weight, bias, rows, width, err));
 
@@ -266,6 +292,22 @@ static const char *first_name(const tfm_config *config, const tfm__module *modul
   return name;
 }
 
+static tfm_status load_if_there(float **norm, const tfm_model *model, tfm__module module,
+                                int64_t layer, tfm_err *err)
+{
+  return tfm__module_name(&model->config, module)
+             ? tfm__norm_load(norm, model, module, layer, err)
+             : TFM_OK;
+}
+
+static void set_scores(tfm__unit *unit, const tfm_config *config, int64_t layer)
+{
+  double scale = config->scores_scaled ? 1.0 / sqrt((double)config->D) : 1.0;
+  scale /= config->scores_by_layer ? (double)(layer + 1) : 1.0;
+  unit->scale = (float)scale;
+  unit->local = config->local && config->local[layer];
+}
+
 tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend backend,
                           int64_t u, tfm_err *err)
 {
@@ -284,6 +326,13 @@ tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend b
   TFM_TRY(tfm__linear_load(&unit->out, model, backend, ffn ? down : context, 1, layer, err));
   TFM_TRY(tfm__norm_load(&unit->norm, model,
                          ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));
+  if (!ffn) {
+    set_scores(unit, &model->config, layer);
+    TFM_TRY(load_if_there(&unit->query_norm, model, TFM__MODULE_QUERY_NORM, layer, err));
+    TFM_TRY(load_if_there(&unit->key_norm, model, TFM__MODULE_KEY_NORM, layer, err));
+  } else if (layer == model->config.L - 1) {
+    TFM_TRY(load_if_there(&unit->final, model, TFM__MODULE_FINAL_NORM, layer, err));
+  }
 
 fail:
   return st;
@@ -295,6 +344,9 @@ void tfm__unit_fini(tfm__unit *unit)
     tfm_linear_close(unit->in);
     tfm_linear_close(unit->out);
     tfm_free(unit->norm);
+    tfm_free(unit->query_norm);
+    tfm_free(unit->key_norm);
+    tfm_free(unit->final);
   }
   *unit = (tfm__unit){.in = NULL};
 }

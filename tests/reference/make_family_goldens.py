@@ -3,7 +3,7 @@
 
 usage: make_family_goldens.py OUT [NAME ...]
 Needs torch, transformers and safetensors (made with transformers 5.23, torch 2.13). Folders and golden.bin as of make_model_goldens.py:
-each family has a classifier with every hidden state (ids hold the pad token too: some families give it no position), a
+each family has a classifier with every hidden state (decoders have no more than that) (ids hold the pad token too: some families give it no position), a
 masked-language model, NAME-mask, with the logits of every token, and those of SPANS also start and end logits, NAME-span. Weights are F16 files, computed with in float32.
 """
 import argparse
@@ -32,6 +32,23 @@ FAMILIES = {
 }
 
 SPANS = ["mpnet"]
+
+# Decoders: classifiers by the last token.
+TINY = dict(vocab_size=57, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=36, max_position_embeddings=50)
+DECODERS = {
+    "gpt2": ("GPT2", {"vocab_size": 57, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 50}),
+    "gpt2-by-layer": ("GPT2", {"vocab_size": 57, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 50, "n_inner": 40, "activation_function": "relu",
+                               "scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True}),
+    "llama": ("Llama", {**TINY}),
+    "llama-biases": ("Llama", {**TINY, "head_dim": 10, "attention_bias": True, "mlp_bias": True, "num_key_value_heads": 4,
+                               "rope_parameters": {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5}}),
+    "llama3": ("Llama", {**TINY, "num_key_value_heads": 1, "rope_parameters": {"rope_type": "llama3", "rope_theta": 500.0, "factor": 4.0, "low_freq_factor": 1.0,
+                                                                                "high_freq_factor": 4.0, "original_max_position_embeddings": 24}}),
+    "llama-yarn": ("Llama", {**TINY, "head_dim": 16, "rope_parameters": {"rope_type": "yarn", "rope_theta": 5000.0, "factor": 3.0, "original_max_position_embeddings": 16}}),
+    "mistral": ("Mistral", {**TINY, "sliding_window": 7}),
+    "qwen2": ("Qwen2", {**TINY, "num_hidden_layers": 3, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
+    "qwen3": ("Qwen3", {**TINY, "head_dim": 8}),
+}
 
 
 def randomize(model, generator):
@@ -95,6 +112,9 @@ def main():
         make(a.out, f"{name}-mask", prefix + "ForMaskedLM", config, options, False, 200 + i)
         if name in SPANS:
             make(a.out, f"{name}-span", prefix + "ForQuestionAnswering", {**config, "num_hidden_layers": 1}, options, False, 300 + i)
+    for i, (name, (prefix, config)) in enumerate(DECODERS.items()):
+        if not a.names or name in a.names:
+            make(a.out, name, prefix + "ForSequenceClassification", {**config, **labels(["no", "yes", "maybe"]), "pad_token_id": None}, {}, True, 400 + i)
     total = sum(f.stat().st_size for f in a.out.rglob("*") if f.is_file())
     print(f"{total} bytes in {a.out}")
 

@@ -43,7 +43,10 @@ const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
 typedef enum {
   AXIS_ONE,
   AXIS_H,
-  AXIS_H3,
+  AXIS_D,
+  AXIS_Q,
+  AXIS_K,
+  AXIS_QKV,
   AXIS_N,
   AXIS_F,
   AXIS_V,
@@ -85,8 +88,14 @@ static int64_t axis_length(const tfm_config *config, axis a)
   switch (a) {
   case AXIS_H:
     return config->H;
-  case AXIS_H3:
-    return 3 * config->H;
+  case AXIS_D:
+    return config->D;
+  case AXIS_Q:
+    return config->N * config->D;
+  case AXIS_K:
+    return config->G * config->D;
+  case AXIS_QKV:
+    return (config->N + 2 * config->G) * config->D;
   case AXIS_N:
     return config->N;
   case AXIS_F:
@@ -165,11 +174,20 @@ tfm__part tfm__module_part(tfm__module module)
 tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module module)
 {
   const module_row *row = &modules[module];
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  const bool never = row->kind == TFM__TABLE || (row->kind == TFM__NORM && config->arch->rms) ||
+                     (module == TFM__MODULE_HEAD_OUT && head && head->plain);
   return (tfm__module_shape){.kind = row->kind,
                              .rows = axis_length(config, row->rows),
                              .width = axis_length(config, row->width),
-                             .bias = row->kind != TFM__TABLE &&
-                                     (config->unbiased >> module & 1) == 0};
+                             .bias = !never && (config->unbiased >> module & 1) == 0};
+}
+
+bool tfm__stored_transposed(const tfm_config *config, tfm__module module)
+{
+  const module_row *row = &modules[module];
+  const bool of_layer = row->part == TFM__PART_ATTENTION || row->part == TFM__PART_FFN;
+  return config->arch->transposed && of_layer && row->kind == TFM__LINEAR;
 }
 
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part)

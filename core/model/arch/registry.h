@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-/* X(NAME): the families, one arch/NAME.c each. Tests may add some.
+/* X(NAME): the families, in arch/NAME.c each or beside their like. Tests may add some.
  */
 #ifndef TFM__FAMILIES_OF_TESTS
 #define TFM__FAMILIES_OF_TESTS(X)
@@ -28,6 +28,11 @@
   X(albert)                                                                                    \
   X(mpnet)                                                                                     \
   X(nomic_bert)                                                                                \
+  X(gpt2)                                                                                      \
+  X(llama)                                                                                     \
+  X(mistral)                                                                                   \
+  X(qwen2)                                                                                     \
+  X(qwen3)                                                                                     \
   TFM__FAMILIES_OF_TESTS(X)
 
 typedef enum {
@@ -35,6 +40,7 @@ typedef enum {
   TFM__PART_SIGHT, /* of all layers; every slice with an attention unit reads it */
   TFM__PART_ATTENTION,
   TFM__PART_FFN,
+  TFM__PART_FINAL, /* what ends the last unit */
   TFM__PART_HEAD
 } tfm__part;
 
@@ -46,8 +52,9 @@ typedef enum {
 
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
  * position table, Y types, R relative positions; E the width of the embedding tables, W of their
- * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). QKV stands for QUERY,
- * KEY and VALUE in one; of GATE and UP the ffn's activation sees the first there is. */
+ * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). Q is N*D, K is G*D, QKV
+ * Q + 2*K. QKV stands for QUERY, KEY and VALUE in one; of GATE and UP the ffn's activation sees the
+ * first there is. */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
@@ -55,16 +62,19 @@ typedef enum {
   X(EMBED_NORM, EMBED, NORM, W, ONE)                                                           \
   X(PROJECT, EMBED, LINEAR, H, E)                                                              \
   X(POSITION_BIAS, SIGHT, TABLE, R, N)                                                         \
-  X(QKV, ATTENTION, LINEAR, H3, H)                                                             \
-  X(QUERY, ATTENTION, LINEAR, H, H)                                                            \
-  X(KEY, ATTENTION, LINEAR, H, H)                                                              \
-  X(VALUE, ATTENTION, LINEAR, H, H)                                                            \
-  X(CONTEXT, ATTENTION, LINEAR, H, H)                                                          \
+  X(QKV, ATTENTION, LINEAR, QKV, H)                                                            \
+  X(QUERY, ATTENTION, LINEAR, Q, H)                                                            \
+  X(KEY, ATTENTION, LINEAR, K, H)                                                              \
+  X(VALUE, ATTENTION, LINEAR, K, H)                                                            \
+  X(QUERY_NORM, ATTENTION, NORM, D, ONE)                                                       \
+  X(KEY_NORM, ATTENTION, NORM, D, ONE)                                                         \
+  X(CONTEXT, ATTENTION, LINEAR, H, Q)                                                          \
   X(ATTENTION_NORM, ATTENTION, NORM, H, ONE)                                                   \
   X(GATE, FFN, LINEAR, F, H)                                                                   \
   X(UP, FFN, LINEAR, F, H)                                                                     \
   X(DOWN, FFN, LINEAR, H, F)                                                                   \
   X(FFN_NORM, FFN, NORM, H, ONE)                                                               \
+  X(FINAL_NORM, FINAL, NORM, H, ONE)                                                           \
   X(HEAD_DENSE, HEAD, LINEAR, I, H)                                                            \
   X(HEAD_NORM, HEAD, NORM, I, ONE)                                                             \
   X(HEAD_OUT, HEAD, LINEAR, O, I)
@@ -83,7 +93,8 @@ typedef struct {
 /** config.json's names of the dimensions all families have; "a|b": two spellings, of which the
  * first that is there counts. */
 typedef struct {
-  const char *hidden, *layers, *heads, *ffn, *vocab, *positions;
+  const char *hidden, *layers, *heads, *vocab, *positions;
+  const char *ffn;      /* NULL: the family reads it */
   const char *types;    /* NULL: no type table */
   const char *norm_eps; /* NULL: always the family's */
   const char *act;      /* NULL: the family reads it */
@@ -92,6 +103,7 @@ typedef struct {
 /** Which rows of x a head looks at. */
 typedef enum {
   TFM__VIEW_FIRST, /* each sequence's first token (config.head_mean: the mean over its tokens) */
+  TFM__VIEW_LAST,  /* each sequence's marked token, or its last where none are marked */
   TFM__VIEW_EACH,  /* every token */
   TFM__VIEW_MARKED, /* the marked tokens, of which the best candidates are kept */
   TFM__VIEW_POOLED  /* pooled as the job or modules.json says; has no modules of its own */
@@ -109,6 +121,7 @@ typedef struct {
   const char *norm;     /* [I]; NULL: none */
   const char *out;      /* [O,I] */
   const char *out_bias; /* the full name of out's bias where it may not be "<out>.bias" */
+  bool plain;           /* out has no bias */
   bool narrow;          /* I is config.E */
   bool tied;            /* out's weight is the word table, unless config.tied is false */
 } tfm__head_row;
@@ -127,6 +140,9 @@ struct tfm_arch {
    * The dimensions are in *config already. */
   tfm_status (*read)(tfm_config *config, const tfm_json *json, tfm_err *err);
   const char *module[TFM__MODULE_COUNT]; /* names; NULL: the family has none of these */
+  bool causal;                           /* a token sees itself and those before it */
+  bool rms;           /* norms are by the root mean square and have no bias */
+  bool transposed;    /* files have the weights of layers as [width,rows] */
   bool project_first; /* the embedding norm comes after the projection, not before it */
   tfm__module sum[4]; /* tables in the order the reference adds them; TFM__MODULE_COUNT ends */
   const tfm__block *block;
@@ -147,6 +163,9 @@ const char *tfm__module_name(const tfm_config *config, tfm__module module);
 
 tfm__part tfm__module_part(tfm__module module);
 tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module module);
+
+/** Whether a file has the module's weight as [width,rows]. */
+bool tfm__stored_transposed(const tfm_config *config, tfm__module module);
 
 /** Weights and biases of one part (of one layer, for the parts of a block). */
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part);

@@ -61,6 +61,14 @@ static void every_family_has_the_reference_states_and_logits(void **state)
   }
 }
 
+static void every_decoder_has_the_reference_states_and_logits(void **state)
+{
+  (void)state;
+  for (int i = 0; decoder_models[i]; ++i) {
+    check_golden(decoder_models[i], decoder_models[i]);
+  }
+}
+
 static void spans_of_families_have_the_reference_logits(void **state)
 {
   (void)state;
@@ -77,6 +85,7 @@ int main(void)
       cmocka_unit_test(every_kind_of_head_has_the_reference_logits),
       cmocka_unit_test(names_without_prefix_are_read),
       cmocka_unit_test(every_family_has_the_reference_states_and_logits),
+      cmocka_unit_test(every_decoder_has_the_reference_states_and_logits),
       cmocka_unit_test(every_token_has_the_reference_logits),
       cmocka_unit_test(spans_of_families_have_the_reference_logits),
   };

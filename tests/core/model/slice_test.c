@@ -149,6 +149,9 @@ static void each_family(void (*check)(const char *name))
   for (int i = 0; family_models[i]; ++i) {
     check(family_models[i]);
   }
+  for (int i = 0; decoder_models[i]; ++i) {
+    check(decoder_models[i]);
+  }
 }
 
 static void no_cut_changes_a_bit_of_any_family(void **state)
@@ -387,18 +390,21 @@ static void check_bytes_of(const tfm_model *model, int64_t first, int64_t last)
 }
 
 /* Units with the weights of an earlier one are held once, wherever the cut is. */
+static void check_weights_of(const char *name)
+{
+  tfm_model model = open_model(name);
+  const int64_t units = 2 * model.config.L;
+  for (int64_t cut = 1; cut < units; ++cut) {
+    check_bytes_of(&model, 0, cut);
+    check_bytes_of(&model, cut, units);
+  }
+  tfm_model_fini(&model);
+}
+
 static void the_plan_knows_what_a_slice_weighs(void **state)
 {
   (void)state;
-  for (int i = 0; family_models[i]; ++i) {
-    tfm_model model = open_model(family_models[i]);
-    const int64_t units = 2 * model.config.L;
-    for (int64_t cut = 1; cut < units; ++cut) {
-      check_bytes_of(&model, 0, cut);
-      check_bytes_of(&model, cut, units);
-    }
-    tfm_model_fini(&model);
-  }
+  each_family(check_weights_of);
 }
 
 static void a_head_that_is_not_there_is_refused_by_task(void **state)

@@ -18,6 +18,12 @@ const char *const family_models[] = {
     "families/roberta",       "families/distilbert", "families/electra", "families/albert",
     "families/albert-groups", "families/mpnet",      "families/nomic",   NULL};
 
+const char *const decoder_models[] = {"families/gpt2",    "families/gpt2-by-layer",
+                                      "families/llama",   "families/llama-biases",
+                                      "families/llama3",  "families/llama-yarn",
+                                      "families/mistral", "families/qwen2",
+                                      "families/qwen3",   NULL};
+
 void want_ok(tfm_status st, const tfm_err *err)
 {
   if (st != TFM_OK) {

@@ -62,6 +62,9 @@ void check_masks(const char *name);
 /** A classifier of every family beside BERT; NULL ends. */
 extern const char *const family_models[];
 
+/** The same of decoders, which have no masked-language model. */
+extern const char *const decoder_models[];
+
 /** n floats, all NaN: what nobody writes is seen. */
 float *want_floats(int64_t n);
 

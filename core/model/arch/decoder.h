@@ -1,0 +1,24 @@
+/** What the read() of decoder families asks of config.json besides keys.h. Room-private. */
+#ifndef TFM_CORE_MODEL_ARCH_DECODER_H
+#define TFM_CORE_MODEL_ARCH_DECODER_H
+
+#include "core/base/json.h"
+#include "core/model/config.h"
+
+/** num_key_value_heads (N where it is missing) and head_dim (`missing` where it is; 0: H/N).
+ * Errors: TFM_E_FORMAT when heads cannot be shared evenly. */
+tfm_status tfm__config_heads(tfm_config *config, const tfm_json *json, int64_t missing,
+                             tfm_err *err);
+
+/** The rotation of queries and keys, out of rope_scaling (where it is not null), rope_parameters
+ * and the keys older files have at the top, for heads whose width is known. Of the published
+ * scalings: default, linear, dynamic, llama3, yarn. Errors: TFM_E_UNSUPPORTED for another. */
+tfm_status tfm__config_rotation(tfm_config *config, const tfm_json *json, tfm_err *err);
+
+/** sliding_window (4096 where it is missing) for the layers layer_types says or, without it, for
+ * those from `first` on; none when it is null. Errors: TFM_E_FORMAT, TFM_E_UNSUPPORTED,
+ * TFM_E_NOMEM. */
+tfm_status tfm__config_window(tfm_config *config, const tfm_json *json, int64_t first,
+                              tfm_err *err);
+
+#endif
