@@ -133,6 +133,23 @@ void fuzz_encode(const tfm_tokenizer *t, tfm_encoding *e, tfm_span text, tfm_spa
   tfm_encoding_fini(&fresh);
 }
 
+void fuzz_open_folder(const char *folder)
+{
+  tfm_err err = {0};
+  tfm_tokenizer *t = NULL;
+  tfm_encoding e = {0};
+  tfm_status st = tfm_tokenizer_open_folder(&t, folder, &err);
+  if (st == TFM_OK) {
+    fuzz_how how = fuzz_how_of(1, 9);
+    fuzz_encode(t, &e, tfm_span_of(FUZZ_SOME_TEXT), tfm_span_of("ab a"), &how);
+  } else {
+    FUZZ_WANT(st == TFM_E_FORMAT || st == TFM_E_UNSUPPORTED || st == TFM_E_MISSING);
+    FUZZ_WANT(!t && err.text[0]);
+  }
+  tfm_encoding_fini(&e);
+  tfm_tokenizer_close(t);
+}
+
 /* ---- the tokenizers ---- */
 
 typedef struct {

@@ -29,6 +29,10 @@ void fuzz_encode(const tfm_tokenizer *t, tfm_encoding *e, tfm_span text, tfm_spa
 /** Decode at once and id by id: the same text, in whole characters. */
 void fuzz_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n, bool skip_special);
 
+/** Open a folder: it is refused as malformed, unsupported or incomplete, with words, or what it
+ *  makes encodes and decodes. */
+void fuzz_open_folder(const char *folder);
+
 /** The tokenizers that the targets share: bert.json, odd.json, bare.json of fixtures/text, and
  *  those of fixtures/fuzz/tokenizers.jsonl. Opened at the first call, never closed; *n of them. */
 tfm_tokenizer *const *fuzz_tokenizers(size_t *n);

@@ -15,7 +15,7 @@ cmake --build --preset fuzz >/dev/null
 
 found=build/fuzz/found
 mkdir -p "$found/$target"
-options=(-max_total_time="$seconds" -timeout=20 -max_len=4096 -print_final_stats=1
+options=(-max_total_time="$seconds" -timeout=20 -max_len=8192 -print_final_stats=1
   -artifact_prefix="$found/$target-")
 if [ -e "tests/fuzz/$target.dict" ]; then
   options+=(-dict="tests/fuzz/$target.dict")

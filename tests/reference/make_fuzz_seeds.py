@@ -4,7 +4,7 @@
 usage: make_fuzz_seeds.py OUT      OUT is tests/fixtures/fuzz
 
 tokenizers.jsonl holds small tokenizers of the families we serve, with the components these use;
-load_json, folder, encode and decode hold the seeds. Files found-* there are inputs that once failed: this
+load_json, folder, pieces, encode and decode hold the seeds. Files found-* there are inputs that once failed: this
 script leaves them alone.
 """
 import collections
@@ -271,10 +271,28 @@ def folder_seeds():
                                        "strip_accents": None, "truncation_side": "left"}, None),
         "gpt2": ("", GPT2, MERGES, {"tokenizer_class": "GPT2TokenizerFast", "add_bos_token": True, "bos_token": "<s>"}, None),
         "gpt2-bare": ("", GPT2, MERGES, None, None),
+        "clip": ("", json.dumps({t: i for i, t in enumerate(("a", "b", "a</w>", "b</w>", "ab</w>", "<|startoftext|>",
+                                                             "<|endoftext|>"))}),
+                 "#version: 0.2\na b</w>\n", {"tokenizer_class": "CLIPTokenizer"}, None),
+        "byt5": ("", "", "", {"tokenizer_class": "ByT5Tokenizer", "extra_ids": 3}, None),
         "roberta": ("", GPT2, MERGES, {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": True,
                                        "trim_offsets": False}, {"mask_token": {**mask, "content": "<mask>"}})}
     for name, (*texts, config, names) in configs.items():
         yield name, "\0".join([*texts, *(json.dumps(c) if c else "" for c in (config, names))]).encode()
+
+
+def pieces_seeds(models):
+    """The small models of fixtures/text/pieces under the classes that read them."""
+    cases = [("t5", {"tokenizer_class": "T5Tokenizer", "extra_ids": 2}), ("albert", {"tokenizer_class": "AlbertTokenizer"}),
+             ("albert", {"tokenizer_class": "AlbertTokenizer", "keep_accents": True, "do_lower_case": False, "add_eos_token": True}),
+             ("fairseq", {"tokenizer_class": "XLMRobertaTokenizer"}),
+             ("fairseq", {"tokenizer_class": "CamembertTokenizer", "add_prefix_space": False}),
+             ("deberta", {"tokenizer_class": "DebertaV2Tokenizer", "do_lower_case": True, "split_by_punct": True}),
+             ("llama", {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": True}),
+             ("llama", {"tokenizer_class": "GemmaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<unk>",
+                        "mask_token": "<unk>"}), ("t5", {"tokenizer_class": "TokenizersBackend"})]
+    for i, (model, config) in enumerate(cases):
+        yield "%s-%d" % (model, i), json.dumps(config).encode() + b"\0" + (models / (model + ".model")).read_bytes()
 
 
 def write(folder, seeds):
@@ -296,6 +314,7 @@ def main():
     (out / "tokenizers.jsonl").write_text("".join(m + "\n" for m in made), encoding="utf-8")
     write(out / "load_json", loader_seeds(40000))
     write(out / "folder", folder_seeds())
+    write(out / "pieces", pieces_seeds(out.parent / "text" / "pieces"))
     write(out / "encode", encode_seeds(count))
     write(out / "decode", decode_seeds(count))
 
