@@ -127,6 +127,7 @@ tfm__vocab_answer tfm__vocab_add(tfm__vocab *v, tfm_span token, int32_t id)
   }
   size_t from = v->text.n;
   if (token.n > UINT32_MAX - from || v->n >= INT32_MAX ||
+      tfm_buf_reserve(&v->text, token.n + 1) != TFM_OK || /* an empty token has a place too */
       tfm_buf_span(&v->text, token) != TFM_OK) {
     return TFM__NO_MEMORY;
   }

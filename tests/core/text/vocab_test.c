@@ -48,6 +48,19 @@ static void texts_and_ids_are_given_once(void **state)
   tfm__vocab_fini(&v);
 }
 
+/* A vocabulary of the empty token alone has that token. */
+static void an_empty_token_is_one(void **state)
+{
+  (void)state;
+  tfm__vocab v;
+  tfm__vocab_init(&v);
+  assert_int_equal(tfm__vocab_add(&v, SPAN(""), 0), TFM__ADDED);
+  assert_non_null(tfm__vocab_text(&v, 0).p);
+  assert_int_equal(tfm__vocab_text(&v, 0).n, 0);
+  assert_int_equal(tfm__vocab_id(&v, SPAN("")), 0);
+  tfm__vocab_fini(&v);
+}
+
 /* A token is its bytes: NULs count, and nothing is a token too. */
 static void any_bytes_are_a_token(void **state)
 {
@@ -68,6 +81,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(tokens_and_ids_find_each_other),
                                      cmocka_unit_test(texts_and_ids_are_given_once),
+                                     cmocka_unit_test(an_empty_token_is_one),
                                      cmocka_unit_test(any_bytes_are_a_token)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
