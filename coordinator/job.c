@@ -297,12 +297,23 @@ tfm_status tfm_job_choose(tfm_job *job, tfm_err *err)
   /* By rule, never by timing: native is as fast as openblas or faster on every instruction set
    * measured (core/kernels/DECISIONS.md), and gives the same bits everywhere. */
   const char *name = job->options->backend;
-  job->backend = TFM_BACKEND_NATIVE;
-  if (strcmp(name, "auto") != 0 && !tfm_backend_parse(name, &job->backend)) {
+  const char *dtype = job->options->dtype;
+  tfm_engine *engine = &job->engine;
+  *engine = (tfm_engine){TFM_BACKEND_NATIVE, TFM_FLOAT32};
+  if (strcmp(name, "auto") != 0 && !tfm_backend_parse(name, &engine->backend)) {
     return tfm_fail(err, TFM_E_USAGE, "--backend %.32s is not part of this build", name);
   }
-  (void)snprintf(job->numeric_id, sizeof job->numeric_id, "c%d-%s-float32-k%d", CONTRACT,
-                 tfm_backend_arithmetic(job->backend), TFM_LINEAR_K_BLOCK);
+  if (strcmp(dtype, "auto") != 0 && !tfm_precision_parse(dtype, &engine->precision)) {
+    return tfm_fail(err, TFM_E_USAGE, "--dtype %.32s is not part of this build", dtype);
+  }
+  if (engine->backend == TFM_BACKEND_OPENBLAS && engine->precision != TFM_FLOAT32) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--dtype %s: --backend openblas computes float32 only; use native",
+                    tfm_precision_name(engine->precision));
+  }
+  (void)snprintf(job->numeric_id, sizeof job->numeric_id, "c%d-%s-%s-k%d", CONTRACT,
+                 tfm_backend_arithmetic(engine->backend), tfm_precision_name(engine->precision),
+                 TFM_LINEAR_K_BLOCK);
   return TFM_OK;
 }
 
@@ -320,7 +331,7 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   (void)snprintf(hello->cpu, sizeof hello->cpu, "%s", job->machine.cpu_model);
   (void)snprintf(hello->isa, sizeof hello->isa, "%s", tfm_isa_name(tfm_isa_best()));
   (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
-                 tfm_backend_arithmetic(job->backend));
+                 tfm_backend_arithmetic(job->engine.backend));
   hello->ncore = job->machine.ncore;
   hello->ncore_host = job->machine.ncore_granted;
   hello->nnode = job->machine.nnode;
@@ -359,8 +370,8 @@ tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
   }
   int64_t length = least(TYPICAL_LENGTH, job->max_length);
   for (int64_t u = 0; u < nunit; ++u) {
-    job->cost[u] = tfm_cost_unit(config, u, length);
-    job->bytes[u] = tfm_cost_unit_bytes(config, u);
+    job->cost[u] = tfm_cost_unit(config, job->engine.precision, u, length);
+    job->bytes[u] = tfm_cost_unit_bytes(config, job->engine.precision, u);
     job->twin[u] = tfm_cost_unit_twin(config, u);
   }
   job->cost[nunit - 1] += tfm_cost_head(config, length);
@@ -439,7 +450,7 @@ static void assign_rank(tfm_job *job, int rank)
   }
   (void)snprintf(a->numeric_id, sizeof a->numeric_id, "%s", job->numeric_id);
   (void)snprintf(a->isa, sizeof a->isa, "%s", job->isa);
-  (void)snprintf(a->backend, sizeof a->backend, "%s", tfm_backend_name(job->backend));
+  (void)snprintf(a->backend, sizeof a->backend, "%s", tfm_backend_name(job->engine.backend));
 }
 
 /* The head every rank opens its model with. */
@@ -468,7 +479,10 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   memcpy(start.model, job->folder, strlen(job->folder) + 1);
   say_head(job, &start);
   TFM_TRY(tfm_job_choose(job, err));
-  (void)snprintf(start.backend, sizeof start.backend, "%s", tfm_backend_name(job->backend));
+  (void)snprintf(start.backend, sizeof start.backend, "%s",
+                 tfm_backend_name(job->engine.backend));
+  (void)snprintf(start.dtype, sizeof start.dtype, "%s",
+                 tfm_precision_name(job->engine.precision));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
   TFM_TRY(own_hello(job, &hello, err));

@@ -33,7 +33,7 @@ typedef struct {
   int64_t *twin;
   tfm_plan_request request;
   tfm_plan plan;
-  tfm_backend backend;
+  tfm_engine engine;
   const char *isa;
   char numeric_id[128];
   int64_t max_length; /* tokens of a row */
@@ -58,7 +58,8 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
  *  installed program, else in the source tree it was built in. gives: a string, or NULL. */
 char *tfm_job_shipped(const char *name);
 
-/** Fix the backend and the numeric_id, by rule. */
+/** Fix the engine and the numeric_id, by rule. Errors: TFM_E_USAGE for a backend that does not
+ * have the dtype. */
 tfm_status tfm_job_choose(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
 /** Say hello to all ranks, compare them, make the plan and fix what decides the bits. */

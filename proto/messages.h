@@ -27,6 +27,7 @@ typedef struct {
 typedef struct {
   char model[TFM_MSG_PATH]; /* absolute folder */
   char backend[16];         /* ref, native, openblas */
+  char dtype[16];           /* of the units' linear layers: float32, bfloat16, int8 */
   bool digest_full;
   /* The head that is wanted, as core/model/head_spec.h has it; "none": the model's own task. */
   char task[32];

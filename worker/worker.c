@@ -117,15 +117,24 @@ static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm
   return TFM_OK;
 }
 
+static tfm_status read_dtype(const tfm_msg_start *start, tfm_precision *out, tfm_err *err)
+{
+  return tfm_precision_parse(start->dtype, out)
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_CONFIG, "dtype %s is unknown to this build", start->dtype);
+}
+
 static tfm_status say_hello(worker *w, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_msg_hello hello = {0};
   tfm_buf text = {0};
   tfm_backend backend = TFM_BACKEND_NATIVE;
+  tfm_precision precision = TFM_FLOAT32;
   tfm_head_spec spec;
   TFM_TRY(tfm_machine_open(&w->machine, err));
   TFM_TRY(read_spec(&w->start, &spec, err));
+  TFM_TRY(read_dtype(&w->start, &precision, err));
   TFM_TRY(tfm_model_open_for(&w->model, w->start.model, &spec, err));
   TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, hello.digest, err));
   if (!tfm_backend_parse(w->start.backend, &backend)) {
@@ -250,10 +259,11 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
                            .poll = poll_stage,
                            .arg = w};
   const char *bad = NULL;
-  if (!tfm_backend_parse(a->backend, &options.backend) || !tfm_isa_parse(a->isa, &isa)) {
+  if (!tfm_backend_parse(a->backend, &options.engine.backend) || !tfm_isa_parse(a->isa, &isa)) {
     TFM_TRY(tfm_fail(err, TFM_E_CONFIG, "backend %s or isa %s is unknown to this build",
                      a->backend, a->isa));
   }
+  TFM_TRY(read_dtype(&w->start, &options.engine.precision, err));
   if (tfm_isa_used() != isa) {
     TFM_TRY(tfm_isa_use(isa, err));
   }

@@ -94,7 +94,7 @@ typedef struct {
   const char *model;     /* NULL: the embedded default */
   const char *task;      /* NULL: the model's own */
   const char *tokenizer; /* NULL: the model's */
-  const char *dtype;     /* "auto", "float32" */
+  const char *dtype;     /* "auto" or a name of TFM_PRECISION_MAP */
   const char *digest;    /* "sampled", "full" */
   int64_t max_length;    /* 0: the smaller of tokenizer's and model's */
   tfm_overflow on_overflow;

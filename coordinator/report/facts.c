@@ -112,13 +112,25 @@ static void put_labels(const tfm_config *config, tfm_buf *out)
   (void)tfm_buf_char(out, '\n');
 }
 
+/* A layer in each dtype, and what rank 0 keeps in float32. */
+static void put_memory(const tfm_config *c, tfm_buf *out)
+{
+  (void)tfm_buf_printf(out, "%-18s a layer: ", "memory");
+  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+    int64_t units = 0;
+    for (int64_t u = 0; u < 2 * c->L; ++u) {
+      units += tfm_cost_unit_bytes(c, (tfm_precision)p, u);
+    }
+    (void)tfm_buf_printf(out, "%s%.1f MB %s", p ? ", " : "", (double)units / 1e6 / (double)c->L,
+                         tfm_precision_name((tfm_precision)p));
+  }
+  (void)tfm_buf_printf(out, "; embeddings (rank 0): %.1f MB\n",
+                       (double)tfm_cost_embed_bytes(c) / 1e6);
+}
+
 static void put_shape(const tfm_model *model, tfm_buf *out)
 {
   const tfm_config *c = &model->config;
-  int64_t units = 0;
-  for (int64_t u = 0; u < 2 * c->L; ++u) {
-    units += tfm_cost_unit_bytes(c, u);
-  }
   (void)tfm_buf_printf(out, "%-18s %s (%s)\n", "family", c->model_type,
                        c->architecture[0] ? c->architecture : "no architecture named");
   (void)tfm_buf_printf(out, "%-18s %s\n", "task", tfm_task_name(c->task));
@@ -129,9 +141,7 @@ static void put_shape(const tfm_model *model, tfm_buf *out)
                        (long long)c->max_length, (long long)c->V);
   (void)tfm_buf_printf(out, "%-18s %.2f million\n", "parameters",
                        (double)tfm_config_parameters(c) / 1e6);
-  (void)tfm_buf_printf(out, "%-18s %.1f MB a stage of one layer, %.1f MB embeddings (rank 0)\n",
-                       "memory, float32", (double)units / 1e6 / (double)c->L,
-                       (double)tfm_cost_embed_bytes(c) / 1e6);
+  put_memory(c, out);
 }
 
 static tfm_status put_tokenizer(const char *folder, tfm_buf *out, tfm_err *err)
@@ -238,7 +248,7 @@ static void put_batching(const tfm_job *job, tfm_buf *out)
       "rows of up to %lld tokens, micro-batches of %lld, a window of %lld rows, "
       "backend %s, isa %s\n",
       (long long)job->max_length, (long long)job->budget, (long long)job->window,
-      tfm_backend_name(job->backend), job->isa);
+      tfm_backend_name(job->engine.backend), job->isa);
 }
 
 static tfm_plan_fact fact_of(const tfm_crew_rank *r, bool coordinator)

@@ -122,7 +122,7 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
   put_string(out, ",\"task\":", job->task->name);
   put_int(out, ",\"layers\":", config->L);
   put_int(out, ",\"parameters\":", tfm_config_parameters(config));
-  put_string(out, ",\"dtype\":", "float32");
+  put_string(out, ",\"dtype\":", tfm_precision_name(job->engine.precision));
   put_string(out, ",\"digest\":", job->digest);
   put_int(out, "},\"layout\":{\"ranks\":", job->crew.nrank);
   put_int(out, ",\"stages\":", job->plan.stages);
@@ -134,7 +134,7 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
   }
   put_int(out, "],\"max_batch_tokens\":", job->budget);
   put_int(out, ",\"sort_window\":", job->window);
-  put_string(out, "},\"backend\":", tfm_backend_name(job->backend));
+  put_string(out, "},\"backend\":", tfm_backend_name(job->engine.backend));
   put_string(out, ",\"isa\":", job->isa);
   put_string(out, ",\"numeric_id\":", job->numeric_id);
 }

@@ -37,7 +37,7 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   }
   v->job = job;
   v->first_bad = -1;
-  TFM_TRY(tfm_whole_open(&v->whole, &job->model, job->backend, job->max_tokens, 1, err));
+  TFM_TRY(tfm_whole_open(&v->whole, &job->model, job->engine, job->max_tokens, 1, err));
   v->nfield = job->task->fields(&job->context, v->fields);
   const int64_t rows = tfm_head_rows(job->context.shape.rows, job->max_length, job->max_length);
   v->values = tfm_calloc((size_t)(rows * job->context.shape.width), sizeof *v->values);

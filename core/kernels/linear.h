@@ -50,6 +50,12 @@ bool tfm_backend_parse(const char *name, tfm_backend *out);
  *  Asking about openblas makes it single-threaded; do so from one thread. */
 const char *tfm_backend_arithmetic(tfm_backend backend);
 
+/** Who computes a layer, and in which numbers. */
+typedef struct {
+  tfm_backend backend;
+  tfm_precision precision;
+} tfm_engine;
+
 typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
 
 enum { TFM_LINEAR_INT8_K = 65535 }; /* the widest K whose int8 sums fit 32 bits */

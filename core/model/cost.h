@@ -1,13 +1,16 @@
-/** What the units of a model cost, for the plan: floating-point operations and bytes, from the
- * config alone. Source of the counts: two flops per multiply-add of a real token; nothing is
- * padded. */
+/** What the units of a model cost, for the plan: operations and bytes, from the config and the
+ * precision of the units' linear layers alone. Source of the counts: two flops per multiply-add
+ * of a real token; nothing is padded. */
 #ifndef TFM_CORE_MODEL_COST_H
 #define TFM_CORE_MODEL_COST_H
 
+#include "core/kernels/precision.h"
 #include "core/model/config.h"
 
-/** Flops of one unit for a sequence of `len` tokens. */
-double tfm_cost_unit(const tfm_config *config, int64_t unit, int64_t len);
+/** Flops of one unit for a sequence of `len` tokens, each as long as one of float32: those of a
+ * linear layer count a half in bfloat16 and a quarter in int8, as the widths of vectors have it. */
+double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
+                     int64_t len);
 
 /** Flops of the head for one sequence. */
 double tfm_cost_head(const tfm_config *config, int64_t len);
@@ -16,9 +19,9 @@ double tfm_cost_head(const tfm_config *config, int64_t len);
  * when there is none. */
 int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit);
 
-/** Bytes of a unit's weights, of the head's and of the embedding tables, as float32 in memory.
- */
-int64_t tfm_cost_unit_bytes(const tfm_config *config, int64_t unit);
+/** Bytes of a unit's weights in memory, of the head's and of the embedding tables; the latter two
+ * are float32 always. */
+int64_t tfm_cost_unit_bytes(const tfm_config *config, tfm_precision precision, int64_t unit);
 int64_t tfm_cost_head_bytes(const tfm_config *config);
 int64_t tfm_cost_embed_bytes(const tfm_config *config);
 

@@ -42,7 +42,8 @@ static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err 
   }
   if (tfm__module_name(&model->config, TFM__MODULE_PROJECT)) {
     static const tfm__module project[] = {TFM__MODULE_PROJECT};
-    TFM_TRY(tfm__linear_load(&embed->project, model, TFM_BACKEND_NATIVE, project, 1, 0, err));
+    const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+    TFM_TRY(tfm__linear_load(&embed->project, model, engine, project, 1, 0, err));
   }
 
 fail:

@@ -108,13 +108,14 @@ static tfm_status open_row(tfm__head *head, const tfm_model *model, tfm_backend 
   tfm_status st = TFM_OK;
   static const tfm__module dense[] = {TFM__MODULE_HEAD_DENSE};
   static const tfm__module out[] = {TFM__MODULE_HEAD_OUT};
+  const tfm_engine engine = {backend, TFM_FLOAT32};
   if (head->row->dense) {
-    TFM_TRY(tfm__linear_load(&head->dense, model, backend, dense, 1, 0, err));
+    TFM_TRY(tfm__linear_load(&head->dense, model, engine, dense, 1, 0, err));
   }
   if (head->row->norm) {
     TFM_TRY(tfm__norm_load(&head->norm, model, TFM__MODULE_HEAD_NORM, 0, err));
   }
-  TFM_TRY(tfm__linear_load(&head->out, model, backend, out, 1, 0, err));
+  TFM_TRY(tfm__linear_load(&head->out, model, engine, out, 1, 0, err));
 
 fail:
   return st;

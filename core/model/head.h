@@ -42,9 +42,9 @@ typedef struct {
   size_t scratch_bytes;
 } tfm__head;
 
-/** Read and pack the head of the model's task. On failure *head holds what was made; release
- * with tfm__head_fini() either way. Errors: TFM_E_UNSUPPORTED when the family has no head for
- * the task, those of weights.h, TFM_E_NOMEM. */
+/** Read and pack the head of the model's task, in float32 whatever the units are in. On failure
+ * *head holds what was made; release with tfm__head_fini() either way. Errors: TFM_E_UNSUPPORTED
+ * when the family has no head for the task, those of weights.h, TFM_E_NOMEM. */
 tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
                           tfm_err *err) TFM_MUST_USE;
 void tfm__head_fini(tfm__head *head);

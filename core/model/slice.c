@@ -26,7 +26,7 @@ static size_t norm_bytes(const tfm_slice *slice)
   return 2 * (size_t)slice->bench.H * sizeof(float);
 }
 
-static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_backend backend,
+static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engine engine,
                              tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -43,7 +43,7 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_backe
       unit->shared = true;
       continue;
     }
-    TFM_TRY(tfm__unit_load(unit, model, backend, u, err));
+    TFM_TRY(tfm__unit_load(unit, model, engine, u, err));
     slice->weight_bytes +=
         tfm_linear_bytes(unit->in) + tfm_linear_bytes(unit->out) + norm_bytes(slice);
   }
@@ -88,10 +88,10 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   slice->max_tokens = options->max_tokens;
   slice->max_sequences = options->max_sequences;
   TFM_TRY(tfm__bench_open(&slice->bench, model, &size, err));
-  TFM_TRY(open_units(slice, model, options->backend, err));
+  TFM_TRY(open_units(slice, model, options->engine, err));
   if (options->head) {
     slice->has_head = true;
-    TFM_TRY(tfm__head_open(&slice->head, model, options->backend, err));
+    TFM_TRY(tfm__head_open(&slice->head, model, options->engine.backend, err));
     const tfm_linear *lin = NULL;
     for (int i = 0; (lin = tfm__head_linear(&slice->head, i, NULL)) != NULL; ++i) {
       slice->weight_bytes += tfm_linear_bytes(lin);

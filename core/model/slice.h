@@ -18,8 +18,8 @@ typedef struct tfm_slice tfm_slice;
 typedef struct {
   int64_t first, last; /* units [first, last) of 0..2L */
   bool head;           /* also the head (the range ends at 2L) */
-  tfm_backend backend;
-  int64_t max_tokens;    /* the largest T a batch may have: scratch is made for it once */
+  tfm_engine engine;   /* of the units' linear layers; the head's have its backend in float32 */
+  int64_t max_tokens;  /* the largest T a batch may have: scratch is made for it once */
   int64_t max_sequences; /* the largest B */
   int nthread;           /* threads of the executor that will run it */
 } tfm_slice_options;

@@ -196,7 +196,7 @@ static tfm_status read_weight(const tfm_model *model, const tfm_tensor_info *inf
   return st;
 }
 
-tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backend backend,
+tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err)
 {
@@ -228,7 +228,8 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backen
     }
     row += tfm__module_shape_of(&model->config, modules[i]).rows;
   }
-  TFM_TRY(tfm_linear_open(out, backend, TFM_FLOAT32, weight, bias, rows, width, err));
+  TFM_TRY(
+      tfm_linear_open(out, engine.backend, engine.precision, weight, bias, rows, width, err));
 
 fail:
   tfm_free(weight);
@@ -308,8 +309,8 @@ static void set_scores(tfm__unit *unit, const tfm_config *config, int64_t layer)
   unit->local = config->local && config->local[layer];
 }
 
-tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend backend,
-                          int64_t u, tfm_err *err)
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
+                          tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module qkv[] = {TFM__MODULE_QKV, TFM__MODULE_QUERY, TFM__MODULE_KEY,
@@ -322,8 +323,8 @@ tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend b
   *unit = (tfm__unit){.in = NULL};
   unit->in_name = first_name(&model->config, ffn ? up : qkv, ffn ? 2 : 4);
   unit->out_name = first_name(&model->config, ffn ? down : context, 1);
-  TFM_TRY(tfm__linear_load(&unit->in, model, backend, ffn ? up : qkv, ffn ? 2 : 4, layer, err));
-  TFM_TRY(tfm__linear_load(&unit->out, model, backend, ffn ? down : context, 1, layer, err));
+  TFM_TRY(tfm__linear_load(&unit->in, model, engine, ffn ? up : qkv, ffn ? 2 : 4, layer, err));
+  TFM_TRY(tfm__linear_load(&unit->out, model, engine, ffn ? down : context, 1, layer, err));
   TFM_TRY(tfm__norm_load(&unit->norm, model,
                          ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));
   if (!ffn) {

@@ -28,7 +28,7 @@ tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
 /** Read a linear layer and pack it. Several modules of the same width become one layer, their
  * outputs side by side; those the model does not have are left out. Reads one tensor after the
  * other: the peak is their sum plus the packed form. gives: *out. */
-tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_backend backend,
+tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err) TFM_MUST_USE;
 
@@ -42,8 +42,8 @@ tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module modu
 
 /** Read and pack unit u (2l attention of layer l, 2l+1 its ffn). On failure *unit holds what
  * was loaded; release with tfm__unit_fini() either way. */
-tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_backend backend,
-                          int64_t u, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
+                          tfm_err *err) TFM_MUST_USE;
 void tfm__unit_fini(tfm__unit *unit);
 
 #endif

@@ -11,7 +11,7 @@ struct tfm_whole {
   float *x; /* [max_tokens,H] */
 };
 
-tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_backend backend,
+tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_engine engine,
                           int64_t max_tokens, int64_t max_sequences, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -20,7 +20,7 @@ tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_backend b
       .first = 0,
       .last = 2 * config->L,
       .head = tfm__arch_head(config->arch, config->task) != NULL,
-      .backend = backend,
+      .engine = engine,
       .max_tokens = max_tokens,
       .max_sequences = max_sequences,
       .nthread = 1,

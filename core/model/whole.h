@@ -10,7 +10,7 @@ typedef struct tfm_whole tfm_whole;
 
 /** With the head when the family has one for the model's task. borrows: model until return.
  * gives: *out, release with tfm_whole_close(). Errors: those of slice.h and embed.h. */
-tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_backend backend,
+tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_engine engine,
                           int64_t max_tokens, int64_t max_sequences, tfm_err *err) TFM_MUST_USE;
 void tfm_whole_close(tfm_whole *whole);
 

@@ -17,5 +17,12 @@ def test_mpi_layouts_give_the_hash_of_no_mpi():
     one_hash([(0, [])] + MPI)
 
 
+def test_mpi_layouts_give_the_hash_of_no_mpi_in_any_dtype():
+    for dtype in ("bfloat16", "int8"):
+        one_hash([(0, ["--dtype", dtype]),
+                  (3, ["--dtype", dtype, "--layers", "0-3a,3f-6"]),
+                  (5, ["--dtype", dtype, "--bind", "none", "--max-batch-tokens", 700])])
+
+
 if __name__ == "__main__":
     harness.run(globals())

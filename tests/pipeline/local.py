@@ -36,8 +36,13 @@ def one_hash(layouts):
     return next(iter(seen))
 
 
-def test_local_layouts_give_one_hash():
-    one_hash([(0, options) for options in LOCAL])
+DTYPES = ["float32", "bfloat16", "int8"]
+
+
+def test_local_layouts_give_one_hash_a_dtype():
+    seen = [one_hash([(0, ["--dtype", dtype, *options]) for options in LOCAL])
+            for dtype in DTYPES]
+    assert len(set(seen)) == len(DTYPES), "the option changes nothing"
 
 
 def test_row_order_does_not_matter():
@@ -56,16 +61,19 @@ def test_row_order_does_not_matter():
 def test_instruction_sets_give_one_hash():
     folder = scratch()
     src = rows(texts(), folder / "rows.jsonl")
-    seen, missing = {}, []
-    for isa in ("portable", "avx2", "avx512"):
-        run = call("classify", "-m", MODEL, "-i", src, "-o", folder / f"{isa}.jsonl",
-                   "--return-logits", "--isa", isa)
-        if run.code == 78:
-            missing.append(isa)
-            continue
-        must(run)
-        seen.setdefault(digest(folder / f"{isa}.jsonl"), []).append(isa)
-    assert len(seen) == 1, f"{seen}"
+    seen, missing = {}, set()
+    few = rows(texts()[:8], folder / "few.jsonl")  # portable takes ten times as long
+    for dtype in DTYPES:
+        for isa in ("portable", "avx2", "avx512"):
+            out = folder / f"{isa}-{dtype}.jsonl"
+            run = call("classify", "-m", MODEL, "-i", src if dtype == "float32" else few,
+                       "-o", out, "--return-logits", "--isa", isa, "--dtype", dtype)
+            if run.code == 78:
+                missing.add(isa)
+                continue
+            must(run)
+            seen.setdefault((dtype, digest(out)), []).append(isa)
+    assert len(seen) == len(DTYPES), f"{seen}"
     if len(missing) == 2:
         raise Skip(f"this machine has none of {missing}")
 
@@ -73,9 +81,18 @@ def test_instruction_sets_give_one_hash():
 def test_ref_and_native_give_one_hash():
     folder = scratch()
     src = rows(texts(), folder / "rows.jsonl")
-    ref, _ = score(src, folder / "ref.jsonl", ["--backend", "ref"])
-    native, _ = score(src, folder / "native.jsonl", ["--backend", "native", "--stages", 4])
-    assert ref == native
+    few = rows(texts()[:8], folder / "few.jsonl")  # ref rounds number by number
+    for dtype in DTYPES:
+        src = src if dtype == "float32" else few
+        ref, _ = score(src, folder / f"r-{dtype}.jsonl", ["--backend", "ref", "--dtype", dtype])
+        native, _ = score(src, folder / f"n-{dtype}.jsonl",
+                          ["--backend", "native", "--stages", 4, "--dtype", dtype])
+        assert ref == native, dtype
+
+
+def test_openblas_has_float32_alone():
+    run = must(call("plan", "--backend", "openblas", "--dtype", "int8"), 64)
+    assert "native" in run.err
 
 
 HASWELL = {"OPENBLAS_CORETYPE": "Haswell"}

@@ -197,7 +197,7 @@ static void wrong_lines_are_refused_by_name(void **state)
       {"classify --stages 99999999999999999999", "--stages", "auto"},
       {"classify --skip -1", "--skip", "0 or more"},
       {"classify --top-k -5", "--top-k", "all"},
-      {"classify --dtype nonsense", "--dtype", "auto or float32"},
+      {"classify --dtype nonsense", "--dtype", "bfloat16 or int8"},
       {"classify --task nonsense", "--task", "text-classification"},
       {"classify --log-level nonsense", "--log-level", "error, warn, info or debug"},
       {"classify --openblas-probe maybe", "--openblas-probe", "on or off"},

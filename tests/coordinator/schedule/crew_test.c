@@ -101,7 +101,7 @@ static void begin(stagecraft *s)
 
 static tfm_status start(stagecraft *s, tfm_err *err)
 {
-  tfm_msg_start start = {.model = "/m", .backend = "native"};
+  tfm_msg_start start = {.model = "/m", .backend = "native", .dtype = "float32"};
   tfm_msg_hello own = common();
   for (int i = 1; i < RANKS; ++i) {
     assert_int_equal(pthread_create(&s->players[i].thread, NULL, play, &s->players[i]), 0);

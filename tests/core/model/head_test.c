@@ -76,7 +76,7 @@ static void marks_and_targets_pick_from_the_full_answer(void **state)
   float picked[4];
   tfm_whole *whole[2] = {NULL};
   for (int i = 0; i < 2; ++i) {
-    want_ok(tfm_whole_open(&whole[i], &models[i], TFM_BACKEND_NATIVE, g.T, g.B, &err), &err);
+    want_ok(tfm_whole_open(&whole[i], &models[i], native_float32, g.T, g.B, &err), &err);
   }
   tfm_whole_run(whole[0], &ids, full, NULL, NULL);
   const int32_t few[] = {4, 30};
@@ -136,7 +136,7 @@ static void run_vectors(const tfm_head_spec *spec, const golden *g, int64_t *wid
   tfm_err err = {.status = TFM_OK};
   tfm_model model = open_model_for("encoder", spec);
   tfm_whole *whole = NULL;
-  want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, g->T, g->B, &err), &err);
+  want_ok(tfm_whole_open(&whole, &model, native_float32, g->T, g->B, &err), &err);
   const tfm_ids ids = golden_ids(g);
   *width = tfm_whole_width(whole);
   *out = want_floats(g->T * *width);
@@ -245,7 +245,7 @@ static void check_alone(const char *name, const tfm_head_spec *spec)
   golden g = open_golden(name);
   int32_t marks[1024];
   tfm_whole *whole = NULL;
-  want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, g.T, g.B, &err), &err);
+  want_ok(tfm_whole_open(&whole, &model, native_float32, g.T, g.B, &err), &err);
   const tfm_head_shape shape = tfm_model_shape(&model);
   const tfm_ids all = mark_all(&g, marks);
   float *together = want_floats(g.T * shape.width);

@@ -188,9 +188,34 @@ static void counts_from_the_configuration_match_the_file(void **state)
   assert_int_equal(tfm_config_parameters(&m.config), elements);
   int64_t bytes = tfm_cost_embed_bytes(&m.config) + tfm_cost_head_bytes(&m.config);
   for (int64_t u = 0; u < 2 * m.config.L; ++u) {
-    bytes += tfm_cost_unit_bytes(&m.config, u);
+    bytes += tfm_cost_unit_bytes(&m.config, TFM_FLOAT32, u);
   }
   assert_int_equal(bytes, 4 * elements);
+  tfm_model_fini(&m);
+}
+
+/* By hand for H 40: four HxH products with their biases, of int8 also a scale and a shift for each
+ * output, and a norm. */
+static void narrow_weights_are_counted_as_they_lie(void **state)
+{
+  (void)state;
+  tfm_model m = open_model("tiny");
+  const int64_t beside = 4 * (4 * 40 + 2 * 40);
+  assert_int_equal(tfm_cost_unit_bytes(&m.config, TFM_BFLOAT16, 0), 4 * 1600 * 2 + beside);
+  assert_int_equal(tfm_cost_unit_bytes(&m.config, TFM_INT8, 0),
+                   4 * 1600 + beside + 4 * (2 * 4 * 40));
+  tfm_model_fini(&m);
+}
+
+/* Linear layers take half or a quarter of the time, scores and their values what they took. */
+static void narrow_numbers_cost_less(void **state)
+{
+  (void)state;
+  tfm_model m = open_model("tiny");
+  const double linear = 8 * 16 * 1600;
+  const double scores = 4 * 16 * 16 * 40;
+  assert_true(fabs(tfm_cost_unit(&m.config, TFM_BFLOAT16, 0, 16) - linear / 2 - scores) < 0.5);
+  assert_true(fabs(tfm_cost_unit(&m.config, TFM_INT8, 0, 16) - linear / 4 - scores) < 0.5);
   tfm_model_fini(&m);
 }
 
@@ -201,8 +226,9 @@ static void flops_are_two_per_multiply_add(void **state)
   tfm_model m = open_model("tiny");
   for (int64_t n = 1; n < 50; n += 7) {
     const double d = (double)n;
-    assert_true(fabs(tfm_cost_unit(&m.config, 0, n) - (8 * d * 1600 + 4 * d * d * 40)) < 0.5);
-    assert_true(fabs(tfm_cost_unit(&m.config, 5, n) - 4 * d * 40 * 88) < 0.5);
+    assert_true(fabs(tfm_cost_unit(&m.config, TFM_FLOAT32, 0, n) -
+                     (8 * d * 1600 + 4 * d * d * 40)) < 0.5);
+    assert_true(fabs(tfm_cost_unit(&m.config, TFM_FLOAT32, 5, n) - 4 * d * 40 * 88) < 0.5);
     assert_true(fabs(tfm_cost_head(&m.config, n) - 2 * (1600 + 120)) < 0.5);
   }
   tfm_model_fini(&m);
@@ -243,6 +269,8 @@ int main(void)
       cmocka_unit_test(prefixes_are_found),
       cmocka_unit_test(digests_follow_configuration_and_weights),
       cmocka_unit_test(counts_from_the_configuration_match_the_file),
+      cmocka_unit_test(narrow_weights_are_counted_as_they_lie),
+      cmocka_unit_test(narrow_numbers_cost_less),
       cmocka_unit_test(flops_are_two_per_multiply_add),
       cmocka_unit_test(rows_outside_the_tables_are_refused),
   };

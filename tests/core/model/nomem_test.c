@@ -70,7 +70,7 @@ static tfm_status open_and_close(const char *path, tfm_err *err)
   tfm_whole *whole = NULL;
   TFM_TRY(tfm_model_open(&model, path, err));
   TFM_TRY(tfm_model_digest(&model, false, hex, err));
-  TFM_TRY(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, 16, 2, err));
+  TFM_TRY(tfm_whole_open(&whole, &model, native_float32, 16, 2, err));
 
 fail:
   tfm_whole_close(whole);

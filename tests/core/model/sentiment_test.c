@@ -65,7 +65,7 @@ static void default_model_answers_as_recorded(void **state)
   tfm_err err = {.status = TFM_OK};
   tfm_model model = open_model(SENTIMENT);
   tfm_whole *whole = NULL;
-  want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, MOST_TOKENS, 1, &err), &err);
+  want_ok(tfm_whole_open(&whole, &model, native_float32, MOST_TOKENS, 1, &err), &err);
   tfm_buf text = get_file(SENTIMENT "/expected.jsonl");
   int compared = 0;
   for (size_t at = 0; at < text.n;) {

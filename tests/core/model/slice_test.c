@@ -14,6 +14,7 @@
 /* One model, one golden's sequences, and what the whole model makes of them. */
 typedef struct {
   tfm_model model;
+  tfm_engine engine;
   golden g;
   float *logits; /* [B,C] */
   float *states; /* [T,H] after the last unit */
@@ -25,23 +26,25 @@ static void keep_last(void *arg, int64_t unit, const float *x, int64_t T, int64_
   memcpy(arg, x, (size_t)(T * H) * sizeof *x);
 }
 
-static void run_whole(const tfm_model *model, tfm_backend backend, const golden *g,
-                      float *logits, float *states)
+static void run_whole(const tfm_model *model, tfm_engine engine, const golden *g, float *logits,
+                      float *states)
 {
   tfm_err err = {.status = TFM_OK};
   tfm_whole *whole = NULL;
   const tfm_ids ids = golden_ids(g);
-  want_ok(tfm_whole_open(&whole, model, backend, g->T, g->B, &err), &err);
+  want_ok(tfm_whole_open(&whole, model, engine, g->T, g->B, &err), &err);
   tfm_whole_run(whole, &ids, logits, states ? keep_last : NULL, states);
   tfm_whole_close(whole);
 }
 
-static oracle open_oracle(const char *name)
+static oracle open_oracle(const char *name, tfm_precision precision)
 {
-  oracle o = {.model = open_model(name), .g = open_golden(name)};
+  oracle o = {.model = open_model(name),
+              .engine = {TFM_BACKEND_NATIVE, precision},
+              .g = open_golden(name)};
   o.logits = want_floats(o.g.B * o.g.C);
   o.states = want_floats(o.g.T * o.g.H);
-  run_whole(&o.model, TFM_BACKEND_NATIVE, &o.g, o.logits, o.states);
+  run_whole(&o.model, o.engine, &o.g, o.logits, o.states);
   return o;
 }
 
@@ -54,7 +57,7 @@ static void close_oracle(oracle *o)
 }
 
 /* Embeds, runs slices cut at cuts[0] = 0 < ... < cuts[n] = 2L, and the head in the last one. */
-static void run_slices(const tfm_model *model, tfm_backend backend, const golden *g,
+static void run_slices(const tfm_model *model, tfm_engine engine, const golden *g,
                        const int64_t *cuts, int n, tfm_par *par, float *logits, float *states)
 {
   tfm_err err = {.status = TFM_OK};
@@ -68,7 +71,7 @@ static void run_slices(const tfm_model *model, tfm_backend backend, const golden
     const tfm_slice_options options = {.first = cuts[i],
                                        .last = cuts[i + 1],
                                        .head = i == n - 1 && g->C > 0,
-                                       .backend = backend,
+                                       .engine = engine,
                                        .max_tokens = g->T,
                                        .max_sequences = g->B,
                                        .nthread = tfm_par_threads(par)};
@@ -82,12 +85,12 @@ static void run_slices(const tfm_model *model, tfm_backend backend, const golden
   }
 }
 
-static void check_slices(const oracle *o, tfm_backend backend, const int64_t *cuts, int n,
+static void check_slices(const oracle *o, tfm_engine engine, const int64_t *cuts, int n,
                          tfm_par *par, const char *what)
 {
   float *logits = want_floats(o->g.B * o->g.C);
   float *states = want_floats(o->g.T * o->g.H);
-  run_slices(&o->model, backend, &o->g, cuts, n, par, logits, states);
+  run_slices(&o->model, engine, &o->g, cuts, n, par, logits, states);
   check_bits(what, states, o->states, o->g.T * o->g.H);
   check_bits(what, logits, o->logits, o->g.B * o->g.C);
   tfm_free(logits);
@@ -106,7 +109,7 @@ static int check_all_cuts(const oracle *o, int parts)
   }
   for (;;) {
     (void)snprintf(what, sizeof what, "%d parts, cut number %d", parts, tried);
-    check_slices(o, TFM_BACKEND_NATIVE, cuts, parts, NULL, what);
+    check_slices(o, o->engine, cuts, parts, NULL, what);
     tried += 1;
     int i = parts - 1;
     while (i > 0 && cuts[i] == units - (parts - i)) {
@@ -125,18 +128,20 @@ static int check_all_cuts(const oracle *o, int parts)
 static void no_cut_changes_a_bit(void **state)
 {
   (void)state;
-  oracle o = open_oracle("tiny");
-  /* Six units: 5, 10, 10 and 5 ways, half of the cuts inside a layer. */
-  assert_int_equal(check_all_cuts(&o, 2), 5);
-  assert_int_equal(check_all_cuts(&o, 3), 10);
-  assert_int_equal(check_all_cuts(&o, 4), 10);
-  assert_int_equal(check_all_cuts(&o, 5), 5);
-  close_oracle(&o);
+  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+    oracle o = open_oracle("tiny", (tfm_precision)p);
+    /* Six units: 5, 10, 10 and 5 ways, half of the cuts inside a layer. */
+    assert_int_equal(check_all_cuts(&o, 2), 5);
+    assert_int_equal(check_all_cuts(&o, 3), 10);
+    assert_int_equal(check_all_cuts(&o, 4), 10);
+    assert_int_equal(check_all_cuts(&o, 5), 5);
+    close_oracle(&o);
+  }
 }
 
-static void check_cuts_of(const char *name)
+static void check_cuts_of(const char *name, tfm_precision precision)
 {
-  oracle o = open_oracle(name);
+  oracle o = open_oracle(name, precision);
   const int64_t units = 2 * o.model.config.L;
   for (int parts = 2; parts <= units && parts <= 5; ++parts) {
     assert_true(check_all_cuts(&o, parts) > 0);
@@ -144,13 +149,20 @@ static void check_cuts_of(const char *name)
   close_oracle(&o);
 }
 
-static void each_family(void (*check)(const char *name))
+static void each_family(void (*check)(const char *name, tfm_precision precision))
 {
   for (int i = 0; family_models[i]; ++i) {
-    check(family_models[i]);
+    check(family_models[i], TFM_FLOAT32);
   }
   for (int i = 0; decoder_models[i]; ++i) {
-    check(decoder_models[i]);
+    check(decoder_models[i], TFM_FLOAT32);
+  }
+}
+
+static void each_precision(void (*check)(const char *name, tfm_precision precision))
+{
+  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+    check("tiny", (tfm_precision)p);
   }
 }
 
@@ -163,15 +175,15 @@ static void no_cut_changes_a_bit_of_any_family(void **state)
 static void a_slice_without_units_leaves_x_alone(void **state)
 {
   (void)state;
-  oracle o = open_oracle("tiny");
+  oracle o = open_oracle("tiny", TFM_FLOAT32);
   const int64_t cuts[] = {0, 0, 6, 6};
-  check_slices(&o, TFM_BACKEND_NATIVE, cuts, 3, NULL, "empty slices");
+  check_slices(&o, o.engine, cuts, 3, NULL, "empty slices");
   close_oracle(&o);
 }
 
 /* A row's result may not depend on its neighbours: every sequence alone, all of them backwards,
  * and one of them many times. */
-static void check_orders(const oracle *o, tfm_backend backend)
+static void check_orders(const oracle *o, tfm_engine engine)
 {
   static const int orders[][6] = {
       {4, 3, 2, 1, 0, -1}, {3, 3, 3, 1, 2, 3}, {2, -1}, {0, -1}, {1, -1}, {3, -1}, {4, -1},
@@ -184,7 +196,7 @@ static void check_orders(const oracle *o, tfm_backend backend)
     golden g = pick_sequences(&o->g, orders[k], n);
     float *logits = want_floats(g.B * g.C);
     float *states = want_floats(g.T * g.H);
-    run_whole(&o->model, backend, &g, logits, states);
+    run_whole(&o->model, engine, &g, logits, states);
     for (int i = 0; i < n; ++i) {
       const int64_t len = g.cu_len[i + 1] - g.cu_len[i];
       check_bits("logits", logits + i * g.C, o->logits + orders[k][i] * g.C, g.C);
@@ -197,29 +209,29 @@ static void check_orders(const oracle *o, tfm_backend backend)
   }
 }
 
-static void check_orders_of(const char *name)
+static void check_orders_of(const char *name, tfm_precision precision)
 {
-  oracle o = open_oracle(name);
-  check_orders(&o, TFM_BACKEND_NATIVE);
+  oracle o = open_oracle(name, precision);
+  check_orders(&o, o.engine);
   close_oracle(&o);
 }
 
 static void neighbours_and_order_change_no_bit(void **state)
 {
   (void)state;
-  check_orders_of("tiny");
+  each_precision(check_orders_of);
   each_family(check_orders_of);
 }
 
-static void check_threads_of(const char *name)
+static void check_threads_of(const char *name, tfm_precision precision)
 {
-  oracle o = open_oracle(name);
+  oracle o = open_oracle(name, precision);
   const int64_t cuts[] = {0, 3, 2 * o.model.config.L};
   for (int nthread = 1; nthread <= 5; ++nthread) {
     threads_par threads = make_threads(nthread);
     backwards_par backwards = make_backwards(nthread);
-    check_slices(&o, TFM_BACKEND_NATIVE, cuts, 2, &threads.par, "threads");
-    check_slices(&o, TFM_BACKEND_NATIVE, cuts, 2, &backwards.par, "backwards");
+    check_slices(&o, o.engine, cuts, 2, &threads.par, "threads");
+    check_slices(&o, o.engine, cuts, 2, &backwards.par, "backwards");
   }
   close_oracle(&o);
 }
@@ -227,21 +239,21 @@ static void check_threads_of(const char *name)
 static void threads_and_task_order_change_no_bit(void **state)
 {
   (void)state;
-  check_threads_of("tiny");
+  each_precision(check_threads_of);
   each_family(check_threads_of);
 }
 
-static void check_isas_of(const char *name)
+static void check_isas_of(const char *name, tfm_precision precision)
 {
-  oracle o = open_oracle(name);
+  oracle o = open_oracle(name, precision);
   const int64_t cuts[] = {0, 2 * o.model.config.L};
-  check_slices(&o, TFM_BACKEND_REF, cuts, 1, NULL, "ref");
+  check_slices(&o, (tfm_engine){TFM_BACKEND_REF, precision}, cuts, 1, NULL, "ref");
   for (int isa = 0; isa < TFM_ISA_COUNT; ++isa) {
     if (!tfm_isa_available((tfm_isa)isa)) {
       continue;
     }
     assert_int_equal(tfm_isa_use((tfm_isa)isa, NULL), TFM_OK);
-    check_slices(&o, TFM_BACKEND_NATIVE, cuts, 1, NULL, tfm_isa_name((tfm_isa)isa));
+    check_slices(&o, o.engine, cuts, 1, NULL, tfm_isa_name((tfm_isa)isa));
   }
   assert_int_equal(tfm_isa_use(tfm_isa_best(), NULL), TFM_OK);
   close_oracle(&o);
@@ -250,15 +262,15 @@ static void check_isas_of(const char *name)
 static void backends_and_instruction_sets_give_the_same_bits(void **state)
 {
   (void)state;
-  check_isas_of("tiny");
+  each_precision(check_isas_of);
   each_family(check_isas_of);
 }
 
 /* Batches larger than every internal tile: sequences repeated until attention runs several
  * times and ffn walks several tiles, each copy with the bits of the first. */
-static void check_large_of(const char *name)
+static void check_large_of(const char *name, tfm_precision precision)
 {
-  oracle o = open_oracle(name);
+  oracle o = open_oracle(name, precision);
   int order[120];
   for (int i = 0; i < 120; ++i) {
     order[i] = (i * 7) % 5;
@@ -268,7 +280,7 @@ static void check_large_of(const char *name)
     const int64_t cuts[] = {0, 1, 2 * o.model.config.L};
     float *logits = want_floats(g.B * g.C);
     float *states = want_floats(g.T * g.H);
-    run_slices(&o.model, TFM_BACKEND_NATIVE, &g, cuts, 2, NULL, logits, states);
+    run_slices(&o.model, o.engine, &g, cuts, 2, NULL, logits, states);
     for (int i = 0; i < n; ++i) {
       check_bits("logits", logits + i * g.C, o.logits + order[i] * g.C, g.C);
     }
@@ -282,7 +294,7 @@ static void check_large_of(const char *name)
 static void large_batches_change_no_bit(void **state)
 {
   (void)state;
-  check_large_of("tiny");
+  each_precision(check_large_of);
   each_family(check_large_of);
 }
 
@@ -291,12 +303,12 @@ static void large_batches_change_no_bit(void **state)
 static void openblas_that_passes_its_probe_keeps_the_promises(void **state)
 {
   (void)state;
-  oracle o = open_oracle("tiny");
+  oracle o = open_oracle("tiny", TFM_FLOAT32);
   tfm_err err = {.status = TFM_OK};
   const tfm_slice_options options = {.first = 0,
                                      .last = 6,
                                      .head = true,
-                                     .backend = TFM_BACKEND_OPENBLAS,
+                                     .engine = {TFM_BACKEND_OPENBLAS, TFM_FLOAT32},
                                      .max_tokens = o.g.T,
                                      .max_sequences = o.g.B,
                                      .nthread = 1};
@@ -313,14 +325,14 @@ static void openblas_that_passes_its_probe_keeps_the_promises(void **state)
   assert_null(name);
   float *near = want_floats(o.g.T * o.g.H);
   memcpy(near, o.states, (size_t)(o.g.T * o.g.H) * sizeof *near);
-  run_whole(&o.model, TFM_BACKEND_OPENBLAS, &o.g, o.logits, o.states);
+  run_whole(&o.model, options.engine, &o.g, o.logits, o.states);
   check_near("openblas against native", o.states, near, o.g.T * o.g.H, TOL_MODEL);
   tfm_free(near);
   const int64_t cuts[] = {0, 1, 4, 6};
   threads_par threads = make_threads(3);
-  check_slices(&o, TFM_BACKEND_OPENBLAS, cuts, 3, NULL, "openblas");
-  check_slices(&o, TFM_BACKEND_OPENBLAS, cuts, 3, &threads.par, "openblas, threads");
-  check_orders(&o, TFM_BACKEND_OPENBLAS);
+  check_slices(&o, options.engine, cuts, 3, NULL, "openblas");
+  check_slices(&o, options.engine, cuts, 3, &threads.par, "openblas, threads");
+  check_orders(&o, options.engine);
   close_oracle(&o);
 }
 
@@ -340,7 +352,7 @@ static void a_slice_tells_where_its_weights_are(void **state)
     const tfm_slice_options options = {.first = 3 * part,
                                        .last = 3 * part + 3,
                                        .head = part == 1,
-                                       .backend = TFM_BACKEND_REF,
+                                       .engine = {TFM_BACKEND_REF, TFM_FLOAT32},
                                        .max_tokens = 64,
                                        .max_sequences = 8,
                                        .nthread = 1};
@@ -364,13 +376,14 @@ static void a_slice_tells_where_its_weights_are(void **state)
 }
 
 /* What cost.h says of units [first, last) and the head, against the slice that holds them. */
-static void check_bytes_of(const tfm_model *model, int64_t first, int64_t last)
+static void check_bytes_of(const tfm_model *model, tfm_precision precision, int64_t first,
+                           int64_t last)
 {
   tfm_err err = {.status = TFM_OK};
   const tfm_slice_options options = {.first = first,
                                      .last = last,
                                      .head = last == 2 * model->config.L,
-                                     .backend = TFM_BACKEND_REF,
+                                     .engine = {TFM_BACKEND_REF, precision},
                                      .max_tokens = 64,
                                      .max_sequences = 8,
                                      .nthread = 1};
@@ -378,7 +391,7 @@ static void check_bytes_of(const tfm_model *model, int64_t first, int64_t last)
   int64_t said = options.head ? tfm_cost_head_bytes(&model->config) : 0;
   for (int64_t u = first; u < last; ++u) {
     const bool held = tfm_cost_unit_twin(&model->config, u) >= first;
-    said += held ? 0 : tfm_cost_unit_bytes(&model->config, u);
+    said += held ? 0 : tfm_cost_unit_bytes(&model->config, precision, u);
   }
   want_ok(tfm_slice_open(&slice, model, &options, &err), &err);
   const int64_t is = (int64_t)tfm_slice_weight_bytes(slice);
@@ -390,13 +403,13 @@ static void check_bytes_of(const tfm_model *model, int64_t first, int64_t last)
 }
 
 /* Units with the weights of an earlier one are held once, wherever the cut is. */
-static void check_weights_of(const char *name)
+static void check_weights_of(const char *name, tfm_precision precision)
 {
   tfm_model model = open_model(name);
   const int64_t units = 2 * model.config.L;
   for (int64_t cut = 1; cut < units; ++cut) {
-    check_bytes_of(&model, 0, cut);
-    check_bytes_of(&model, cut, units);
+    check_bytes_of(&model, precision, 0, cut);
+    check_bytes_of(&model, precision, cut, units);
   }
   tfm_model_fini(&model);
 }
@@ -416,7 +429,7 @@ static void a_head_that_is_not_there_is_refused_by_task(void **state)
   const tfm_slice_options options = {.first = 0,
                                      .last = 2,
                                      .head = true,
-                                     .backend = TFM_BACKEND_REF,
+                                     .engine = {TFM_BACKEND_REF, TFM_FLOAT32},
                                      .max_tokens = 64,
                                      .max_sequences = 8,
                                      .nthread = 1};

@@ -24,6 +24,8 @@ const char *const decoder_models[] = {"families/gpt2",    "families/gpt2-by-laye
                                       "families/mistral", "families/qwen2",
                                       "families/qwen3",   NULL};
 
+const tfm_engine native_float32 = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+
 void want_ok(tfm_status st, const tfm_err *err)
 {
   if (st != TFM_OK) {
@@ -208,7 +210,7 @@ void check_golden(const char *name, const char *where)
   golden g = open_golden(name);
   tfm_whole *whole = NULL;
   assert_int_equal(model.config.H, g.H);
-  want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, g.T, g.B, &err), &err);
+  want_ok(tfm_whole_open(&whole, &model, native_float32, g.T, g.B, &err), &err);
   if (g.C > 0) { /* without logits the vectors are pooled, which other tests look at */
     assert_int_equal(tfm_whole_width(whole), g.C);
   }
@@ -245,7 +247,7 @@ void check_masks(const char *name)
   golden g = open_golden(name);
   const int64_t V = g.C;
   tfm_whole *whole = NULL;
-  want_ok(tfm_whole_open(&whole, &model, TFM_BACKEND_NATIVE, g.T, g.B, &err), &err);
+  want_ok(tfm_whole_open(&whole, &model, native_float32, g.T, g.B, &err), &err);
   assert_int_equal(tfm_whole_width(whole), 2 * V);
   int32_t *marks = tfm_calloc((size_t)g.T, sizeof *marks);
   float *result = want_floats(g.T * 2 * V);

@@ -18,6 +18,9 @@
 /** Fails the running test with the error's text. */
 void want_ok(tfm_status st, const tfm_err *err);
 
+/** The engine of most tests. */
+extern const tfm_engine native_float32;
+
 /** A model of tests/fixtures/model, or of another folder (absolute path). */
 tfm_model open_model(const char *name);
 
