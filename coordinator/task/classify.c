@@ -140,10 +140,16 @@ fail:
   return st;
 }
 
+static void classify_scores(const tfm_task_context *context, const float *values, float *scores)
+{
+  tfm_classify_scores(context->config, context->options->function_to_apply, values, scores);
+}
+
 const tfm_task_ops tfm_task_classify = {
     .name = "text-classification",
     .head = TFM_TASK_TEXT_CLASSIFICATION,
     .wants = {.pair = true},
     .fields = classify_fields,
     .answer = classify_answer,
+    .scores = classify_scores,
 };

@@ -54,6 +54,9 @@ typedef struct {
    * is an error row: tfm_answer_fail(). Errors: TFM_E_NOMEM. */
   tfm_status (*answer)(const tfm_task_context *context, const tfm_item *item,
                        tfm_answer *answer, tfm_err *err);
+  /* The scores of all labels from a row of values: [shape.width] both. NULL: the scores are the
+   * numbers of the answer. */
+  void (*scores)(const tfm_task_context *context, const float *values, float *scores);
 } tfm_task_ops;
 
 /** The row of a task's name, or of one of its other names; NULL when it is not offered. */

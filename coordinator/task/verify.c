@@ -1,9 +1,9 @@
 #include "coordinator/task/verify.h"
 
+#include "coordinator/task/accuracy.h"
+#include "coordinator/task/compare.h"
 #include "core/base/file.h"
-#include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/model/whole.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,10 +16,11 @@ static const double tolerance = 1e-4;
 struct tfm_verifier {
   const tfm_job *job;
   tfm_whole *whole;
-  float *values;      /* [rows, width] the oracle's, of one sequence */
-  tfm_buf expected;   /* the file */
-  size_t expected_at; /* of the next line */
-  tfm_buf answer;     /* the answer's fields as one object */
+  tfm_accuracy *accuracy; /* NULL in float32 */
+  float *values;          /* [rows, width] the oracle's, of one sequence */
+  tfm_buf expected;       /* the file */
+  size_t expected_at;     /* of the next line */
+  tfm_buf answer;         /* the answer's fields as one object */
   const char *fields[TFM_ANSWER_MAX_FIELDS];
   int nfield;
   int64_t rows, skipped, bits_differ, expected_rows, expected_differ;
@@ -38,6 +39,9 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   v->job = job;
   v->first_bad = -1;
   TFM_TRY(tfm_whole_open(&v->whole, &job->model, job->engine, job->max_tokens, 1, err));
+  if (job->engine.precision != TFM_FLOAT32) {
+    TFM_TRY(tfm_accuracy_open(&v->accuracy, job, err));
+  }
   v->nfield = job->task->fields(&job->context, v->fields);
   const int64_t rows = tfm_head_rows(job->context.shape.rows, job->max_length, job->max_length);
   v->values = tfm_calloc((size_t)(rows * job->context.shape.width), sizeof *v->values);
@@ -124,26 +128,6 @@ static bool same_value(tfm_verifier *v, const tfm_json_node *want, const tfm_jso
   return kind != TFM_JSON_STRING || strcmp(tfm_json_text(want), tfm_json_text(got)) == 0;
 }
 
-static tfm_status parse_answer(tfm_verifier *v, const tfm_answer *answer, tfm_json **out,
-                               tfm_err *err)
-{
-  const char *comma = "";
-  tfm_buf_clear(&v->answer);
-  (void)tfm_buf_char(&v->answer, '{');
-  for (int f = 0; f < v->nfield; ++f) {
-    if (answer->value[f].n) {
-      (void)tfm_buf_printf(&v->answer, "%s\"%s\":", comma, v->fields[f]);
-      (void)tfm_buf_span(&v->answer, tfm_buf_view(&answer->value[f]));
-      comma = ",";
-    }
-  }
-  (void)tfm_buf_char(&v->answer, '}');
-  if (v->answer.failed) {
-    return tfm_fail(err, TFM_E_NOMEM, "an answer to compare");
-  }
-  return tfm_json_parse(out, "answer", v->answer.data, v->answer.n, err);
-}
-
 /* Fields of the result that the expected line has, as this program writes them; at least one. */
 static bool same_fields(tfm_verifier *v, const tfm_json_node *want, const tfm_json_node *got)
 {
@@ -166,7 +150,8 @@ static tfm_status compare_expected(tfm_verifier *v, const tfm_item *item,
   tfm_json *got = NULL;
   tfm_err odd = {0}; /* a line that is no JSON is a line that differs */
   tfm_span line = next_line(v);
-  tfm_status st = parse_answer(v, answer, &got, &odd);
+  tfm_status st =
+      tfm__answer_json(&v->job->context, v->job->task, answer, &v->answer, &got, &odd);
   if (st == TFM_OK) {
     st = tfm_json_parse(&want, "--expected", line.p ? line.p : "", line.n, &odd);
   }
@@ -188,25 +173,18 @@ static tfm_status compare_expected(tfm_verifier *v, const tfm_item *item,
 /* Whether the oracle says the same of one sequence, alone in its batch. */
 static bool same_bits(tfm_verifier *v, const tfm_sequence *s, int64_t width)
 {
-  int32_t cu_len[2] = {0, (int32_t)s->n};
-  tfm_ids ids = {.B = 1,
-                 .T = s->n,
-                 .cu_len = cu_len,
-                 .ids = s->ids,
-                 .type_ids = s->type_ids,
-                 .nmark = s->nmark,
-                 .marks = s->marks};
   const size_t floats = (size_t)(s->rows * width);
   if (floats == 0) {
     return true;
   }
-  tfm_whole_run(v->whole, &ids, v->values, NULL, NULL);
+  tfm__run_alone(v->whole, s, v->values);
   return memcmp(v->values, s->values, floats * sizeof *s->values) == 0;
 }
 
 tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
                             const tfm_answer *answer, tfm_err *err)
 {
+  tfm_status st = TFM_OK;
   bool same = true;
   if (item->status != TFM_OK || answer->status != TFM_OK) {
     ++verifier->skipped;
@@ -223,8 +201,15 @@ tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
     ++verifier->bits_differ;
     note_bad(verifier, item);
   }
-  return verifier->job->options->expected ? compare_expected(verifier, item, answer, err)
-                                          : TFM_OK;
+  if (verifier->job->options->expected) {
+    TFM_TRY(compare_expected(verifier, item, answer, err));
+  }
+  if (verifier->accuracy) {
+    TFM_TRY(tfm_accuracy_row(verifier->accuracy, item, answer, err));
+  }
+
+fail:
+  return st;
 }
 
 bool tfm_verifier_report(const tfm_verifier *verifier, tfm_buf *out)
@@ -242,6 +227,9 @@ bool tfm_verifier_report(const tfm_verifier *verifier, tfm_buf *out)
   if (v->first_bad >= 0) {
     (void)tfm_buf_printf(out, "first row that differs   %lld\n", (long long)v->first_bad);
   }
+  if (v->accuracy) {
+    tfm_accuracy_report(v->accuracy, out);
+  }
   (void)tfm_buf_printf(out, "numeric_id               %s\n", v->job->numeric_id);
   bool passed = v->rows > 0 && v->bits_differ == 0 && v->expected_differ == 0;
   (void)tfm_buf_str(out, passed ? "PASSED\n" : "FAILED\n");
@@ -254,6 +242,7 @@ void tfm_verifier_close(tfm_verifier *verifier)
     return;
   }
   tfm_whole_close(verifier->whole);
+  tfm_accuracy_close(verifier->accuracy);
   tfm_buf_fini(&verifier->answer);
   tfm_buf_fini(&verifier->expected);
   tfm_free(verifier->values);

@@ -1,5 +1,6 @@
 /** `verify`: every result of the cluster against the one-process oracle (DESIGN D2), bit for
- * bit, and against expected results when they are given, within 1e-4.
+ * bit, and against expected results when they are given, within 1e-4. In another dtype than float32
+ * it also says how far the answers are from float32's (accuracy.h).
  */
 #ifndef TFM_COORDINATOR_TASK_VERIFY_H
 #define TFM_COORDINATOR_TASK_VERIFY_H
@@ -13,7 +14,7 @@ typedef struct tfm_verifier tfm_verifier;
 tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
 /** Compare one row: each sequence's values with the oracle's, the answer with the expected line.
- * Only TFM_E_NOMEM is returned; differences are counted. */
+ * Differences are counted. Errors: TFM_E_NOMEM. */
 tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
                             const tfm_answer *answer, tfm_err *err) TFM_MUST_USE;
 

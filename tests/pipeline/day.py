@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -84,6 +85,18 @@ def test_verify_passes_and_fails():
     wrong.write_text("".join(json.dumps({"logits": w["logits"]}) + "\n" for w in want))
     run = must(call("verify", "-i", src, "--expected", wrong, np=3), 77)
     assert run.out.rstrip().endswith("FAILED"), run.out
+
+
+def test_verify_says_what_a_dtype_costs():
+    src = rows(harness.texts(), scratch() / "rows.jsonl")
+    plain = must(call("verify", "-i", src))
+    assert "against float32" not in plain.out
+    for dtype in ("bfloat16", "int8"):
+        run = must(call("verify", "-i", src, "--dtype", dtype, "--stages", 2))
+        assert f"{dtype} against float32" in run.out and run.out.endswith("PASSED\n"), run.out
+        changed = int(re.search(r"answers changed +(\d+) ", run.out).group(1))
+        largest, mean = map(float, re.search(r"largest (\S+), mean (\S+)", run.out).groups())
+        assert changed <= 1 and 0 < mean <= largest < 0.2, run.out
 
 
 def test_formats_in_and_out():
