@@ -18,6 +18,7 @@ typedef struct {
   uint64_t serial; /* of the tokenizer that the memo belongs to */
   bool pair;       /* what seq holds: both sequences; to be laid out with special tokens */
   bool specials;
+  bool words; /* are numbered */
   void (*memo_close)(void *memo);
 } work;
 
@@ -84,7 +85,30 @@ static tfm_status put_added(const tfm_tokenizer *t, tfm__tokens *s, int32_t id, 
   if (!tfm_span_eq(shown, usual_text(t, id))) {
     TFM_TRY(tfm__odds_copy(&s->odd, s->n, shown));
   }
+  s->word[s->n] = s->nword++;
   s->id[s->n++] = id;
+
+fail:
+  return st;
+}
+
+/* The model over all pieces: one by one where it must be known which piece a token is of. */
+static tfm_status run_model(const tfm__component *model, work *w, const tfm__text *text,
+                            const tfm__pieces *pieces, tfm__tokens *s)
+{
+  tfm_status st = TFM_OK;
+  if (!w->words) {
+    return model->kind->tokenize(model->self, w->memo, text, pieces, s);
+  }
+  for (size_t i = 0; i < pieces->n; ++i) {
+    const tfm__pieces one = {.v = pieces->v + i, .n = 1, .cap = 1};
+    size_t done = s->n;
+    TFM_TRY(model->kind->tokenize(model->self, w->memo, text, &one, s));
+    for (; done < s->n; ++done) {
+      s->word[done] = s->nword;
+    }
+    ++s->nword;
+  }
 
 fail:
   return st;
@@ -115,8 +139,7 @@ static tfm_status put_piece(const tfm_tokenizer *t, work *w, tfm__tokens *s,
     now = next;
     next = swap;
   }
-  const tfm__component *model = &t->model.v[0];
-  TFM_TRY(model->kind->tokenize(model->self, w->memo, text, now, s));
+  TFM_TRY(run_model(&t->model.v[0], w, text, now, s));
 
 fail:
   return st;
@@ -158,6 +181,7 @@ static tfm_status put_sequence(const tfm_tokenizer *t, work *w, tfm__tokens *s, 
   int32_t at = 0;
   const tfm__added_token *added = NULL;
   s->n = 0;
+  s->nword = 0;
   tfm__odds_clear(&s->odd);
   while (tfm__added_next(&t->added, &t->added.raw, &cut, &begin, &end, &added)) {
     if (begin < counted) { /* blanks that two tokens take in */
@@ -205,7 +229,7 @@ static tfm_status put_both(const tfm_tokenizer *t, work *w, tfm_span text, tfm_s
 /* All arrays lie in one block, which belongs to `ids`. */
 static tfm_status reserve(tfm_encoding *e, size_t n)
 {
-  enum { EACH = 4 * sizeof(int32_t) + 2 };
+  enum { EACH = 5 * sizeof(int32_t) + 2 };
   if (n <= e->cap) {
     return TFM_OK;
   }
@@ -219,7 +243,8 @@ static tfm_status reserve(tfm_encoding *e, size_t n)
   e->type_ids = block + cap;
   e->begin = block + 2 * cap;
   e->end = block + 3 * cap;
-  e->special = (uint8_t *)(block + 4 * cap);
+  e->word = block + 4 * cap;
+  e->special = (uint8_t *)(block + 5 * cap);
   e->sequence = e->special + cap;
   e->cap = cap;
   return TFM_OK;
@@ -237,6 +262,7 @@ static tfm_status place_special(const tfm_tokenizer *t, work *w, tfm_encoding *e
   e->ids[i] = place->id;
   e->type_ids[i] = place->type_id;
   e->begin[i] = e->end[i] = 0;
+  e->word[i] = -1;
   e->special[i] = 1;
   e->sequence[i] = 0;
   if (tfm_span_eq(place->text, usual_text(t, place->id))) {
@@ -276,6 +302,9 @@ static tfm_status place_sequence(const tfm_tokenizer *t, work *w, tfm_encoding *
   memcpy(e->ids + at, s->id + from, n * sizeof *e->ids);
   memcpy(e->begin + at, s->begin + from, n * sizeof *e->begin);
   memcpy(e->end + at, s->end + from, n * sizeof *e->end);
+  if (w->words) {
+    memcpy(e->word + at, s->word + from, n * sizeof *e->word);
+  }
   for (size_t i = 0; i < n; ++i) {
     e->type_ids[at + i] = place->type_id;
   }
@@ -384,12 +413,22 @@ fail:
 
 /* ---- windows ---- */
 
+static bool fits_whole(const tfm_tokenizer *t, const work *w, size_t max_length)
+{
+  const size_t n = w->seq[0].n + (w->pair ? w->seq[1].n : 0);
+  return n + added_specials(t, w) <= max_length;
+}
+
 /* Tokens a window has of the sequence that is cut. */
 static tfm_status window_room(const tfm_tokenizer *t, const work *w,
                               const tfm_window_options *o, size_t *room, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   size_t kept = w->pair ? w->seq[!o->second].n : 0;
+  if (fits_whole(t, w, o->max_length)) {
+    *room = w->seq[o->second].n + o->stride; /* whatever they would share */
+    return TFM_OK;
+  }
   TFM_TRY(room_beside_specials(o->max_length, added_specials(t, w), room, err));
   if (*room <= kept) {
     return tfm_fail(err, TFM_E_USAGE,
@@ -477,6 +516,7 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
   }
   w->pair = pair.p != NULL;
   w->specials = options->add_special_tokens;
+  w->words = options->words;
   TFM_TRY(check_text(text, INT32_MAX, err));
   TFM_TRY(check_text(pair, INT32_MAX - text.n, err));
   TFM_TRY(remember(t, w));

@@ -131,6 +131,7 @@ tfm_status tfm__tokens_reserve(tfm__tokens *t, size_t n)
   TFM_TRY(grow_array(&t->id, cap));
   TFM_TRY(grow_array(&t->begin, cap));
   TFM_TRY(grow_array(&t->end, cap));
+  TFM_TRY(grow_array(&t->word, cap));
   t->cap = cap;
 
 fail:
@@ -143,6 +144,7 @@ void tfm__tokens_fini(tfm__tokens *t)
   tfm_free(t->id);
   tfm_free(t->begin);
   tfm_free(t->end);
+  tfm_free(t->word);
   *t = (tfm__tokens){0};
 }
 

@@ -158,6 +158,8 @@ typedef struct {
   int32_t *id;    /* [n] */
   int32_t *begin; /* [n] code points of the caller's text */
   int32_t *end;   /* [n] */
+  int32_t *word;  /* [n] number of the word it is of; where words are numbered */
+  int32_t nword;
   size_t n;
   size_t cap;
   tfm__odds odd;

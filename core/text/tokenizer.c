@@ -20,7 +20,7 @@ tfm_tokenizer *tfm__tokenizer_new(void)
     tfm__vocab_init(&t->vocab);
     tfm__added_init(&t->added);
     t->finish = &tfm__plain_template;
-    t->named_unknown = -1;
+    t->named_unknown = t->cls_id = t->mask_id = -1;
   }
   return t;
 }
@@ -80,6 +80,7 @@ static tfm_status open_path(tfm_tokenizer **out, const char *path, const char *f
     TFM_TRY(load_json_file(t, path, err));
   }
   TFM_TRY(tfm__load_limits(t, folder, err));
+  TFM_TRY(tfm__load_roles(t, folder, err));
   *out = t;
   return TFM_OK;
 
@@ -156,6 +157,8 @@ tfm_tokenizer_facts tfm_tokenizer_describe(const tfm_tokenizer *t)
                            .vocab = t->vocab.n,
                            .highest_id = t->vocab.highest,
                            .unknown_id = t->model.v[0].kind->unknown(t->model.v[0].self),
+                           .cls_id = t->cls_id,
+                           .mask_id = t->mask_id,
                            .model_max_length = t->model_max_length};
   f.marks_rest =
       t->model.v[0].kind->marks_rest && t->model.v[0].kind->marks_rest(t->model.v[0].self);

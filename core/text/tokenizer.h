@@ -33,6 +33,8 @@ typedef struct {
   int32_t *type_ids;
   int32_t *begin;
   int32_t *end;
+  int32_t *word; /* number of the word in its text, -1 for specials; set only when asked for. A
+                        word is what the pre-tokenizer leaves in one piece, or an added token */
   uint8_t *special;  /* 1 where post-processing added the token */
   uint8_t *sequence; /* 0: text, 1: text_pair; specials hold 0 */
   size_t cap;
@@ -52,6 +54,7 @@ typedef enum {
 /** How one row is encoded. */
 typedef struct {
   bool add_special_tokens; /* run the post-processor's template */
+  bool words;              /* number the words */
   size_t max_length;       /* tokens, specials included; 0: no limit */
   tfm_truncate truncate;   /* the end is cut off, or the beginning when the files say so */
 } tfm_encode_options;
@@ -89,8 +92,8 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *t, tfm_span text, tfm_span 
 
 /** How many windows the row last encoded on e takes, of which the last may be shorter: 1 when it
  *  fits whole. It must have been encoded with t, best without max_length; its special tokens are
- *  those of every window. Errors: TFM_E_USAGE (no room beside the specials and the text that is
- *  repeated, or windows that share all they have). */
+ *  those of every window. Errors, of a row that does not fit: TFM_E_USAGE (no room beside the
+ *  specials and the text that is repeated, or windows that share all they have). */
 tfm_status tfm_encoding_windows(const tfm_tokenizer *t, const tfm_encoding *e,
                                 const tfm_window_options *options, size_t *count,
                                 tfm_err *err) TFM_MUST_USE;
@@ -154,6 +157,8 @@ typedef struct {
   int32_t highest_id;      /* the embedding must have more rows than this */
   int32_t highest_type_id; /* and the type embedding more than this */
   int32_t unknown_id;      /* of what is no token: the model's, else unk_token; -1: none */
+  int32_t cls_id;          /* cls_token and mask_token, as the files say or the class usually */
+  int32_t mask_id;         /* has them; -1: none */
   bool marks_rest;         /* pieces that do not begin a word are marked, as by "##" */
   size_t model_max_length; /* tokenizer_config.json; 0 when unset (or its 1e30) */
   size_t added_single;     /* special tokens the template adds to a text, and to a pair */

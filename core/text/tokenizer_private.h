@@ -20,7 +20,8 @@ struct tfm_tokenizer {
                          blanks */
   bool truncate_left; /* cut the beginning instead of the end */
   size_t model_max_length;
-  int32_t named_unknown; /* tokenizer_config.json's unk_token; -1: none */
+  int32_t named_unknown;   /* tokenizer_config.json's unk_token; -1: none */
+  int32_t cls_id, mask_id; /* -1: none */
 };
 
 /** An empty tokenizer; NULL when memory is out. Release with tfm_tokenizer_close(). */
@@ -56,5 +57,9 @@ tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *f
 /** Read what tokenizer_config.json says besides the tokenizer: model_max_length and
  *  truncation_side, unk_token. A folder without that file is fine. */
 tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
+
+/** Find cls_token and mask_token in a tokenizer that is otherwise whole: as the files of the folder
+ *  name them, else as its class usually has them. */
+tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
 
 #endif

@@ -4,8 +4,8 @@
 usage: differ_text.py DRIVE [--part bpe,unigram,...] [--rounds N] [--rows N] [--seed S]
 
 DRIVE is the program build/release/tests/core/text/text_drive. Each round makes a tokenizer.json
-at random out of one part's options, opens it with both, and compares ids, tokens, offsets, type ids
-and decoded texts of random rows. What the library refuses or fails at is not compared, but must
+at random out of one part's options, opens it with both, and compares ids, tokens, offsets, type ids,
+words and decoded texts of random rows. What the library refuses or fails at is not compared, but must
 not stop the program. Ends with the number of rows compared and of differences; exit 1 if any.
 """
 import argparse
@@ -183,7 +183,8 @@ def library(f, *a, **kw):
 
 def encoded(e):
     return {"tokens": e.tokens, "ids": e.ids, "type_ids": e.type_ids,
-            "begin": [o[0] for o in e.offsets], "end": [o[1] for o in e.offsets]}
+            "begin": [o[0] for o in e.offsets], "end": [o[1] for o in e.offsets],
+            "words": [-1 if w is None else w for w in e.word_ids]}
 
 
 def compare(drive, tok, letters, rng, rows):

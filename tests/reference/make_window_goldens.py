@@ -3,7 +3,7 @@
 
 usage: make_window_goldens.py FIXTURES/text     reads its bert.json and config, writes windows.jsonl
 Each row: texts, max_length, stride, whether the pair text is the one that is cut, and of every window
-ids, type ids and offsets.
+ids, type ids, offsets and words (-1 for specials).
 """
 import json
 import pathlib
@@ -17,8 +17,8 @@ TEXTS = ("the fox", "the lazy dog and the fox", "it is the way of the world that
 def windows(tok, text, pair, most, stride, second):
     e = tok(text, pair, truncation="only_second" if second else "only_first", max_length=most, stride=stride,
             return_overflowing_tokens=True, return_offsets_mapping=True, return_token_type_ids=True)
-    return [{"ids": i, "type_ids": t, "offsets": [list(o) for o in f]}
-            for i, t, f in zip(e["input_ids"], e["token_type_ids"], e["offset_mapping"])]
+    return [{"ids": i, "type_ids": t, "offsets": [list(o) for o in f], "words": [-1 if w is None else w for w in e.word_ids(k)]}
+            for k, (i, t, f) in enumerate(zip(e["input_ids"], e["token_type_ids"], e["offset_mapping"]))]
 
 
 def rows(name, tok):

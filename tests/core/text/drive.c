@@ -3,7 +3,8 @@
  *
  *   {"open": "tokenizer.json"}           {"ok": true} or {"error": ...}
  *   {"text": ..., "pair": ..., "plain": true}
- *                                        {"ids", "tokens", "begin", "end", "type_ids"} or error
+ *                                        {"ids", "tokens", "begin", "end", "type_ids", "words"}
+ *                                        or error
  *   {"ids": [...], "skip": true}         {"text": the whole decode} or error, also when decoding
  *                                        id by id gives anything else or half a character
  *   {"bench": FILE, "rounds": N, "cold": true}
@@ -103,7 +104,7 @@ static void put_ints(drive *d, const char *key, const int32_t *v, size_t n)
 static void encode(drive *d)
 {
   tfm_err err = {0};
-  tfm_encode_options o = {.add_special_tokens = !d->plain};
+  tfm_encode_options o = {.add_special_tokens = !d->plain, .words = true};
   tfm_span pair = d->has_pair ? tfm_buf_view(&d->pair) : (tfm_span){NULL, 0};
   if (tfm_tokenizer_encode(d->t, tfm_buf_view(&d->text), pair, &o, &d->e, &err) != TFM_OK) {
     put_error(d, &err);
@@ -119,6 +120,7 @@ static void encode(drive *d)
   put_ints(d, "type_ids", d->e.type_ids, d->e.n);
   put_ints(d, "begin", d->e.begin, d->e.n);
   put_ints(d, "end", d->e.end, d->e.n);
+  put_ints(d, "words", d->e.word, d->e.n);
   (void)tfm_buf_char(&d->out, '}');
 }
 

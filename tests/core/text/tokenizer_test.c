@@ -1,8 +1,10 @@
 /* What the front promises besides the golden rows: errors, odd inputs, threads, facts. */
 #include "core/base/clock.h"
+#include "core/text/lower.h"
 #include "tests/core/text/support.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #define SMALL                                                                                  \
   "{" NORMALIZER "," SPLITTER "," MODEL("\"[UNK]\":0,\"a\":1,\"##b\":2,\"ab\":3,\".\":4") "}"
@@ -215,6 +217,80 @@ static void facts_are_what_a_plan_needs(void **state)
   tfm_tokenizer_close(t);
 }
 
+static void the_tokens_that_begin_and_that_mask_are_found(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *path, *cls, *mask;
+  } cases[] = {{"text/config", "[CLS]", "[MASK]"},
+               {"text/map", "<s>", "[MASK]"},
+               {"task/bytes.json", "<s>", NULL}};
+  for (size_t i = 0; i < COUNT_OF(cases); ++i) {
+    tfm_err err = {0};
+    tfm_tokenizer *t = NULL;
+    char *path = tfm_path_join(TFM_FIXTURES, cases[i].path);
+    assert_non_null(path);
+    CHECK_OK(tfm_path_look(path) == TFM_PATH_FOLDER ? tfm_tokenizer_open_folder(&t, path, &err)
+                                                    : tfm_tokenizer_open_file(&t, path, &err),
+             &err);
+    const tfm_tokenizer_facts f = tfm_tokenizer_describe(t);
+    CHECK_SPAN(tfm_tokenizer_token(t, f.cls_id), tfm_span_of(cases[i].cls));
+    if (cases[i].mask) {
+      CHECK_SPAN(tfm_tokenizer_token(t, f.mask_id), tfm_span_of(cases[i].mask));
+    } else {
+      assert_int_equal(f.mask_id, -1);
+    }
+    tfm_tokenizer_close(t);
+    tfm_free(path);
+  }
+}
+
+static void write_file(const char *path, const char *content)
+{
+  FILE *f = fopen(path, "wb");
+  assert_non_null(f);
+  assert_true(fputs(content, f) >= 0);
+  assert_int_equal(fclose(f), 0);
+}
+
+static void roles_that_no_file_names_are_none(void **state)
+{
+  (void)state;
+  tfm_err err = {0};
+  tfm_tokenizer *t = NULL;
+  char folder[] = "/tmp/tfm-roles-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  static const char *const configs[] = {
+      "{\"tokenizer_class\":\"TokenizersBackend\"}",
+      "{\"tokenizer_class\":\"TokenizersBackend\",\"cls_token\":{\"content\":\"ab\"},"
+      "\"mask_token\":\"##b\"}",
+      "{\"tokenizer_class\":\"BertTokenizer\",\"cls_token\":null,\"mask_token\":\"none\"}"};
+  static const int32_t wanted[][2] = {{-1, -1}, {3, 2}, {-1, -1}};
+  char *json = tfm_path_join(folder, "tokenizer.json");
+  char *config = tfm_path_join(folder, "tokenizer_config.json");
+  assert_true(json && config);
+  write_file(json, SMALL);
+  for (size_t i = 0; i < COUNT_OF(configs); ++i) {
+    write_file(config, configs[i]);
+    CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
+    assert_int_equal(tfm_tokenizer_describe(t).cls_id, wanted[i][0]);
+    assert_int_equal(tfm_tokenizer_describe(t).mask_id, wanted[i][1]);
+    tfm_tokenizer_close(t);
+  }
+  assert_int_equal(remove(json) | remove(config) | remove(folder), 0);
+  tfm_free(json);
+  tfm_free(config);
+}
+
+static void texts_in_lower_case_compare_without_case(void **state)
+{
+  (void)state;
+  tfm_buf out = {0};
+  assert_int_equal(tfm_text_lower(SPAN("A\xc3\x84\xce\xa3\xcf\x82 \xc4\xb0x"), &out), TFM_OK);
+  CHECK_SPAN(tfm_buf_view(&out), SPAN("a\xc3\xa4\xcf\x83\xcf\x83 i\xcc\x87x"));
+  tfm_buf_fini(&out);
+}
+
 static void texts_and_ids_find_each_other(void **state)
 {
   (void)state;
@@ -348,6 +424,9 @@ int main(void)
       cmocka_unit_test(a_length_without_room_for_specials_is_an_error),
       cmocka_unit_test(facts_are_what_a_plan_needs),
       cmocka_unit_test(texts_and_ids_find_each_other),
+      cmocka_unit_test(the_tokens_that_begin_and_that_mask_are_found),
+      cmocka_unit_test(roles_that_no_file_names_are_none),
+      cmocka_unit_test(texts_in_lower_case_compare_without_case),
       cmocka_unit_test(unknown_ids_are_passed_over_in_decoding),
       cmocka_unit_test(time_is_linear_in_the_text),
       cmocka_unit_test(threads_share_a_tokenizer)};

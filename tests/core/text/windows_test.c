@@ -22,7 +22,7 @@ static void check_numbers(const tfm_json *json, const tfm_json_node *array, cons
   for (const tfm_json_node *x = tfm_json_first(array); x; x = tfm_json_next(x), ++i) {
     int64_t want = 0;
     tfm_err err = {0};
-    CHECK_OK(tfm_json_node_int(json, x, "number", 0, INT32_MAX, &want, &err), &err);
+    CHECK_OK(tfm_json_node_int(json, x, "number", -1, INT32_MAX, &want, &err), &err);
     assert_true(i < n);
     assert_int_equal(got[i], want);
   }
@@ -33,6 +33,7 @@ static void check_window(const tfm_json *json, const tfm_json_node *want, const 
 {
   check_numbers(json, tfm_json_get(want, "ids"), e->ids, e->n);
   check_numbers(json, tfm_json_get(want, "type_ids"), e->type_ids, e->n);
+  check_numbers(json, tfm_json_get(want, "words"), e->word, e->n);
   const tfm_json_node *offset = tfm_json_first(tfm_json_get(want, "offsets"));
   for (size_t i = 0; i < e->n; ++i, offset = tfm_json_next(offset)) {
     const int32_t got[2] = {e->begin[i], e->end[i]};
@@ -54,8 +55,8 @@ static void check_row(const tfm_json *json, const tfm_json_node *row, tfm_encodi
                                 .stride = (size_t)number(json, row, "stride"),
                                 .second = second};
   encode(t, tfm_span_of(tfm_json_text(tfm_json_get(row, "text"))),
-         pair ? tfm_json_text(pair) : NULL, (tfm_encode_options){.add_special_tokens = true},
-         e);
+         pair ? tfm_json_text(pair) : NULL,
+         (tfm_encode_options){.add_special_tokens = true, .words = true}, e);
   const tfm_json_node *want[64];
   size_t n = 0;
   for (want[0] = tfm_json_first(tfm_json_get(row, "windows")); want[n];) {
@@ -131,7 +132,7 @@ static void windows_without_room_are_refused(void **state)
   } cases[] = {
       {{.max_length = 2}, "no room for the 3 special tokens"},
       {{.max_length = 5, .second = true}, "the text repeated in each has"},
-      {{.max_length = 12, .stride = 12}, "do not advance"},
+      {{.max_length = 7, .stride = 2}, "do not advance"},
   };
   tfm_encoding e = {0};
   encode(right, tfm_span_of("the lazy dog"), "the fox",
@@ -143,6 +144,11 @@ static void windows_without_room_are_refused(void **state)
     assert_non_null(strstr(err.text, cases[i].says));
   }
   tfm_err err = {0};
+  size_t whole = 0; /* what fits needs neither room nor a stride that advances */
+  CHECK_OK(tfm_encoding_windows(
+               right, &e, &(tfm_window_options){.max_length = 16, .stride = 20}, &whole, &err),
+           &err);
+  assert_int_equal(whole, 1);
   const tfm_encode_options all_gone = {
       .add_special_tokens = true, .max_length = 4, .truncate = TFM_TRUNCATE_SECOND};
   assert_int_equal(tfm_tokenizer_encode(right, tfm_span_of("the lazy dog"),
