@@ -22,6 +22,7 @@
     "label each text: sentiment, topic, pairs ...")                                            \
   X(NER, "ner", "token-classification",                                                        \
     "a label for each token, or the names and things a text speaks of")                        \
+  X(QA, "qa", "question-answering", "the part of each context that answers its question")      \
   X(EMBED, "embed", "feature-extraction",                                                      \
     "a vector for each text, or a similarity for each pair")                                   \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
@@ -123,7 +124,12 @@ typedef struct {
   tfm_aggregation aggregation;
   const char **ignore_labels; /* [nignore] labels that are no entities */
   int nignore;
-  int64_t stride;          /* tokens that neighbouring windows share; -1: not given */
+  int64_t stride;         /* tokens that neighbouring windows share; -1: not given */
+  int64_t doc_stride;     /* the same of question answering; -1: by rule */
+  int64_t max_seq_len;    /* tokens of its windows; 0: by rule */
+  int64_t max_answer_len; /* tokens */
+  bool align_to_words;
+  bool handle_impossible_answer;
   int pooling;             /* a tfm_pooling of core/model/head_spec.h */
   int normalize;           /* a tfm_normalize */
   int64_t truncate_dim;    /* 0: all dimensions */

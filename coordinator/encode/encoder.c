@@ -37,6 +37,7 @@ static void fill_places(tfm_places *places, const tfm_encoding *e)
   const size_t ints = e->n * sizeof(int32_t);
   memcpy(places->begin, e->begin, ints);
   memcpy(places->end, e->end, ints);
+  memcpy(places->word, e->word, ints);
   memcpy(places->special, e->special, e->n);
   memcpy(places->which, e->sequence, e->n);
 }
@@ -79,6 +80,7 @@ tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span 
                            tfm_span pair, int32_t mark, tfm_encoding *scratch, tfm_err *err)
 {
   tfm_encode_options options = {.add_special_tokens = true,
+                                .words = encoder->places,
                                 .max_length = (size_t)encoder->max_length};
   tfm_err bad = {0};
   /* An empty second text is none: the reference's tokenizers take "" for "not given". */
@@ -102,7 +104,7 @@ tfm_status tfm_encoder_add_windows(const tfm_encoder *encoder, tfm_item *item, t
                                    tfm_span pair, const tfm_window_options *windows,
                                    tfm_encoding *scratch, tfm_err *err)
 {
-  const tfm_encode_options options = {.add_special_tokens = true};
+  const tfm_encode_options options = {.add_special_tokens = true, .words = encoder->places};
   tfm_window_options w = *windows;
   tfm_status st = TFM_OK;
   tfm_err bad = {0};

@@ -77,5 +77,6 @@ void tfm_put_rows(tfm_buf *out, const float *x, int64_t rows, int64_t width, int
 extern const tfm_task_ops tfm_task_classify; /* classify.c */
 extern const tfm_task_ops tfm_task_embed;    /* embed.c */
 extern const tfm_task_ops tfm_task_entities; /* entities.c */
+extern const tfm_task_ops tfm_task_question; /* question.c */
 
 #endif
