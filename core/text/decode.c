@@ -1,5 +1,6 @@
 /* Ids back to text: tokens, through the decoders, joined; at once or id by id. */
 #include "core/base/mem.h"
+#include "core/text/decode_text.h"
 #include "core/text/tokenizer_private.h"
 
 struct tfm_decoder {
@@ -168,6 +169,17 @@ tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size
 
 fail:
   tfm_decoder_close(d);
+  return st;
+}
+
+tfm_status tfm_tokenizer_show(const tfm_tokenizer *t, const int32_t *ids, size_t n,
+                              bool skip_special, tfm_buf *out, tfm_err *err)
+{
+  const size_t had = out->n;
+  tfm_status st = tfm_tokenizer_decode(t, ids, n, skip_special, out, err);
+  if (st == TFM_OK && t->cleans_up && out->n > had) {
+    out->n = had + tfm__cleanup_text(out->data + had, out->n - had);
+  }
   return st;
 }
 

@@ -25,7 +25,8 @@ fail:
   return st;
 }
 
-/* In this order, each over the whole token, as the library does. */
+/* In this order, each over the whole token, as the library does; DO_NOT is for tokens alone. */
+enum { DO_NOT = 7 };
 static const struct {
   const char *from, *to;
 } rules[] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
@@ -55,4 +56,12 @@ void tfm__cleanup(tfm_buf *b)
   for (size_t k = 0; k < sizeof rules / sizeof rules[0]; ++k) {
     b->n = replace(b->data, b->n, rules[k].from, rules[k].to);
   }
+}
+
+size_t tfm__cleanup_text(char *p, size_t n)
+{
+  for (size_t k = 0; k < sizeof rules / sizeof rules[0]; ++k) {
+    n = k == DO_NOT ? n : replace(p, n, rules[k].from, rules[k].to);
+  }
+  return n;
 }

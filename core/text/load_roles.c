@@ -1,5 +1,6 @@
-/* Which token begins a text (cls_token) and which stands for a gap (mask_token): for the tasks that
- * look for them. Source: transformers 5.23, tokenization_utils_base.py. */
+/* Which token begins a text (cls_token), which stands for a gap (mask_token) and which for nothing
+ * (pad_token), for the tasks that look for them; and whether decoded texts are cleaned up. Source:
+ * transformers 5.23, tokenization_utils_base.py. */
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
@@ -8,6 +9,7 @@
 #include <string.h>
 
 enum { LARGEST_CONFIG = 64 << 20 };
+enum { CLS, MASK, PAD, ROLES };
 
 typedef struct {
   const char *key;
@@ -50,18 +52,43 @@ static bool has_usual_roles(const tfm_json *config)
                    strcmp(name, "PreTrainedTokenizerFast") != 0);
 }
 
-/* What the classes of the families have when no file says it: they begin a text with the former,
- * and spell the latter in one of two ways (a vocabulary with both means the first). */
-static void take_usual(const tfm_tokenizer *t, role *cls, role *mask)
+/* One of two ways to spell a role; a vocabulary with both means the first. */
+static void take_one(const tfm_tokenizer *t, const char *first, const char *second, role *r)
 {
-  static const char *const masks[] = {"<mask>", "[MASK]"};
+  if (!r->said) {
+    r->id = tfm_tokenizer_id(t, tfm_span_of(first));
+    r->id = r->id < 0 ? tfm_tokenizer_id(t, tfm_span_of(second)) : r->id;
+  }
+}
+
+/* What the classes of the families have when no file says it. */
+static void take_usual(const tfm_tokenizer *t, role roles[ROLES])
+{
   const tfm__place *first = t->finish->nsingle ? &t->finish->single[0] : NULL;
-  if (!cls->said && first && first->what == TFM__SPECIAL) {
-    cls->id = first->id;
+  if (!roles[CLS].said && first && first->what == TFM__SPECIAL) {
+    roles[CLS].id = first->id;
   }
-  for (size_t i = 0; i < sizeof masks / sizeof masks[0] && !mask->said && mask->id < 0; ++i) {
-    mask->id = tfm_tokenizer_id(t, tfm_span_of(masks[i]));
+  take_one(t, "<mask>", "[MASK]", &roles[MASK]);
+  take_one(t, "<pad>", "[PAD]", &roles[PAD]);
+}
+
+/* Decoded texts are cleaned up when the files want it, but for BPE only when they insist. */
+static tfm_status read_cleaning(tfm_tokenizer *t, const tfm_json *config, tfm_err *err)
+{
+  static const char insists[] =
+      "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output";
+  tfm_status st = TFM_OK;
+  bool wanted = false;
+  bool bpe_too = false;
+  if (config) {
+    const tfm_json_node *root = tfm_json_root(config);
+    TFM_TRY(tfm_json_opt_bool(config, root, "clean_up_tokenization_spaces", &wanted, err));
+    TFM_TRY(tfm_json_opt_bool(config, root, insists, &bpe_too, err));
   }
+  t->cleans_up = wanted && (bpe_too || strcmp(t->model.v[0].kind->type, "BPE") != 0);
+
+fail:
+  return st;
 }
 
 tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err)
@@ -69,21 +96,24 @@ tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_json *config = NULL;
   tfm_json *map = NULL;
-  role cls = {.key = "cls_token", .id = -1};
-  role mask = {.key = "mask_token", .id = -1};
+  role roles[ROLES] = {[CLS] = {.key = "cls_token", .id = -1},
+                       [MASK] = {.key = "mask_token", .id = -1},
+                       [PAD] = {.key = "pad_token", .id = -1}};
   TFM_TRY(open_small(&config, folder, "tokenizer_config.json", err));
   if (!config || !tfm_json_get(tfm_json_root(config), "added_tokens_decoder")) {
     TFM_TRY(open_small(&map, folder, "special_tokens_map.json", err));
   }
-  read_role(t, config, &cls);
-  read_role(t, config, &mask);
-  read_role(t, map, &cls); /* what both name, the map names last */
-  read_role(t, map, &mask);
-  if (has_usual_roles(config)) {
-    take_usual(t, &cls, &mask);
+  for (int i = 0; i < ROLES; ++i) {
+    read_role(t, config, &roles[i]);
+    read_role(t, map, &roles[i]); /* what both name, the map names last */
   }
-  t->cls_id = cls.id;
-  t->mask_id = mask.id;
+  if (has_usual_roles(config)) {
+    take_usual(t, roles);
+  }
+  TFM_TRY(read_cleaning(t, config, err));
+  t->cls_id = roles[CLS].id;
+  t->mask_id = roles[MASK].id;
+  t->pad_id = roles[PAD].id;
 
 fail:
   tfm_json_close(config);

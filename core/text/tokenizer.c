@@ -20,7 +20,7 @@ tfm_tokenizer *tfm__tokenizer_new(void)
     tfm__vocab_init(&t->vocab);
     tfm__added_init(&t->added);
     t->finish = &tfm__plain_template;
-    t->named_unknown = t->cls_id = t->mask_id = -1;
+    t->named_unknown = t->cls_id = t->mask_id = t->pad_id = -1;
   }
   return t;
 }
@@ -159,6 +159,7 @@ tfm_tokenizer_facts tfm_tokenizer_describe(const tfm_tokenizer *t)
                            .unknown_id = t->model.v[0].kind->unknown(t->model.v[0].self),
                            .cls_id = t->cls_id,
                            .mask_id = t->mask_id,
+                           .pad_id = t->pad_id,
                            .model_max_length = t->model_max_length};
   f.marks_rest =
       t->model.v[0].kind->marks_rest && t->model.v[0].kind->marks_rest(t->model.v[0].self);

@@ -117,6 +117,11 @@ tfm_span tfm_encoding_token(const tfm_tokenizer *t, const tfm_encoding *e, size_
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *t, const int32_t *ids, size_t n,
                                 bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
+/** The same as transformers' decode() shows it: where tokenizer_config.json asks for it
+ *  (clean_up_tokenization_spaces), the blanks before punctuation and short forms are taken out. */
+tfm_status tfm_tokenizer_show(const tfm_tokenizer *t, const int32_t *ids, size_t n,
+                              bool skip_special, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
 /** Append the text of n tokens that are given as text, by the same decoders: what transformers
  *  calls convert_tokens_to_string. Errors as above. */
 tfm_status tfm_tokenizer_join(const tfm_tokenizer *t, const tfm_span *tokens, size_t n,
@@ -157,8 +162,9 @@ typedef struct {
   int32_t highest_id;      /* the embedding must have more rows than this */
   int32_t highest_type_id; /* and the type embedding more than this */
   int32_t unknown_id;      /* of what is no token: the model's, else unk_token; -1: none */
-  int32_t cls_id;          /* cls_token and mask_token, as the files say or the class usually */
-  int32_t mask_id;         /* has them; -1: none */
+  int32_t cls_id;          /* cls_token, mask_token and pad_token, as the files say or the */
+  int32_t mask_id;         /* class usually has them; -1: none */
+  int32_t pad_id;
   bool marks_rest;         /* pieces that do not begin a word are marked, as by "##" */
   size_t model_max_length; /* tokenizer_config.json; 0 when unset (or its 1e30) */
   size_t added_single;     /* special tokens the template adds to a text, and to a pair */

@@ -20,8 +20,9 @@ struct tfm_tokenizer {
                          blanks */
   bool truncate_left; /* cut the beginning instead of the end */
   size_t model_max_length;
-  int32_t named_unknown;   /* tokenizer_config.json's unk_token; -1: none */
-  int32_t cls_id, mask_id; /* -1: none */
+  int32_t named_unknown;           /* tokenizer_config.json's unk_token; -1: none */
+  int32_t cls_id, mask_id, pad_id; /* -1: none */
+  bool cleans_up;                  /* clean_up_tokenization_spaces */
 };
 
 /** An empty tokenizer; NULL when memory is out. Release with tfm_tokenizer_close(). */
@@ -58,8 +59,8 @@ tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *f
  *  truncation_side, unk_token. A folder without that file is fine. */
 tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
 
-/** Find cls_token and mask_token in a tokenizer that is otherwise whole: as the files of the folder
- *  name them, else as its class usually has them. */
+/** Find cls_token, mask_token and pad_token in a tokenizer that is otherwise whole, as the files of
+ *  the folder name them, else as its class usually has them; and whether texts are cleaned up. */
 tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
 
 #endif

@@ -253,6 +253,37 @@ static void write_file(const char *path, const char *content)
   assert_int_equal(fclose(f), 0);
 }
 
+/* A WordPiece decoder without cleanup of its own puts a blank before everything. */
+static void texts_are_cleaned_up_where_the_files_ask_for_it(void **state)
+{
+  (void)state;
+  static const char *const wanted[] = {"ab . ab", "ab. ab"};
+  static const int32_t ids[] = {3, 4, 3};
+  char folder[] = "/tmp/tfm-clean-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  char *json = tfm_path_join(folder, "tokenizer.json");
+  char *config = tfm_path_join(folder, "tokenizer_config.json");
+  assert_true(json && config);
+  write_file(
+      json,
+      "{" NORMALIZER "," SPLITTER ",\"decoder\":{\"type\":\"WordPiece\",\"prefix\":"
+      "\"##\",\"cleanup\":false}," MODEL("\"[UNK]\":0,\"a\":1,\"##b\":2,\"ab\":3,\".\":4") "}");
+  for (int clean = 0; clean < 2; ++clean) {
+    tfm_err err = {0};
+    tfm_tokenizer *t = NULL;
+    tfm_buf text = {0};
+    write_file(config, clean ? "{\"clean_up_tokenization_spaces\":true}" : "{}");
+    CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
+    CHECK_OK(tfm_tokenizer_show(t, ids, COUNT_OF(ids), false, &text, &err), &err);
+    assert_string_equal(tfm_buf_cstr(&text), wanted[clean]);
+    tfm_buf_fini(&text);
+    tfm_tokenizer_close(t);
+  }
+  assert_int_equal(remove(json) | remove(config) | remove(folder), 0);
+  tfm_free(json);
+  tfm_free(config);
+}
+
 static void roles_that_no_file_names_are_none(void **state)
 {
   (void)state;
@@ -426,6 +457,7 @@ int main(void)
       cmocka_unit_test(texts_and_ids_find_each_other),
       cmocka_unit_test(the_tokens_that_begin_and_that_mask_are_found),
       cmocka_unit_test(roles_that_no_file_names_are_none),
+      cmocka_unit_test(texts_are_cleaned_up_where_the_files_ask_for_it),
       cmocka_unit_test(texts_in_lower_case_compare_without_case),
       cmocka_unit_test(unknown_ids_are_passed_over_in_decoding),
       cmocka_unit_test(time_is_linear_in_the_text),
