@@ -6,10 +6,11 @@
 #define VERB(name) (1u << TFM_VERB_##name)
 
 enum {
-  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(EMBED),
+  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) | VERB(EMBED),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
   TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   ANSWERS = VERB(RUN) | VERB(QA) | VERB(VERIFY),
+  MASKS = VERB(RUN) | VERB(FILL_MASK) | VERB(VERIFY),
   VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   READ = WRITE | VERB(VERIFY) | VERB(BENCH),
@@ -26,9 +27,15 @@ enum {
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
 enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
 
-static const char *const tasks[] = {
-    "text-classification", "sentiment-analysis", "token-classification", "ner",
-    "question-answering",  "feature-extraction", "sentence-embedding",   NULL};
+static const char *const tasks[] = {"text-classification",
+                                    "sentiment-analysis",
+                                    "token-classification",
+                                    "ner",
+                                    "question-answering",
+                                    "fill-mask",
+                                    "feature-extraction",
+                                    "sentence-embedding",
+                                    NULL};
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
@@ -259,15 +266,15 @@ static const tfm__option rows[] = {
     {.name = "top-k",
      .kind = TFM__INT,
      .group = TFM__GROUP_TASK,
-     .verbs = CLASSES | ANSWERS,
+     .verbs = CLASSES | ANSWERS | MASKS,
      AT(top_k),
      .low = 1,
      .high = INT32_MAX,
      .word = "all",
      .word_value = -1,
      .metavar = "N|all",
-     .shown = "the best alone",
-     .help = "Give the N best labels or answers as predictions, best first."},
+     .shown = "the best alone; of fill-mask 5",
+     .help = "Give the N best labels, answers or fillings as predictions, best first."},
     {.name = "function-to-apply",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
@@ -366,6 +373,14 @@ static const tfm__option rows[] = {
      .verbs = ANSWERS,
      AT(handle_impossible_answer),
      .help = "Count that there is no answer (an empty one) among the answers."},
+    {.name = "targets",
+     .kind = TFM__NAMES,
+     .group = TFM__GROUP_TASK,
+     .verbs = MASKS,
+     COUNTED(targets, ntarget),
+     .metavar = "A,B|none",
+     .shown = "none: the whole vocabulary",
+     .help = "Score these tokens only. A word that is none stands for its first token."},
     {.name = "pooling",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,

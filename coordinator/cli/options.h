@@ -23,6 +23,7 @@
   X(NER, "ner", "token-classification",                                                        \
     "a label for each token, or the names and things a text speaks of")                        \
   X(QA, "qa", "question-answering", "the part of each context that answers its question")      \
+  X(FILL_MASK, "fill-mask", "fill-mask", "the words that fit best where a text has a mask")    \
   X(EMBED, "embed", "feature-extraction",                                                      \
     "a vector for each text, or a similarity for each pair")                                   \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
@@ -130,6 +131,8 @@ typedef struct {
   int64_t max_answer_len; /* tokens */
   bool align_to_words;
   bool handle_impossible_answer;
+  const char **targets; /* [ntarget] tokens that alone may fill a mask; none: all */
+  int ntarget;
   int pooling;             /* a tfm_pooling of core/model/head_spec.h */
   int normalize;           /* a tfm_normalize */
   int64_t truncate_dim;    /* 0: all dimensions */

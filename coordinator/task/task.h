@@ -74,9 +74,10 @@ void tfm_put_floats(tfm_buf *out, const float *x, int64_t n);
 /** Append JSON: an array of rows of floats, each row an array. */
 void tfm_put_rows(tfm_buf *out, const float *x, int64_t rows, int64_t width, int64_t stride);
 
-extern const tfm_task_ops tfm_task_classify; /* classify.c */
-extern const tfm_task_ops tfm_task_embed;    /* embed.c */
-extern const tfm_task_ops tfm_task_entities; /* entities.c */
-extern const tfm_task_ops tfm_task_question; /* question.c */
+extern const tfm_task_ops tfm_task_classify;  /* classify.c */
+extern const tfm_task_ops tfm_task_embed;     /* embed.c */
+extern const tfm_task_ops tfm_task_entities;  /* entities.c */
+extern const tfm_task_ops tfm_task_question;  /* question.c */
+extern const tfm_task_ops tfm_task_fill_mask; /* fill_mask.c */
 
 #endif
