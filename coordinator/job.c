@@ -550,6 +550,7 @@ tfm_status tfm_job_load(tfm_job *job,
                                .places = job->task->places,
                                .mark_last = marks_last(&job->model.config),
                                .pad_id = (int32_t)job->model.config.pad_id,
+                               .cut = job->task->cut,
                                .shape = job->context.shape,
                                .row = job->task->row,
                                .task = &job->context};

@@ -6,11 +6,13 @@
 #define VERB(name) (1u << TFM_VERB_##name)
 
 enum {
-  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) | VERB(EMBED),
+  SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) |
+          VERB(ZERO_SHOT) | VERB(EMBED),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
   TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   ANSWERS = VERB(RUN) | VERB(QA) | VERB(VERIFY),
   MASKS = VERB(RUN) | VERB(FILL_MASK) | VERB(VERIFY),
+  CANDIDATES = VERB(RUN) | VERB(ZERO_SHOT) | VERB(VERIFY),
   VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   READ = WRITE | VERB(VERIFY) | VERB(BENCH),
@@ -27,15 +29,11 @@ enum {
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
 enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
 
-static const char *const tasks[] = {"text-classification",
-                                    "sentiment-analysis",
-                                    "token-classification",
-                                    "ner",
-                                    "question-answering",
-                                    "fill-mask",
-                                    "feature-extraction",
-                                    "sentence-embedding",
-                                    NULL};
+static const char *const tasks[] = {"text-classification",      "sentiment-analysis",
+                                    "token-classification",     "ner",
+                                    "question-answering",       "fill-mask",
+                                    "zero-shot-classification", "feature-extraction",
+                                    "sentence-embedding",       NULL};
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
@@ -381,6 +379,28 @@ static const tfm__option rows[] = {
      .metavar = "A,B|none",
      .shown = "none: the whole vocabulary",
      .help = "Score these tokens only. A word that is none stands for its first token."},
+    {.name = "candidate-labels",
+     .kind = TFM__NAMES,
+     .group = TFM__GROUP_TASK,
+     .verbs = CANDIDATES,
+     COUNTED(candidate_labels, ncandidate),
+     .metavar = "A,B|none",
+     .shown = "none",
+     .help = "Labels for rows that bring no candidate_labels of their own."},
+    {.name = "hypothesis-template",
+     .kind = TFM__TEXT,
+     .group = TFM__GROUP_TASK,
+     .verbs = CANDIDATES,
+     AT(hypothesis_template),
+     .metavar = "TEXT",
+     .start = "This example is {}.",
+     .help = "What is asked about the text, with {} where a label goes."},
+    {.name = "multi-label",
+     .kind = TFM__FLAG,
+     .group = TFM__GROUP_TASK,
+     .verbs = CANDIDATES,
+     AT(multi_label),
+     .help = "Several labels may be right: each gets a score of its own."},
     {.name = "pooling",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,

@@ -24,6 +24,8 @@
     "a label for each token, or the names and things a text speaks of")                        \
   X(QA, "qa", "question-answering", "the part of each context that answers its question")      \
   X(FILL_MASK, "fill-mask", "fill-mask", "the words that fit best where a text has a mask")    \
+  X(ZERO_SHOT, "zero-shot", "zero-shot-classification",                                        \
+    "which of some labels a text is about, without training for them")                         \
   X(EMBED, "embed", "feature-extraction",                                                      \
     "a vector for each text, or a similarity for each pair")                                   \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
@@ -131,6 +133,10 @@ typedef struct {
   int64_t max_answer_len; /* tokens */
   bool align_to_words;
   bool handle_impossible_answer;
+  const char **candidate_labels; /* [ncandidate] of rows that bring none */
+  int ncandidate;
+  const char *hypothesis_template;
+  bool multi_label;
   const char **targets; /* [ntarget] tokens that alone may fill a mask; none: all */
   int ntarget;
   int pooling;             /* a tfm_pooling of core/model/head_spec.h */

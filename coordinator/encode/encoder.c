@@ -81,11 +81,10 @@ tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span 
 {
   tfm_encode_options options = {.add_special_tokens = true,
                                 .words = encoder->places,
-                                .max_length = (size_t)encoder->max_length};
+                                .max_length = (size_t)encoder->max_length,
+                                .truncate = encoder->cut};
   tfm_err bad = {0};
-  /* An empty second text is none: the reference's tokenizers take "" for "not given". */
-  if (tfm_tokenizer_encode(encoder->tokenizer, text, pair.n ? pair : (tfm_span){0}, &options,
-                           scratch, &bad) != TFM_OK) {
+  if (tfm_tokenizer_encode(encoder->tokenizer, text, pair, &options, scratch, &bad) != TFM_OK) {
     *err = bad;
     return tfm_encoder_failed(item, &bad);
   }
@@ -147,7 +146,9 @@ tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encod
   } else if (encoder->row) {
     st = encoder->row(encoder, item, scratch, err);
   } else {
-    st = tfm_encoder_add(encoder, item, row->text, row->pair, -1, scratch, err);
+    /* An empty second text is none: the reference's tokenizers take "" for "not given". */
+    st = tfm_encoder_add(encoder, item, row->text, row->pair.n ? row->pair : (tfm_span){0}, -1,
+                         scratch, err);
   }
   for (int64_t i = 0; i < item->nseq; ++i) {
     item->tokens += item->seqs[i].n;

@@ -20,6 +20,7 @@ struct tfm_encoder {
   bool
       mark_last; /* mark the last token that is not pad_id: what a classifier of decoders sees */
   int32_t pad_id;
+  tfm_truncate cut; /* what of a text and its pair gives way */
   tfm_head_shape shape;
   /* The task's way to make a row's sequences, with tfm_encoder_add(); NULL: one of text and pair.
    * What is wrong with the row becomes its failure; only TFM_E_NOMEM is returned. */
@@ -34,8 +35,8 @@ struct tfm_encoder {
 tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encoding *scratch,
                            tfm_err *err) TFM_MUST_USE;
 
-/** Encode a text (with a pair unless pair.p is NULL or it is empty) and add it to the item as a
- * sequence, by the policy for what is too long. mark >= 0: tokens of this id are marked. A failure
+/** Encode a text (with a pair unless pair.p is NULL) and add it to the item as a sequence, by the
+ * policy for what is too long. mark >= 0: tokens of this id are marked. A failure
  * becomes the item's; only TFM_E_NOMEM is returned. */
 tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
                            tfm_span pair, int32_t mark, tfm_encoding *scratch,

@@ -32,8 +32,9 @@ typedef struct {
   const char *name; /* as --task has it */
   tfm_task head;    /* whose head it needs */
   tfm_row_wants wants;
-  bool places;  /* it answers with places: where tokens come from is kept */
-  bool windows; /* a row that is too long may become several sequences */
+  bool places;      /* it answers with places: where tokens come from is kept */
+  bool windows;     /* a row that is too long may become several sequences */
+  tfm_truncate cut; /* what of a text and its pair gives way when they are too long */
 
   /* Say in context->spec what the head should give, from the options alone. NULL: nothing
    * special. Errors: TFM_E_USAGE. */
@@ -79,5 +80,6 @@ extern const tfm_task_ops tfm_task_embed;     /* embed.c */
 extern const tfm_task_ops tfm_task_entities;  /* entities.c */
 extern const tfm_task_ops tfm_task_question;  /* question.c */
 extern const tfm_task_ops tfm_task_fill_mask; /* fill_mask.c */
+extern const tfm_task_ops tfm_task_zero_shot; /* zero_shot.c */
 
 #endif

@@ -15,6 +15,8 @@ typedef struct {
   const tfm_task_ops *task;
   tfm_options options;
   tfm_config config;
+  tfm_model model;
+  char folder[256];
   tfm_head_spec spec;
   tfm_task_context context;
   tfm_encoder encoder;
@@ -42,6 +44,15 @@ static inline void stage_make(stage *f, const tfm_task_ops *task, const char *to
                                   .shape = shape};
 }
 
+/** The checkpoint's folder, below the fixtures. */
+static inline void stage_folder(stage *f, const char *path, const char *name)
+{
+  (void)snprintf(f->folder, sizeof f->folder, TFM_FIXTURES "/%s/%s", path, name);
+  f->model.folder = f->folder;
+  f->context.folder = f->folder;
+  f->context.model = &f->model;
+}
+
 /** After the options are set: begin the task, and be ready for rows. */
 static inline void stage_begin(stage *f)
 {
@@ -56,6 +67,7 @@ static inline void stage_begin(stage *f)
                              .limits = {.V = 1 << 20, .max_length = f->context.max_length},
                              .max_length = f->context.max_length,
                              .places = f->task->places,
+                             .cut = f->task->cut,
                              .shape = f->context.shape,
                              .row = f->task->row,
                              .task = &f->context};
