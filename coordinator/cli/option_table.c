@@ -7,12 +7,13 @@
 
 enum {
   SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) |
-          VERB(ZERO_SHOT) | VERB(EMBED),
+          VERB(ZERO_SHOT) | VERB(EMBED) | VERB(RERANK),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
   TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   ANSWERS = VERB(RUN) | VERB(QA) | VERB(VERIFY),
   MASKS = VERB(RUN) | VERB(FILL_MASK) | VERB(VERIFY),
   CANDIDATES = VERB(RUN) | VERB(ZERO_SHOT) | VERB(VERIFY),
+  RANKS = VERB(RUN) | VERB(RERANK) | VERB(VERIFY),
   VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   READ = WRITE | VERB(VERIFY) | VERB(BENCH),
@@ -29,11 +30,18 @@ enum {
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
 enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
 
-static const char *const tasks[] = {"text-classification",      "sentiment-analysis",
-                                    "token-classification",     "ner",
-                                    "question-answering",       "fill-mask",
-                                    "zero-shot-classification", "feature-extraction",
-                                    "sentence-embedding",       NULL};
+static const char *const tasks[] = {"text-classification",
+                                    "sentiment-analysis",
+                                    "token-classification",
+                                    "ner",
+                                    "question-answering",
+                                    "fill-mask",
+                                    "zero-shot-classification",
+                                    "feature-extraction",
+                                    "sentence-embedding",
+                                    "rerank",
+                                    "text-ranking",
+                                    NULL};
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
@@ -264,25 +272,27 @@ static const tfm__option rows[] = {
     {.name = "top-k",
      .kind = TFM__INT,
      .group = TFM__GROUP_TASK,
-     .verbs = CLASSES | ANSWERS | MASKS,
+     .verbs = CLASSES | ANSWERS | MASKS | RANKS,
      AT(top_k),
      .low = 1,
      .high = INT32_MAX,
      .word = "all",
      .word_value = -1,
      .metavar = "N|all",
-     .shown = "the best alone; of fill-mask 5",
-     .help = "Give the N best labels, answers or fillings as predictions, best first."},
+     .shown = "the best alone; of fill-mask 5, of rerank all",
+     .help =
+         "Give the N best labels, answers or fillings as predictions, or the N best texts."},
     {.name = "function-to-apply",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
-     .verbs = CLASSES,
+     .verbs = CLASSES | RANKS,
      AT(function_to_apply),
      .choices = applies,
      .metavar = "NAME",
      .start = "default",
-     .help = "What turns logits into scores. default: none for regression, sigmoid for "
-             "multi-label or one label, else softmax."},
+     .help =
+         "What turns logits into scores. default: none for regression, sigmoid for "
+         "multi-label or one label, else softmax; rerank: what the files say, else sigmoid."},
     {.name = "return-logits",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,
@@ -434,11 +444,12 @@ static const tfm__option rows[] = {
     {.name = "prompt-name",
      .kind = TFM__TEXT,
      .group = TFM__GROUP_TASK,
-     .verbs = VECTORS,
+     .verbs = VECTORS | RANKS,
      AT(prompt_name),
      .metavar = "NAME",
      .shown = "default_prompt_name of config_sentence_transformers.json",
-     .help = "The prompt of config_sentence_transformers.json put before every text."},
+     .help =
+         "The prompt of config_sentence_transformers.json put before every text, or query."},
     {.name = "similarity",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,

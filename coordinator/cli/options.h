@@ -28,6 +28,8 @@
     "which of some labels a text is about, without training for them")                         \
   X(EMBED, "embed", "feature-extraction",                                                      \
     "a vector for each text, or a similarity for each pair")                                   \
+  X(RERANK, "rerank", "rerank",                                                                \
+    "which of some texts answers a query best, by a cross-encoder")                            \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
   X(INSPECT, "inspect", NULL, "what a checkpoint is, and what in it is not supported")         \
   X(PLAN, "plan", NULL, "layers to stages to ranks to NUMA nodes, without running")            \

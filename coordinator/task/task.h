@@ -81,5 +81,6 @@ extern const tfm_task_ops tfm_task_entities;  /* entities.c */
 extern const tfm_task_ops tfm_task_question;  /* question.c */
 extern const tfm_task_ops tfm_task_fill_mask; /* fill_mask.c */
 extern const tfm_task_ops tfm_task_zero_shot; /* zero_shot.c */
+extern const tfm_task_ops tfm_task_rerank;    /* rerank.c */
 
 #endif

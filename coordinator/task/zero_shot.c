@@ -1,5 +1,5 @@
-/* Zero-shot classification: each candidate label becomes a hypothesis about the text, and a model of
- * natural language inference says how far the text entails it.
+/* Zero-shot classification: each candidate label becomes a hypothesis about the text, and a model
+ * of natural language inference says how far the text entails it.
  *
  *  Source: transformers' ZeroShotClassificationPipeline.
  */
