@@ -279,23 +279,54 @@ fail:
   return st;
 }
 
+/* Whether folder/name is there. */
+static tfm_status look_for(const reading *r, const char *name, bool *there, tfm_err *err)
+{
+  char *path = tfm_path_join(r->folder, name);
+  if (!path) {
+    return no_memory(err);
+  }
+  *there = tfm_path_look(path) != TFM_PATH_NOTHING;
+  tfm_free(path);
+  return TFM_OK;
+}
+
+/* A cross-encoder's folder has a modules.json too, but its head is the model's own. */
+static tfm_status is_ranker(reading *r, bool *ranker, tfm_err *err)
+{
+  static const char name[] = "config_sentence_transformers.json";
+  tfm_status st = TFM_OK;
+  bool there = false;
+  *ranker = false;
+  TFM_TRY(look_for(r, name, &there, err));
+  if (there) {
+    TFM_TRY(open_json(r, "", name, err));
+    const char *type = tfm_json_text(tfm_json_get(r->root, "model_type"));
+    *ranker = type && strcmp(type, "CrossEncoder") == 0;
+  }
+
+fail:
+  return st;
+}
+
 tfm_status tfm__sentence_read(tfm_sentence *s, const char *folder, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   reading r = {.s = s, .folder = folder};
+  bool there = false;
+  bool ranker = false;
   *s = (tfm_sentence){.body = ""};
-  char *path = tfm_path_join(folder, "modules.json");
-  if (!path) {
-    return no_memory(err);
+  TFM_TRY(look_for(&r, "modules.json", &there, err));
+  if (there) {
+    TFM_TRY(is_ranker(&r, &ranker, err));
   }
-  if (tfm_path_look(path) != TFM_PATH_NOTHING) {
+  if (there && !ranker) {
     TFM_TRY(read_modules(&r, err));
     s->there = true;
   }
 
 fail:
   tfm_json_close(r.json);
-  tfm_free(path);
   if (st != TFM_OK) {
     tfm__sentence_fini(s);
   }

@@ -35,7 +35,8 @@ typedef struct {
   tfm_arena arena;
 } tfm_sentence;
 
-/** Read folder/modules.json and the configs it names; without one *s->there is false. No weight
+/** Read folder/modules.json and the configs it names; without one, or when the folder says that it
+ * is a cross-encoder's, s->there is false. No weight
  * is read, but the headers of dense steps are. gives: *s, release with tfm__sentence_fini().
  * Errors: TFM_E_FORMAT, TFM_E_UNSUPPORTED (a module, by type), those of safetensors.h. */
 tfm_status tfm__sentence_read(tfm_sentence *s, const char *folder, tfm_err *err) TFM_MUST_USE;

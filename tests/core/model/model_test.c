@@ -258,6 +258,22 @@ static void rows_outside_the_tables_are_refused(void **state)
   tfm_model_fini(&m);
 }
 
+/* What sentence-transformers 6 saves of a cross-encoder: one module, whose head is its own. */
+static void a_cross_encoder_is_no_sentence_folder(void **state)
+{
+  (void)state;
+  folder f = open_folder();
+  tfm_err err = {0};
+  tfm_sentence s = {0};
+  put_text(&f, "modules.json", "[{\"idx\":0,\"path\":\"\",\"type\":\"x.Transformer\"}]");
+  CHECK_FAILS(tfm__sentence_read(&s, f.path, &err), TFM_E_FORMAT, &err, "got 1 modules");
+  put_text(&f, "config_sentence_transformers.json", "{\"model_type\":\"CrossEncoder\"}");
+  CHECK_OK(tfm__sentence_read(&s, f.path, &err), &err);
+  assert_false(s.there);
+  tfm__sentence_fini(&s);
+  close_folder(&f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -273,6 +289,7 @@ int main(void)
       cmocka_unit_test(narrow_numbers_cost_less),
       cmocka_unit_test(flops_are_two_per_multiply_add),
       cmocka_unit_test(rows_outside_the_tables_are_refused),
+      cmocka_unit_test(a_cross_encoder_is_no_sentence_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
