@@ -130,8 +130,6 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   TFM_TRY(tfm_job_plan(job, err));
   TFM_TRY(tfm_delivery_open(&d, job, &done, err));
   if (done) {
-    tfm_log(TFM_LOG_INFO, "%s is complete already and was made by the same job: nothing to do",
-            options->output);
     goto fail;
   }
   if (options->dry_run) {

@@ -6,14 +6,14 @@
 tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tfm_buf identity = {0};
+  tfm_identity identity = {0};
   const tfm_options *o = job->options;
   bool rows = !job->demo && o->verb != TFM_VERB_VERIFY;
   *d = (tfm_delivery){.job = job};
   int nfield = job->task->fields(&job->context, d->outlet.fields);
   TFM_TRY(tfm_job_identity(job, &identity, err));
-  TFM_TRY(tfm_outlet_open(&d->outlet, o, job->reader, nfield,
-                          rows ? tfm_buf_cstr(&identity) : NULL, done, err));
+  TFM_TRY(
+      tfm_outlet_open(&d->outlet, o, job->reader, nfield, rows ? &identity : NULL, done, err));
   if (*done) {
     goto fail;
   }
@@ -25,7 +25,7 @@ tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err 
   tfm_progress_init(&d->progress, o);
 
 fail:
-  tfm_buf_fini(&identity);
+  tfm_identity_fini(&identity);
   return st;
 }
 
@@ -40,8 +40,9 @@ tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
   } else {
     tfm_answer_fail(&d->answer, item->status, tfm_item_error(item));
   }
-  job->rows_truncated += item->truncated;
-  job->rows_windowed += item->windowed;
+  d->outlet.tally.rows_truncated += item->truncated;
+  d->outlet.tally.rows_windowed += item->windowed;
+  d->outlet.tally.tokens += item->tokens;
   TFM_TRY(tfm_outlet_count(&d->outlet, item->row, &d->answer, err));
   if (d->verifier) {
     return tfm_verifier_row(d->verifier, item, &d->answer, err);
@@ -64,15 +65,17 @@ tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
   if (total > 0) {
     share = (double)tfm_reader_counted(job->reader).bytes / (double)total;
   }
-  tfm_progress_show(&d->progress, d->outlet.rows, tfm_pump_counted(job->pump).tokens, share);
+  tfm_progress_show(&d->progress, d->outlet.tally.mark.rows - d->outlet.resumed_rows,
+                    tfm_pump_counted(job->pump).tokens, share);
   /* With nothing to do, what is there should be seen: somebody may be waiting for it. */
-  return idle && d->outlet.sink ? tfm_sink_flush(d->outlet.sink, err) : TFM_OK;
+  return tfm_outlet_rest(&d->outlet, idle, err);
 }
 
 tfm_status tfm_delivery_finish(tfm_delivery *d, tfm_err *err)
 {
   tfm_progress_clear(&d->progress);
-  return tfm_outlet_finish(&d->outlet, err);
+  tfm_mark end = tfm_reader_mark(d->job->reader);
+  return tfm_outlet_finish(&d->outlet, &end, err);
 }
 
 void tfm_delivery_fini(tfm_delivery *d)

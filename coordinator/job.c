@@ -1,6 +1,6 @@
 #include "coordinator/job.h"
 
-#include "coordinator/identity.h"
+#include "coordinator/output/sink.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -593,18 +593,23 @@ fail:
 /* ---- identity
  * --------------------------------------------------------------------------------- */
 
-tfm_status tfm_job_identity(const tfm_job *job, tfm_buf *out, tfm_err *err)
+tfm_status tfm_job_identity(const tfm_job *job, tfm_identity *identity, tfm_err *err)
 {
+  tfm_status st = TFM_OK;
   const tfm_options *o = job->options;
-  (void)tfm_buf_printf(out, "model %s\nnumeric %s\ntask %s\nmax_length %lld overflow %d\n",
-                       job->digest, job->numeric_id, job->task->name,
-                       (long long)job->max_length, (int)o->on_overflow);
-  tfm_status st = tfm_identity_folder(job->folder, out, err);
-  if (st == TFM_OK && o->tokenizer) {
-    st = tfm_identity_folder(o->tokenizer, out, err);
+  tfm_identity_add(identity, "model", "%s", job->digest);
+  tfm_identity_add(identity, "numeric_id", "%s", job->numeric_id);
+  tfm_identity_add(identity, "task", "%s", job->task->name);
+  tfm_identity_add(identity, "--max-length", "%lld", (long long)job->max_length);
+  tfm_identity_options(identity, o);
+  TFM_TRY(tfm_identity_folder(identity, job->folder, err));
+  if (o->tokenizer) {
+    TFM_TRY(tfm_identity_folder(identity, o->tokenizer, err));
   }
-  tfm_identity_options(o, out);
-  return st == TFM_OK && out->failed ? tfm_fail(err, TFM_E_NOMEM, "the job's identity") : st;
+  TFM_TRY(tfm_identity_inputs(identity, o, err));
+
+fail:
+  return st;
 }
 
 void tfm_job_fini(tfm_job *job)

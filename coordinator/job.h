@@ -4,7 +4,7 @@
 #define TFM_COORDINATOR_JOB_H
 
 #include "coordinator/encode/feed.h"
-#include "coordinator/output/sink.h"
+#include "coordinator/resume/identity.h"
 #include "coordinator/schedule/pump.h"
 #include "coordinator/task/task.h"
 #include "core/kernels/linear.h"
@@ -46,7 +46,6 @@ typedef struct {
   tfm_feed *feed;
   tfm_pump *pump;
   tfm_job_times times;
-  int64_t rows_truncated, rows_windowed;
 } tfm_job;
 
 /** Find the model (named, or the embedded default), read what it is and its tokenizer, find the
@@ -78,8 +77,9 @@ tfm_status tfm_job_load(tfm_job *job,
 /** Score every row; collects the ranks' statistics at the end. */
 tfm_status tfm_job_run(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
-/** Text that names everything the output's bytes depend on, for the sink. */
-tfm_status tfm_job_identity(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+/** What the job is, for the sink: everything its output's bytes depend on. */
+tfm_status tfm_job_identity(const tfm_job *job, tfm_identity *identity,
+                            tfm_err *err) TFM_MUST_USE;
 
 void tfm_job_fini(tfm_job *job);
 

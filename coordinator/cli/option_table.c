@@ -58,6 +58,7 @@ static const char *const offset_units[] = {"char", "byte", "utf16", NULL};
 static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
 static const char *const binds[] = {"auto", "inherit", "none", NULL};
 static const char *const backends[] = {"auto", "ref", "openblas", "native", NULL};
+static const char *const resumes[] = {"auto", "never", "must", NULL};
 static const char *const switches[] = {"on", "off", NULL};
 static const char *const progresses[] = {"auto", "bar", "line", "none", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
@@ -254,12 +255,23 @@ static const tfm__option rows[] = {
      .metavar = "N",
      .start = "all",
      .help = "Give up with exit code 76 when more than N rows have failed."},
+    {.name = "resume",
+     .kind = TFM__CHOICE,
+     .group = TFM__GROUP_OUTPUT,
+     .verbs = WRITE,
+     AT(resume),
+     .choices = resumes,
+     .metavar = "HOW",
+     .start = "auto",
+     .help =
+         "An output that this very job began: go on behind what is on the disk, begin it anew, "
+         "or refuse to begin where nothing was begun."},
     {.name = "restart",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_OUTPUT,
      .verbs = WRITE,
      AT(restart),
-     .help = "Replace an output file that is already there."},
+     .help = "Replace an output file that is already there, and what another job began."},
     {.name = "summary-json",
      .kind = TFM__TEXT,
      .group = TFM__GROUP_OUTPUT,

@@ -77,6 +77,7 @@ typedef enum {
   TFM_PROGRESS_LINE,
   TFM_PROGRESS_NONE
 } tfm_progress;
+typedef enum { TFM_RESUME_AUTO, TFM_RESUME_NEVER, TFM_RESUME_MUST } tfm_resume;
 typedef enum { TFM_BIND_AUTO, TFM_BIND_INHERIT, TFM_BIND_NONE } tfm_bind_mode;
 typedef enum { TFM_APPLY_AUTO, TFM_APPLY_SOFTMAX, TFM_APPLY_SIGMOID, TFM_APPLY_NONE } tfm_apply;
 
@@ -120,6 +121,7 @@ typedef struct {
       output_format;  /* by --output-format, else by the output's name, else JSONL */
   const char *errors; /* NULL: none */
   int64_t max_errors; /* -1: no limit */
+  tfm_resume resume;
   bool restart;
   const char *summary_json;
 
@@ -187,8 +189,8 @@ void tfm_options_fini(tfm_options *options);
 /** Where the value of an option ("stages") came from. */
 tfm_option_source tfm_option_source_of(const tfm_options *options, const char *name);
 
-/** Append the name and value of every option that decides what a result says (the group of results
- * in the help), a line each. */
+/** Append every option that decides the output's bytes apart from model and inputs, a line each:
+ * "--name", a tab, its value. */
 void tfm_options_tell(const tfm_options *options, tfm_buf *out);
 
 /** The help: all verbs, or one verb's options, in groups, with [default: ...] [env: TFM_...]

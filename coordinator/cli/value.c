@@ -249,26 +249,29 @@ static void tell_value(const tfm_options *options, const tfm__option *row, tfm_b
   case TFM__FLAG:
   case TFM__SWITCH:
     memcpy(&flag, at, sizeof flag);
-    (void)tfm_buf_printf(out, " %d", flag);
+    (void)tfm_buf_str(out, flag ? "on" : "off");
     break;
   case TFM__INT:
     memcpy(&number, at, sizeof number);
-    (void)tfm_buf_printf(out, " %lld", (long long)number);
+    (void)tfm_buf_printf(out, "%lld", (long long)number);
     break;
   case TFM__CHOICE:
     memcpy(&choice, at, sizeof choice);
-    (void)tfm_buf_printf(out, " %u", choice);
+    (void)tfm_buf_str(out, row->choices[choice]);
     break;
   case TFM__NAME:
   case TFM__TEXT:
     memcpy(&text, at, sizeof text);
-    (void)tfm_buf_char(out, ' ');
     (void)tfm_buf_json_string(out, tfm_span_of(text ? text : ""));
     break;
   case TFM__LIST:
   case TFM__NAMES:
     memcpy(&list, at, sizeof list);
     memcpy(&n, (const char *)options + row->count_at, sizeof n);
+    if (row->all_at) {
+      memcpy(&flag, (const char *)options + row->all_at, sizeof flag);
+    }
+    (void)tfm_buf_str(out, flag ? "all" : "");
     for (int i = 0; i < n; ++i) {
       (void)tfm_buf_char(out, ' ');
       (void)tfm_buf_json_string(out, tfm_span_of(list[i]));
@@ -277,13 +280,25 @@ static void tell_value(const tfm_options *options, const tfm__option *row, tfm_b
   }
 }
 
+/* What decides the output's bytes, apart from the model and the inputs themselves. */
+static bool is_told(const tfm__option *row)
+{
+  static const char *const also[] = {"on-overflow", "output-format", "errors"};
+  bool told = row->group == TFM__GROUP_TASK ||
+              (row->group == TFM__GROUP_INPUT && strcmp(row->name, "input") != 0);
+  for (size_t i = 0; i < sizeof also / sizeof also[0] && !told; ++i) {
+    told = strcmp(row->name, also[i]) == 0;
+  }
+  return told;
+}
+
 void tfm_options_tell(const tfm_options *options, tfm_buf *out)
 {
   int n = 0;
   const tfm__option *rows = tfm__option_rows(&n);
   for (int i = 0; i < n; ++i) {
-    if (rows[i].group == TFM__GROUP_TASK) {
-      (void)tfm_buf_str(out, rows[i].name);
+    if (is_told(&rows[i])) {
+      (void)tfm_buf_printf(out, "--%s\t", rows[i].name);
       tell_value(options, &rows[i], out);
       (void)tfm_buf_char(out, '\n');
     }

@@ -60,8 +60,9 @@ static tfm_status check_names(const char *path, const char *const *inputs, int n
   struct stat about;
   tfm__place n = {0};
   TFM_TRY(tfm__place_init(&n, path, err));
-  const char *const all[] = {n.path, n.part, n.manifest, n.manifest_new};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
+  const char *all[TFM__PLACE_NAMES];
+  tfm__place_all(&n, all);
+  for (int i = 0; i < TFM__PLACE_NAMES; ++i) {
     if (stat(all[i], &about) == 0 && S_ISREG(about.st_mode)) {
       TFM_TRY(check_inputs(&about, all[i], inputs, ninput, err));
     }

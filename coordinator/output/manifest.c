@@ -12,25 +12,28 @@
 enum { MOST_BYTES = 64 << 20 };
 
 /* Compared instead of the text, which may hold file names that are no UTF-8. */
-static void digest_identity(const char *identity, char hex[TFM_SHA256_HEX])
+static void digest_identity(const char *job, const char *inputs, char hex[TFM_SHA256_HEX])
 {
   tfm_sha256 s;
   tfm_sha256_init(&s);
-  tfm_sha256_add(&s, identity, strlen(identity));
+  tfm_sha256_add(&s, job, strlen(job));
+  tfm_sha256_add(&s, inputs, strlen(inputs));
   tfm_sha256_hex(&s, hex);
 }
 
 static tfm_status build(const tfm__manifest *m, tfm_buf *out, tfm_err *err)
 {
   char hex[TFM_SHA256_HEX];
-  digest_identity(m->identity, hex);
-  (void)tfm_buf_str(out, "{\n  \"schema\": \"tfm-cluster.manifest/1\",\n  \"output\": ");
+  digest_identity(m->job, m->inputs, hex);
+  (void)tfm_buf_str(out, "{\n  \"schema\": \"tfm-cluster.manifest/2\",\n  \"output\": ");
   (void)tfm_buf_json_string(out, tfm_span_of(tfm_path_base(m->output)));
   (void)tfm_buf_printf(out,
                        ",\n  \"lines\": %lld,\n  \"bytes\": %lld,\n  \"sha256\": \"%s\",\n"
-                       "  \"identity_sha256\": \"%s\",\n  \"identity\": ",
+                       "  \"identity_sha256\": \"%s\",\n  \"job\": ",
                        (long long)m->lines, (long long)m->bytes, m->sha256, hex);
-  (void)tfm_buf_json_string(out, tfm_span_of(m->identity));
+  (void)tfm_buf_json_string(out, tfm_span_of(m->job));
+  (void)tfm_buf_str(out, ",\n  \"inputs\": ");
+  (void)tfm_buf_json_string(out, tfm_span_of(m->inputs));
   (void)tfm_buf_str(out, "\n}\n");
   return out->failed ? tfm_fail(err, TFM_E_NOMEM, "the output's manifest") : TFM_OK;
 }
@@ -64,7 +67,7 @@ fail:
   return st;
 }
 
-bool tfm__manifest_matches(const char *path, const char *identity, int64_t bytes)
+bool tfm__manifest_matches(const char *path, const tfm_identity *identity, int64_t bytes)
 {
   tfm_json *json = NULL;
   tfm_err ignored = {0};
@@ -74,11 +77,30 @@ bool tfm__manifest_matches(const char *path, const char *identity, int64_t bytes
   bool matches = tfm_json_open(&json, path, MOST_BYTES, &ignored) == TFM_OK;
   if (matches) {
     const tfm_json_node *root = tfm_json_root(json);
-    digest_identity(identity, hex);
+    digest_identity(identity->job.data, identity->inputs.data, hex);
     matches = tfm_json_want_string(json, root, "identity_sha256", &kept, &ignored) == TFM_OK &&
               tfm_json_want_int(json, root, "bytes", 0, INT64_MAX, &size, &ignored) == TFM_OK &&
               strcmp(kept, hex) == 0 && size == bytes;
   }
   tfm_json_close(json);
   return matches;
+}
+
+bool tfm__manifest_differs(const char *path, const tfm_identity *identity,
+                           tfm_difference *where)
+{
+  tfm_json *json = NULL;
+  tfm_err ignored = {0};
+  const char *job = NULL;
+  const char *inputs = NULL;
+  bool differs = tfm_json_open(&json, path, MOST_BYTES, &ignored) == TFM_OK;
+  if (differs) {
+    const tfm_json_node *root = tfm_json_root(json);
+    differs = tfm_json_want_string(json, root, "job", &job, &ignored) == TFM_OK &&
+              tfm_json_want_string(json, root, "inputs", &inputs, &ignored) == TFM_OK &&
+              (tfm_identity_differ(job, identity->job.data, true, where) ||
+               tfm_identity_differ(inputs, identity->inputs.data, true, where));
+  }
+  tfm_json_close(json);
+  return differs;
 }

@@ -3,17 +3,17 @@
 #ifndef TFM_COORDINATOR_OUTPUT_MANIFEST_H
 #define TFM_COORDINATOR_OUTPUT_MANIFEST_H
 
+#include "coordinator/resume/identity.h"
 #include "core/base/sha256.h"
-#include "core/base/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
-  const char *output;   /* path of the output */
-  const char *identity; /* text that names everything the bytes depend on */
-  int64_t lines;        /* written, a CSV header included */
-  int64_t bytes;        /* of the file */
+  const char *output;       /* path of the output */
+  const char *job, *inputs; /* texts of its identity */
+  int64_t lines;            /* written, a CSV header included */
+  int64_t bytes;            /* of the file */
   char sha256[TFM_SHA256_HEX];
 } tfm__manifest;
 
@@ -22,6 +22,10 @@ tfm_status tfm__manifest_write(const tfm__manifest *manifest, const char *path,
                                tfm_err *err) TFM_MUST_USE;
 
 /** Whether there is a manifest at path, of this identity and this many bytes. */
-bool tfm__manifest_matches(const char *path, const char *identity, int64_t bytes);
+bool tfm__manifest_matches(const char *path, const tfm_identity *identity, int64_t bytes);
+
+/** Whether there is a manifest at path, of another identity, and where the two part. */
+bool tfm__manifest_differs(const char *path, const tfm_identity *identity,
+                           tfm_difference *where);
 
 #endif

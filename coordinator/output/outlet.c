@@ -1,18 +1,10 @@
 #include "coordinator/output/outlet.h"
 
-#include <errno.h>
-#include <string.h>
+#include "core/base/log.h"
 
-static tfm_status open_rows(tfm_outlet *outlet, const tfm_reader *reader, const char *identity,
-                            bool *done, tfm_err *err)
+static tfm_status write_header(tfm_outlet *outlet, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_options *o = outlet->options;
-  TFM_TRY(tfm_sink_open(&outlet->sink, done, o->output, identity, o->restart, err));
-  if (*done) {
-    return TFM_OK;
-  }
-  outlet->layout.nextra = tfm_reader_passthrough(reader, &outlet->layout.extra);
   TFM_TRY(tfm_layout_header(&outlet->layout, &outlet->line));
   if (outlet->line.n) {
     TFM_TRY(tfm_sink_write(outlet->sink, tfm_buf_view(&outlet->line), err));
@@ -22,85 +14,167 @@ fail:
   return st;
 }
 
-tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options,
-                           const tfm_reader *reader, int nfield, const char *identity,
-                           bool *done, tfm_err *err)
+static void say_done(const tfm_outlet *outlet)
 {
+  tfm_log(TFM_LOG_INFO,
+          "%.400s is complete already and was made by the same job: nothing to do",
+          outlet->options->output);
+}
+
+/* An earlier attempt's rows are in the sink: go on behind them, or finish when they are all. */
+static tfm_status go_on(tfm_outlet *outlet, tfm_reader *reader, const tfm_sink_start *start,
+                        bool *done, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_mark *mark = &start->tally.mark;
+  outlet->tally = start->tally;
+  outlet->written = start->tally;
+  outlet->resumed_rows = mark->rows;
+  TFM_TRY(tfm_reader_resume(reader, mark, &start->since, start->reread, err));
+  if (start->final) {
+    TFM_TRY(tfm_outlet_finish(outlet, mark, err));
+    say_done(outlet);
+    *done = true;
+  } else {
+    tfm_log(TFM_LOG_INFO, "%.400s was begun before: going on behind row %lld",
+            outlet->options->output, (long long)mark->rows);
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options, tfm_reader *reader,
+                           int nfield, const tfm_identity *identity, bool *done, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_sink_start start = {0};
+  const tfm_sink_options sink = {.path = options->output,
+                                 .errors = options->errors,
+                                 .identity = identity,
+                                 .resume = options->resume,
+                                 .restart = options->restart};
   *done = false;
   outlet->options = options;
   outlet->layout = (tfm_layout){.format = options->output_format,
                                 .nfield = nfield,
                                 .fields = outlet->fields,
                                 .files = options->ninput > 1 ? options->inputs : NULL};
-  if (options->errors) {
-    outlet->errors = fopen(options->errors, "we");
-    if (!outlet->errors) {
-      return tfm_fail(err, TFM_E_OUTPUT, "--errors %.512s cannot be written: %s",
-                      options->errors, strerror(errno));
-    }
+  if (!identity) {
+    return TFM_OK;
   }
-  return identity ? open_rows(outlet, reader, identity, done, err) : TFM_OK;
+  TFM_TRY(tfm_sink_open(&outlet->sink, &start, &sink, err));
+  if (start.done) {
+    say_done(outlet);
+    *done = true;
+    return TFM_OK;
+  }
+  outlet->layout.nextra = tfm_reader_passthrough(reader, &outlet->layout.extra);
+  if (start.resumed) {
+    TFM_TRY(go_on(outlet, reader, &start, done, err));
+  } else if (nfield >= 0) {
+    TFM_TRY(write_header(outlet, err));
+  }
+
+fail:
+  return st;
 }
 
-static tfm_status errors_failed(const tfm_outlet *outlet, tfm_err *err)
+static tfm_status list_error(tfm_outlet *outlet, const tfm_row *row, const tfm_answer *answer,
+                             tfm_err *err)
 {
-  return tfm_fail(err, TFM_E_IO, "--errors %.512s: writing failed: %s", outlet->options->errors,
-                  strerror(errno));
+  tfm_buf_clear(&outlet->line);
+  if (tfm_layout_error(&outlet->layout, row, answer, &outlet->line) != TFM_OK) {
+    return tfm_fail(err, TFM_E_NOMEM, "the error of row %lld", (long long)row->number);
+  }
+  return tfm_sink_error(outlet->sink, tfm_buf_view(&outlet->line), err);
+}
+
+/* The row that is one error too many is in the list of errors, but not in the output: what comes
+ * before it is kept first. */
+static tfm_status give_up(tfm_outlet *outlet, const tfm_row *row, const tfm_answer *answer,
+                          tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  if (outlet->sink) {
+    TFM_TRY(tfm_sink_commit(outlet->sink, &outlet->written, err));
+    outlet->within = true;
+    TFM_TRY(outlet->options->errors ? list_error(outlet, row, answer, err) : TFM_OK);
+    TFM_TRY(tfm_sink_flush(outlet->sink, err));
+  }
+  TFM_TRY(tfm_fail(err, TFM_E_ERRORS,
+                   "%lld row errors, --max-errors allows %lld; the last, line %lld: %.300s",
+                   (long long)outlet->tally.row_errors, (long long)outlet->options->max_errors,
+                   (long long)row->line, answer->error));
+
+fail:
+  return st;
 }
 
 tfm_status tfm_outlet_count(tfm_outlet *outlet, const tfm_row *row, const tfm_answer *answer,
                             tfm_err *err)
 {
   int64_t most = outlet->options->max_errors;
-  ++outlet->rows;
+  outlet->tally.mark = row->after;
   if (answer->status == TFM_OK) {
     return TFM_OK;
   }
-  ++outlet->row_errors;
-  if (outlet->errors) {
-    tfm_buf_clear(&outlet->line);
-    if (tfm_layout_error(&outlet->layout, row, answer, &outlet->line) != TFM_OK) {
-      return tfm_fail(err, TFM_E_NOMEM, "the error of row %lld", (long long)row->number);
-    }
-    if (fwrite(outlet->line.data, 1, outlet->line.n, outlet->errors) != outlet->line.n) {
-      return errors_failed(outlet, err);
-    }
+  ++outlet->tally.row_errors;
+  if (most >= 0 && outlet->tally.row_errors > most) {
+    return give_up(outlet, row, answer, err);
   }
-  if (most >= 0 && outlet->row_errors > most) {
-    return tfm_fail(err, TFM_E_ERRORS,
-                    "%lld row errors, --max-errors allows %lld; the last, line %lld: %.300s",
-                    (long long)outlet->row_errors, (long long)most, (long long)row->line,
-                    answer->error);
-  }
-  return TFM_OK;
+  outlet->within = true;
+  return outlet->sink && outlet->options->errors ? list_error(outlet, row, answer, err)
+                                                 : TFM_OK;
 }
 
 tfm_status tfm_outlet_write(tfm_outlet *outlet, const tfm_row *row, const tfm_answer *answer,
                             tfm_err *err)
 {
+  tfm_status st = TFM_OK;
+  outlet->within = true;
   tfm_buf_clear(&outlet->line);
   if (tfm_layout_row(&outlet->layout, row, answer, &outlet->line) != TFM_OK) {
     return tfm_fail(err, TFM_E_NOMEM, "the line of row %lld", (long long)row->number);
   }
-  return tfm_sink_write(outlet->sink, tfm_buf_view(&outlet->line), err);
+  TFM_TRY(tfm_sink_write(outlet->sink, tfm_buf_view(&outlet->line), err));
+  outlet->written = outlet->tally;
+  outlet->within = false;
+  TFM_TRY(tfm_outlet_rest(outlet, false, err));
+
+fail:
+  return st;
 }
 
-tfm_status tfm_outlet_finish(tfm_outlet *outlet, tfm_err *err)
+tfm_status tfm_outlet_rest(tfm_outlet *outlet, bool idle, tfm_err *err)
 {
-  if (outlet->errors) {
-    FILE *errors = outlet->errors;
-    outlet->errors = NULL;
-    if (fclose(errors) != 0) {
-      return errors_failed(outlet, err);
-    }
+  if (!outlet->sink) {
+    return TFM_OK;
   }
-  return outlet->sink ? tfm_sink_finish(outlet->sink, outlet->sha256, err) : TFM_OK;
+  if (tfm_sink_due(outlet->sink)) {
+    return tfm_sink_commit(outlet->sink, &outlet->written, err);
+  }
+  return idle ? tfm_sink_flush(outlet->sink, err) : TFM_OK;
+}
+
+tfm_status tfm_outlet_finish(tfm_outlet *outlet, const tfm_mark *end, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  if (outlet->sink) {
+    outlet->tally.mark = *end;
+    TFM_TRY(tfm_sink_finish(outlet->sink, &outlet->tally, outlet->sha256, err));
+    outlet->costs = tfm_sink_cost(outlet->sink);
+  }
+
+fail:
+  return st;
 }
 
 void tfm_outlet_fini(tfm_outlet *outlet)
 {
-  if (outlet->errors) {
-    (void)fclose(outlet->errors);
+  tfm_err ignored = {0}; /* what ended the job is told; what cannot be kept is done once more */
+  if (outlet->sink && !outlet->within) {
+    (void)!tfm_sink_commit(outlet->sink, &outlet->written, &ignored);
   }
   tfm_sink_close(outlet->sink);
   tfm_buf_fini(&outlet->line);

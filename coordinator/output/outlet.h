@@ -1,6 +1,6 @@
-/** The way out of a job: result rows to the sink, error rows also to --errors, and the counting
- * that
- *  --max-errors and the summary need. One for every verb that writes rows.
+/** The way out of a job: result rows to the sink, error rows also to --errors, the counting that
+ *  --max-errors and the summary need, and what must be remembered to go on. One for every verb that
+ * writes rows.
  */
 #ifndef TFM_COORDINATOR_OUTPUT_OUTLET_H
 #define TFM_COORDINATOR_OUTPUT_OUTLET_H
@@ -9,40 +9,47 @@
 #include "coordinator/output/format.h"
 #include "coordinator/output/sink.h"
 
-#include <stdio.h>
-
 /** Zero-initialised is empty. */
 typedef struct {
   const tfm_options *options; /* borrowed */
-  tfm_sink *sink;
-  FILE *errors; /* --errors, or NULL */
+  tfm_sink *sink;             /* NULL: rows are counted only */
   const char *fields[TFM_ANSWER_MAX_FIELDS];
   tfm_layout layout;
   tfm_buf line;
-  int64_t rows, row_errors;
+  tfm_tally tally;      /* of all rows so far, those of earlier attempts included */
+  tfm_tally written;    /* the same at the last row whose line is in the sink */
+  bool within;          /* a row is counted and not written yet */
+  int64_t resumed_rows; /* of earlier attempts */
+  tfm_sink_costs costs; /* of a finished output */
   char
       sha256[TFM_SHA256_HEX]; /* of a finished output file; "" before and for standard output */
 } tfm_outlet;
 
-/** Open --errors. rows: also the sink, with a header where the format has one; result field
- * names are in outlet->fields [nfield] already. identity: see sink.h. *done: the output is
- * complete already. borrows: options and reader. */
-tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options,
-                           const tfm_reader *reader, int nfield, const char *identity,
-                           bool *done, tfm_err *err) TFM_MUST_USE;
+/** Open the sink and --errors; write a header where the format has one, or take the reader to
+ * where an earlier attempt stood. nfield: result field names are in outlet->fields already; -1:
+ * no rows are laid out, the caller writes to the sink. identity: NULL: nothing is written. *done:
+ * the output is complete already. borrows: options and reader. */
+tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options, tfm_reader *reader,
+                           int nfield, const tfm_identity *identity, bool *done,
+                           tfm_err *err) TFM_MUST_USE;
 
 /** Count a row and list it when it is an error. Errors: TFM_E_ERRORS past --max-errors,
  * TFM_E_IO. */
 tfm_status tfm_outlet_count(tfm_outlet *outlet, const tfm_row *row, const tfm_answer *answer,
                             tfm_err *err) TFM_MUST_USE;
 
-/** Write a row's line. */
+/** Write the line of the row that was counted last. */
 tfm_status tfm_outlet_write(tfm_outlet *outlet, const tfm_row *row, const tfm_answer *answer,
                             tfm_err *err) TFM_MUST_USE;
 
-/** After the last row. */
-tfm_status tfm_outlet_finish(tfm_outlet *outlet, tfm_err *err) TFM_MUST_USE;
+/** Now and then: commit when it is time to; idle: show what is there. */
+tfm_status tfm_outlet_rest(tfm_outlet *outlet, bool idle, tfm_err *err) TFM_MUST_USE;
 
+/** After the last row; `end`: where reading stands. */
+tfm_status tfm_outlet_finish(tfm_outlet *outlet, const tfm_mark *end,
+                             tfm_err *err) TFM_MUST_USE;
+
+/** Without finish(): the rows that were written are kept for the next attempt. */
 void tfm_outlet_fini(tfm_outlet *outlet);
 
 #endif

@@ -26,10 +26,20 @@ static char *join(const char *a, const char *b)
   return text.data;
 }
 
+void tfm__place_all(const tfm__place *n, const char *names[TFM__PLACE_NAMES])
+{
+  const char *const all[TFM__PLACE_NAMES] = {
+      n->path, n->part, n->tail, n->journal, n->journal_new, n->manifest, n->manifest_new};
+  memcpy(names, all, sizeof all);
+}
+
 void tfm__place_fini(tfm__place *n)
 {
   tfm_free(n->path);
   tfm_free(n->part);
+  tfm_free(n->tail);
+  tfm_free(n->journal);
+  tfm_free(n->journal_new);
   tfm_free(n->manifest);
   tfm_free(n->manifest_new);
   *n = (tfm__place){0};
@@ -42,11 +52,19 @@ tfm_status tfm__place_init(tfm__place *n, const char *path, tfm_err *err)
   free(real); /* from the C library */
   const char *at = n->path ? n->path : "";
   n->part = join(at, ".part");
+  n->tail = join(at, ".tail");
+  n->journal = join(at, ".journal");
+  n->journal_new = join(at, ".journal.part");
   n->manifest = join(at, ".manifest.json");
   n->manifest_new = join(at, ".manifest.json.part");
-  return n->path && n->part && n->manifest && n->manifest_new
-             ? TFM_OK
-             : tfm_fail(err, TFM_E_NOMEM, "output %.400s", path);
+  const char *all[TFM__PLACE_NAMES];
+  tfm__place_all(n, all);
+  for (int i = 0; i < TFM__PLACE_NAMES; ++i) {
+    if (!all[i]) {
+      return tfm_fail(err, TFM_E_NOMEM, "output %.400s", path);
+    }
+  }
+  return TFM_OK;
 }
 
 char *tfm__place_folder(const char *path)

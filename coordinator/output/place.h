@@ -10,12 +10,20 @@
 typedef struct {
   char *path;         /* the output itself, links followed */
   char *part;         /* its name while it is written */
+  char *tail;         /* lines of the compressed member that is open */
+  char *journal;      /* what of the part is on the disk, and for which job */
+  char *journal_new;  /* the same while it is made */
   char *manifest;     /* what describes it when it is finished */
   char *manifest_new; /* and just before that */
 } tfm__place;
 
 /** Whether a path means standard output: NULL, "-", or one of its names in /dev and /proc. */
 bool tfm__place_is_stdout(const char *path);
+
+enum { TFM__PLACE_NAMES = 7 };
+
+/** All names in the order above; borrowed, NULL after a failed init. */
+void tfm__place_all(const tfm__place *place, const char *names[TFM__PLACE_NAMES]);
 
 /** A link to a file is followed, so that finishing replaces the file and not the link. gives:
  * *place, release with tfm__place_fini() (also after a failure). Errors: TFM_E_NOMEM. */

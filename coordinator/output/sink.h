@@ -1,23 +1,28 @@
 /** Where results go: a file that looks complete only when it is, or standard output.
  *
  *  A file is written as "<path>.part" (locked: a second job on it is TFM_E_OUTPUT "busy"),
- * flushed, renamed to its name at the end, and described by "<path>.manifest.json" (identity,
- * lines, bytes, sha256). A file that is already there decides what open does (INTERFACE section
- * 4): complete and of the same identity: nothing to do; anything else: TFM_E_OUTPUT unless
- * restart. gz and zst by the path's ending: independent members of a fixed number of lines.
+ * renamed to its name at the end, and described by "<path>.manifest.json" (identity, lines,
+ * bytes, sha256). What of it is on the disk stands in "<path>.journal": a commit is data, sync,
+ * record, sync. The same job begun again goes on behind the last commit whose bytes are there,
+ * and writes the bytes an undisturbed job writes. "<path>.tail" holds the lines of the compressed
+ * member that is open: gz and zst, by the path's ending, are independent members of a fixed
+ * number of lines.
+ *
+ *  What is there already decides what open does (INTERFACE section 4): complete and of the same
+ * identity: nothing to do; begun by the same job: gone on with; begun by another job:
+ * TFM_E_CONFIG, or TFM_E_FORMAT when its inputs differ, naming what does; anything else:
+ * TFM_E_OUTPUT unless restart.
+ *
  *  A device or pipe is written as it is. Standard output is best effort: no part file, no
- * manifest; a closed pipe is TFM_E_IO.
- *  Every write is checked; a full device is TFM_E_IO and leaves no file under the final name.
+ * journal, no manifest; a closed pipe is TFM_E_IO. Every write is checked; a full device is
+ * TFM_E_IO and leaves no file under the final name.
  */
 #ifndef TFM_COORDINATOR_OUTPUT_SINK_H
 #define TFM_COORDINATOR_OUTPUT_SINK_H
 
+#include "coordinator/resume/identity.h"
+#include "coordinator/resume/record.h"
 #include "core/base/sha256.h"
-#include "core/base/span.h"
-#include "core/base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 typedef struct tfm_sink tfm_sink;
 
@@ -29,22 +34,59 @@ typedef struct tfm_sink tfm_sink;
 tfm_status tfm_sink_check(const char *path, const char *const *inputs, int ninput,
                           tfm_err *err) TFM_MUST_USE;
 
-/** gives: *out, release with tfm_sink_close(). *done is set, and *out NULL, when the file is
- * complete and of this identity. identity: text that names everything the bytes depend on. */
-tfm_status tfm_sink_open(tfm_sink **out, bool *done, const char *path, const char *identity,
-                         bool restart, tfm_err *err) TFM_MUST_USE;
+typedef struct {
+  const char *path;             /* NULL or "-": standard output */
+  const char *errors;           /* list of errors that is committed with it, or NULL */
+  const tfm_identity *identity; /* complete; borrowed until open returns */
+  tfm_resume resume;
+  bool restart; /* replace what is there */
+} tfm_sink_options;
+
+/** What open found. */
+typedef struct {
+  bool done;    /* complete and of this identity: there is nothing to do, and no sink */
+  bool resumed; /* the rows of `tally` are in it: reading goes on at tally.mark */
+  bool final;   /* they are all rows; only finish() is left */
+  bool reread;  /* an input has another time than it had: all of it must be read again */
+  tfm_tally tally;
+  tfm_mark since; /* a place that was committed before */
+} tfm_sink_start;
+
+/** gives: *out, release with tfm_sink_close(). */
+tfm_status tfm_sink_open(tfm_sink **out, tfm_sink_start *start, const tfm_sink_options *options,
+                         tfm_err *err) TFM_MUST_USE;
 
 /** Append one row's bytes (a whole line). */
 tfm_status tfm_sink_write(tfm_sink *sink, tfm_span line, tfm_err *err) TFM_MUST_USE;
 
-/** Push what is buffered to the file (a person watches, or the input is slow). */
+/** Append a line to the list of errors. */
+tfm_status tfm_sink_error(tfm_sink *sink, tfm_span line, tfm_err *err) TFM_MUST_USE;
+
+/** Push what is buffered to the files (a person watches, or the input is slow). */
 tfm_status tfm_sink_flush(tfm_sink *sink, tfm_err *err) TFM_MUST_USE;
 
-/** Finish: flush, sync, rename, manifest. hex gets the sha256 of all bytes written to the file.
- */
-tfm_status tfm_sink_finish(tfm_sink *sink, char hex[TFM_SHA256_HEX], tfm_err *err) TFM_MUST_USE;
+/** Whether it is time to commit: often enough to lose little, and so seldom that it takes less than
+ * a hundredth of the time. */
+bool tfm_sink_due(const tfm_sink *sink);
 
-/** Without finish(): the part file stays, nothing has the final name. NULL is allowed. */
+/** Put everything added so far on the disk, as the rows of tally. Nothing for standard output, when
+ * nothing is new, and after an error of this sink. */
+tfm_status tfm_sink_commit(tfm_sink *sink, const tfm_tally *tally, tfm_err *err) TFM_MUST_USE;
+
+/** Finish: commit, rename, manifest, no journal any more. hex gets the sha256 of all bytes of the
+ * file. */
+tfm_status tfm_sink_finish(tfm_sink *sink, const tfm_tally *tally, char hex[TFM_SHA256_HEX],
+                           tfm_err *err) TFM_MUST_USE;
+
+/** What committing has cost so far. */
+typedef struct {
+  int64_t commits;
+  double seconds;
+} tfm_sink_costs;
+tfm_sink_costs tfm_sink_cost(const tfm_sink *sink);
+
+/** Without finish(): the part file and its journal stay, nothing has the final name. NULL is
+ * allowed. */
 void tfm_sink_close(tfm_sink *sink);
 
 #endif

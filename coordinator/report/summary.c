@@ -46,16 +46,32 @@ static void log_stages(const tfm_job *job, double run_s)
   tfm_buf_fini(&text);
 }
 
+/* What it cost that the job could have been interrupted, and what that saved. */
+static void log_journal(const tfm_outlet *outlet, double run_s)
+{
+  if (outlet->resumed_rows) {
+    tfm_log(TFM_LOG_INFO, "%lld of the rows were there from earlier attempts",
+            (long long)outlet->resumed_rows);
+  }
+  if (outlet->costs.commits) {
+    tfm_log(TFM_LOG_INFO, "journal: %lld commits in %.3f s, %.2f %% of the run",
+            (long long)outlet->costs.commits, outlet->costs.seconds,
+            100 * rate(outlet->costs.seconds, run_s));
+  }
+}
+
 void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet)
 {
   double run_s = job->times.end - job->times.run;
   tfm_reader_counts read = tfm_reader_counted(job->reader);
   tfm_pump_counts sent = tfm_pump_counted(job->pump);
   tfm_pop pop = tfm_pop_of(&job->crew, run_s);
+  const tfm_tally *tally = &outlet->tally;
   tfm_log(TFM_LOG_INFO,
           "%lld rows in, %lld out, %lld errors, %lld truncated, %lld blank lines skipped",
-          (long long)read.rows, (long long)outlet->rows, (long long)outlet->row_errors,
-          (long long)job->rows_truncated, (long long)read.blank_lines);
+          (long long)read.rows, (long long)tally->mark.rows, (long long)tally->row_errors,
+          (long long)tally->rows_truncated, (long long)read.blank_lines);
+  log_journal(outlet, run_s);
   tfm_log(TFM_LOG_INFO,
           "%lld tokens in %.2f s: %.1f rows/s, %.0f tokens/s (start %.2f s, load %.2f s)",
           (long long)sent.tokens, run_s, rate((double)sent.rows, run_s),
@@ -93,18 +109,22 @@ static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
   tfm_pump_counts sent = tfm_pump_counted(job->pump);
   double run_s = job->times.end - job->times.run;
   put_int(out, "\"rows_in\":", read.rows);
-  put_int(out, ",\"rows_out\":", outlet->rows);
-  put_int(out, ",\"row_errors\":", outlet->row_errors);
-  put_int(out, ",\"rows_truncated\":", job->rows_truncated);
-  put_int(out, ",\"rows_windowed\":", job->rows_windowed);
+  put_int(out, ",\"rows_out\":", outlet->tally.mark.rows);
+  put_int(out, ",\"row_errors\":", outlet->tally.row_errors);
+  put_int(out, ",\"rows_truncated\":", outlet->tally.rows_truncated);
+  put_int(out, ",\"rows_windowed\":", outlet->tally.rows_windowed);
+  put_int(out, ",\"rows_resumed\":", outlet->resumed_rows);
   put_int(out, ",\"blank_lines\":", read.blank_lines);
-  put_int(out, ",\"tokens\":", sent.tokens);
+  put_int(out, ",\"tokens\":", outlet->tally.tokens);
   put_number(out, ",\"seconds\":{\"start\":", job->times.load - job->times.begin);
   put_number(out, ",\"load\":", job->times.run - job->times.load);
   put_number(out, ",\"run\":", run_s);
   put_number(out, ",\"total\":", tfm_now_s() - job->times.begin);
   put_number(out, "},\"rows_per_s\":", rate((double)sent.rows, run_s));
   put_number(out, ",\"tokens_per_s\":", rate((double)sent.tokens, run_s));
+  put_int(out, ",\"journal\":{\"commits\":", outlet->costs.commits);
+  put_number(out, ",\"seconds\":", outlet->costs.seconds);
+  (void)tfm_buf_char(out, '}');
 }
 
 static void put_slice(tfm_buf *out, const char *before, tfm_range units)

@@ -1,6 +1,5 @@
 #include "coordinator/task/tokenize.h"
 
-#include "coordinator/identity.h"
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
 #include "coordinator/task/points.h"
@@ -31,8 +30,8 @@ typedef struct {
   tfm_token_stats stats; /* --stats */
 } tokenizing;
 
-tfm_status tfm_tokenize_open(const tfm_options *options, tfm_tokenizer **out, tfm_buf *identity,
-                             tfm_err *err)
+tfm_status tfm_tokenize_open(const tfm_options *options, tfm_tokenizer **out,
+                             tfm_identity *identity, tfm_err *err)
 {
   const char *path = options->tokenizer ? options->tokenizer : options->model;
   char *shipped = path ? NULL : tfm_job_shipped("models/tfm-sentiment");
@@ -49,7 +48,7 @@ tfm_status tfm_tokenize_open(const tfm_options *options, tfm_tokenizer **out, tf
     st = tfm_tokenizer_open_file(out, path, err);
   }
   if (st == TFM_OK && identity) {
-    tfm_identity_path("tokenize with", path, identity);
+    st = tfm_identity_folder(identity, path, err);
   }
   tfm_free(shipped);
   return st;
@@ -204,7 +203,13 @@ static tfm_status count_row(tokenizing *t, const tfm_row *row, tfm_err *err)
   return tfm_token_stats_add(&t->stats, row->text.n + row->pair.n, &t->encoding, err);
 }
 
-static tfm_status run_stats(tokenizing *t, tfm_sink *sink, tfm_err *err)
+static tfm_status finish(tokenizing *t, tfm_err *err)
+{
+  tfm_mark end = tfm_reader_mark(t->reader);
+  return tfm_outlet_finish(&t->outlet, &end, err);
+}
+
+static tfm_status run_stats(tokenizing *t, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_row *row = NULL;
@@ -225,10 +230,8 @@ static tfm_status run_stats(tokenizing *t, tfm_sink *sink, tfm_err *err)
   }
   tfm_buf_clear(&t->decoded);
   TFM_TRY(tfm_token_stats_print(&t->stats, &t->decoded));
-  TFM_TRY(tfm_sink_write(sink, tfm_buf_view(&t->decoded), err));
-  TFM_TRY(tfm_outlet_finish(&t->outlet, err));
-  char sha[TFM_SHA256_HEX];
-  TFM_TRY(tfm_sink_finish(sink, sha, err));
+  TFM_TRY(tfm_sink_write(t->outlet.sink, tfm_buf_view(&t->decoded), err));
+  TFM_TRY(finish(t, err));
 
 fail:
   tfm_row_free(row);
@@ -251,11 +254,21 @@ static tfm_status run_rows(tokenizing *t, tfm_err *err)
     tfm_row_free(row);
     row = NULL;
   }
-  TFM_TRY(tfm_outlet_finish(&t->outlet, err));
+  TFM_TRY(finish(t, err));
+  tfm_log(TFM_LOG_INFO, "%lld rows tokenized, %lld errors",
+          (long long)t->outlet.tally.mark.rows, (long long)t->outlet.tally.row_errors);
 
 fail:
   tfm_row_free(row);
   return st;
+}
+
+static tfm_status tell(const tfm_options *options, tfm_identity *identity, tfm_err *err)
+{
+  tfm_identity_add(identity, "verb", "tokenize");
+  tfm_identity_add(identity, "--max-length", "%lld", (long long)options->max_length);
+  tfm_identity_options(identity, options);
+  return tfm_identity_inputs(identity, options, err);
 }
 
 tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
@@ -265,9 +278,8 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   const bool decode = options->decode;
   tfm_row_wants wants = {
       .pair = !decode, .text_array = decode, .text_name = decode ? "ids" : NULL};
-  tfm_buf identity = {0};
+  tfm_identity identity = {0};
   bool done = false;
-  tfm_sink *sink = NULL;
   if (options->on_overflow == TFM_OVERFLOW_WINDOW) {
     return tfm_fail(err, TFM_E_USAGE,
                     "--on-overflow window: tokenize takes a row whole; pass truncate or error");
@@ -282,23 +294,12 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   }
   TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
   TFM_TRY(tfm_tokenize_open(options, &t.tokenizer, &identity, err));
-  tfm_identity_options(options, &identity);
+  TFM_TRY(tell(options, &identity, err));
   TFM_TRY(tfm_reader_open(&t.reader, options, &wants, err));
-  if (options->stats) {
-    TFM_TRY(tfm_sink_open(&sink, &done, options->output, tfm_buf_cstr(&identity),
-                          options->restart, err));
-    if (!done) {
-      TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, 0, NULL, &done, err));
-      TFM_TRY(run_stats(&t, sink, err));
-    }
-    goto fail;
-  }
-  TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, decode ? 1 : NFIELD,
-                          tfm_buf_cstr(&identity), &done, err));
+  int nfield = options->stats ? -1 : decode ? 1 : NFIELD;
+  TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, nfield, &identity, &done, err));
   if (!done) {
-    TFM_TRY(run_rows(&t, err));
-    tfm_log(TFM_LOG_INFO, "%lld rows tokenized, %lld errors", (long long)t.outlet.rows,
-            (long long)t.outlet.row_errors);
+    TFM_TRY(options->stats ? run_stats(&t, err) : run_rows(&t, err));
   }
 
 fail:
@@ -309,10 +310,9 @@ fail:
   tfm_encoding_fini(&t.encoding);
   tfm_points_fini(&t.points[0]);
   tfm_points_fini(&t.points[1]);
-  tfm_sink_close(sink);
   tfm_token_stats_fini(&t.stats);
   tfm_free(t.ids);
   tfm_buf_fini(&t.decoded);
-  tfm_buf_fini(&identity);
+  tfm_identity_fini(&identity);
   return st;
 }

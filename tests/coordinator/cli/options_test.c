@@ -182,7 +182,7 @@ static void wrong_lines_are_refused_by_name(void **state)
       {"zzzzzz", "zzzzzz", "unknown verb"},
       {"classify --modle x", "--modle", "--model?"},
       {"classify --max-batch 3", "--max-batch-tokens", "did you mean"},
-      {"classify --resume nonsense", "--resume", "unknown"},
+      {"classify --resume nonsense", "--resume", "auto, never or must"},
       {"classify --shard 3/2", "--shard", "unknown"},
       {"classify --max_length 3", "max_length", "--max-length"},
       {"classify -Z", "-Z", "unknown"},

@@ -71,6 +71,29 @@ static tfm_buf contents(const char *name)
   return b;
 }
 
+/* Open an output of that name for a job, whose identity has one line. */
+static tfm_status open_sink(tfm_sink **sink, bool *done, const char *path, const char *job,
+                            bool restart, tfm_err *err)
+{
+  tfm_identity identity = {0};
+  tfm_sink_start start;
+  (void)tfm_buf_printf(&identity.job, "job\t%s\n", job);
+  (void)tfm_buf_str(&identity.inputs, "input file\t1 byte\n");
+  (void)tfm_buf_cstr(&identity.job);
+  (void)tfm_buf_cstr(&identity.inputs);
+  const tfm_sink_options options = {.path = path, .identity = &identity, .restart = restart};
+  tfm_status st = tfm_sink_open(sink, &start, &options, err);
+  *done = start.done;
+  tfm_identity_fini(&identity);
+  return st;
+}
+
+static tfm_status finish_sink(tfm_sink *sink, tfm_err *err)
+{
+  char hex[TFM_SHA256_HEX];
+  return tfm_sink_finish(sink, &(tfm_tally){0}, hex, err);
+}
+
 /* n lines into a new output of that name. */
 static tfm_status write_lines(const char *name, const char *identity, bool restart, int n,
                               int flush_every, tfm_err *err)
@@ -78,8 +101,7 @@ static tfm_status write_lines(const char *name, const char *identity, bool resta
   tfm_status st = TFM_OK;
   tfm_sink *sink = NULL;
   bool done = false;
-  char hex[TFM_SHA256_HEX];
-  TFM_TRY(tfm_sink_open(&sink, &done, in_folder(name), identity, restart, err));
+  TFM_TRY(open_sink(&sink, &done, in_folder(name), identity, restart, err));
   for (int i = 0; i < n && !done; ++i) {
     char line[32];
     (void)snprintf(line, sizeof line, "line %d\n", i);
@@ -89,7 +111,7 @@ static tfm_status write_lines(const char *name, const char *identity, bool resta
     }
   }
   if (!done) {
-    TFM_TRY(tfm_sink_finish(sink, hex, err));
+    TFM_TRY(finish_sink(sink, err));
   }
 
 fail:
@@ -106,7 +128,8 @@ static void a_finished_file_has_its_name_and_manifest(void **state)
   char hex[TFM_SHA256_HEX];
   tfm_sha256 s;
   assert_int_equal(write_lines("out.jsonl", "job 1", false, 1000, 0, &err), TFM_OK);
-  assert_false(there("out.jsonl.part") || there("out.jsonl.manifest.json.part"));
+  assert_false(there("out.jsonl.part") || there("out.jsonl.manifest.json.part") ||
+               there("out.jsonl.journal") || there("out.jsonl.tail"));
   tfm_buf b = contents("out.jsonl");
   tfm_sha256_init(&s);
   tfm_sha256_add(&s, b.data, b.n);
@@ -136,10 +159,11 @@ static void a_file_that_is_there_decides(void **state)
   bool done = false;
   tfm_sink *sink = NULL;
   assert_int_equal(write_lines("out.jsonl", "job 1", false, 3, 0, &err), TFM_OK);
-  assert_int_equal(tfm_sink_open(&sink, &done, in_folder("out.jsonl"), "job 1", false, &err),
+  assert_int_equal(open_sink(&sink, &done, in_folder("out.jsonl"), "job 1", false, &err),
                    TFM_OK);
   assert_true(done && !sink);
   assert_int_equal(write_lines("out.jsonl", "job 2", false, 3, 0, &err), TFM_E_OUTPUT);
+  assert_non_null(strstr(err.text, "job was job 1, is job 2"));
   assert_non_null(strstr(err.text, "--restart"));
   assert_false(there("out.jsonl.part"));
   assert_int_equal(write_lines("out.jsonl", "job 2", true, 5, 0, &err), TFM_OK);
@@ -149,6 +173,7 @@ static void a_file_that_is_there_decides(void **state)
 
   put("foreign.jsonl", "somebody's work\n");
   assert_int_equal(write_lines("foreign.jsonl", "job 1", false, 3, 0, &err), TFM_E_OUTPUT);
+  assert_false(there("foreign.jsonl.part") || there("foreign.jsonl.journal"));
   b = contents("foreign.jsonl");
   assert_int_equal(b.n, 16);
   tfm_buf_fini(&b);
@@ -169,7 +194,7 @@ static void an_interrupted_finish_is_mended(void **state)
   assert_int_equal(
       rename(in_folder("out.jsonl.manifest.json"), in_folder("out.jsonl.manifest.json.part")),
       0);
-  assert_int_equal(tfm_sink_open(&sink, &done, in_folder("out.jsonl"), "job 1", false, &err),
+  assert_int_equal(open_sink(&sink, &done, in_folder("out.jsonl"), "job 1", false, &err),
                    TFM_OK);
   assert_true(done);
   assert_true(there("out.jsonl.manifest.json"));
@@ -182,14 +207,14 @@ static void without_finish_nothing_has_the_name(void **state)
   bool done = false;
   tfm_sink *sink = NULL;
   const char *path = in_folder("out.jsonl");
-  assert_int_equal(tfm_sink_open(&sink, &done, path, "job", false, &err), TFM_OK);
+  assert_int_equal(open_sink(&sink, &done, path, "job", false, &err), TFM_OK);
   assert_int_equal(tfm_sink_write(sink, tfm_span_of("half\n"), &err), TFM_OK);
   assert_int_equal(tfm_sink_flush(sink, &err), TFM_OK);
   tfm_sink_close(sink);
   assert_false(there("out.jsonl"));
-  assert_true(there("out.jsonl.part"));
 
-  /* The same command again starts over. */
+  /* Nothing was committed, so nothing is kept; the same command again starts over. */
+  assert_false(there("out.jsonl.part") || there("out.jsonl.journal"));
   assert_int_equal(write_lines("out.jsonl", "job", false, 2, 0, &err), TFM_OK);
   tfm_buf b = contents("out.jsonl");
   assert_int_equal(b.n, 14);
@@ -204,8 +229,8 @@ static void a_second_writer_is_told_who_is_there(void **state)
   tfm_sink *first = NULL;
   tfm_sink *second = NULL;
   const char *path = in_folder("out.jsonl");
-  assert_int_equal(tfm_sink_open(&first, &done, path, "job", false, &err), TFM_OK);
-  assert_int_equal(tfm_sink_open(&second, &done, path, "job", false, &err), TFM_E_OUTPUT);
+  assert_int_equal(open_sink(&first, &done, path, "job", false, &err), TFM_OK);
+  assert_int_equal(open_sink(&second, &done, path, "job", false, &err), TFM_E_OUTPUT);
   assert_null(second);
   assert_non_null(strstr(err.text, "busy"));
   assert_true(there("out.jsonl.part")); /* the first one's, still there */
@@ -325,16 +350,15 @@ static void a_full_device_is_an_error(void **state)
   tfm_err err = {0};
   bool done = false;
   tfm_sink *sink = NULL;
-  char hex[TFM_SHA256_HEX];
-  assert_int_equal(tfm_sink_open(&sink, &done, "/dev/full", "job", false, &err), TFM_OK);
+  assert_int_equal(open_sink(&sink, &done, "/dev/full", "job", false, &err), TFM_OK);
   assert_int_equal(tfm_sink_write(sink, tfm_span_of("x\n"), &err), TFM_OK);
-  assert_int_equal(tfm_sink_finish(sink, hex, &err), TFM_E_IO);
+  assert_int_equal(finish_sink(sink, &err), TFM_E_IO);
   assert_non_null(strstr(err.text, "/dev/full"));
   tfm_sink_close(sink);
 
-  assert_int_equal(tfm_sink_open(&sink, &done, "/dev/null", "job", false, &err), TFM_OK);
+  assert_int_equal(open_sink(&sink, &done, "/dev/null", "job", false, &err), TFM_OK);
   assert_int_equal(tfm_sink_write(sink, tfm_span_of("x\n"), &err), TFM_OK);
-  assert_int_equal(tfm_sink_finish(sink, hex, &err), TFM_OK);
+  assert_int_equal(finish_sink(sink, &err), TFM_OK);
   tfm_sink_close(sink);
 }
 
@@ -349,7 +373,7 @@ static void a_closed_pipe_is_an_error(void **state)
   assert_int_equal(mkfifo(path, 0600), 0);
   int reader = open(path, O_RDONLY | O_NONBLOCK);
   assert_true(reader >= 0);
-  assert_int_equal(tfm_sink_open(&sink, &done, path, "job", false, &err), TFM_OK);
+  assert_int_equal(open_sink(&sink, &done, path, "job", false, &err), TFM_OK);
   (void)close(reader);
   assert_int_equal(tfm_sink_write(sink, tfm_span_of("x\n"), &err), TFM_OK);
   assert_int_equal(tfm_sink_flush(sink, &err), TFM_E_IO);
