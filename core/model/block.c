@@ -115,8 +115,12 @@ static void post_norm_run(const run *r, tfm_par *par)
 
 static void pre_norm_run(const run *r, tfm_par *par)
 {
-  normalize(r->bench, r->unit->norm, r->x, r->n, r->bench->normed, par);
-  attend(r, r->bench->normed, par);
+  const float *in = r->x;
+  if (r->unit->norm) {
+    normalize(r->bench, r->unit->norm, r->x, r->n, r->bench->normed, par);
+    in = r->bench->normed;
+  }
+  attend(r, in, par);
 }
 
 /* Runs of whole sequences, so that q, k and v of a run stay in cache and scratch memory does
@@ -270,7 +274,8 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
                              .turned = config->turned,
                              .scale = (float)(1.0 / sqrt((double)config->D))};
   bench->rows = least(size->max_tokens, most(longest, wished));
-  bench->gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL;
+  bench->gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL ||
+                 tfm__module_name(config, TFM__MODULE_GATE_UP) != NULL;
   bench->tile = least(size->max_tokens, bench->gated ? TILE / 2 : TILE);
   for (int local = 0; local < 2; ++local) {
     tfm__sight *sight = &bench->sight[local];

@@ -24,7 +24,7 @@ typedef struct {
       *in; /* attention: query, key and value as one layer [(N+2G)*D,H]; ffn: up [F,H] or,
                       gated, gate and up [2F,H] */
   tfm_linear *out;              /* attention: [H,N*D]; ffn: down [H,F] */
-  float *norm;                  /* [2,H] gain, then bias */
+  float *norm;                  /* [2,H] gain, then bias; NULL: none, where norms come first */
   float *query_norm, *key_norm; /* attention: [2,D] of each head of them; NULL: none */
   float *final; /* ffn of the last layer: [2,H], of the norm that ends it; NULL */
   float scale;  /* attention: of scores */

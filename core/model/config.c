@@ -397,9 +397,7 @@ int64_t tfm_config_parameters(const tfm_config *config)
               tfm__part_floats(config, TFM__PART_FINAL) +
               tfm__part_floats(config, TFM__PART_HEAD);
   for (int64_t u = 0; u < 2 * config->L; ++u) {
-    n += tfm__unit_twin(config, u) < 0
-             ? tfm__part_floats(config, u % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN)
-             : 0;
+    n += tfm__unit_twin(config, u) < 0 ? tfm__unit_floats(config, u) : 0;
   }
   return n;
 }

@@ -63,9 +63,10 @@ typedef struct {
   int64_t
       relative;    /* rows of the table of relative positions, by bucket of distance; 0: none */
   int64_t buckets; /* of those in use */
-  int64_t farthest; /* distances from here on share the last bucket */
-  double rope;      /* base of the angles queries and keys are turned by; 0: they are not */
-  int64_t turned;   /* floats of a head that are */
+  int64_t farthest;  /* distances from here on share the last bucket */
+  double rope;       /* base of the angles queries and keys are turned by; 0: they are not */
+  double rope_local; /* the base of local layers; 0: the same */
+  int64_t turned;    /* floats of a head that are */
   tfm_rope_scaling scaling;
   bool causal;          /* a token sees itself and those before it */
   int64_t window;       /* local layers: so many tokens, itself included */

@@ -46,9 +46,10 @@ static void ramp_of(const tfm_config *config, float *from, float *width)
   *width = (float)(high - low);
 }
 
-float tfm__frequencies(const tfm_config *config, float *frequency)
+float tfm__frequencies(const tfm_config *config, bool local, float *frequency)
 {
   const tfm_rope_scaling *scaling = &config->scaling;
+  const double base = local && config->rope_local > 0 ? config->rope_local : config->rope;
   const float factor = (float)scaling->factor;
   float from = 0.0f;
   float width = 1.0f;
@@ -56,8 +57,7 @@ float tfm__frequencies(const tfm_config *config, float *frequency)
     ramp_of(config, &from, &width);
   }
   for (int64_t i = 0; i < config->turned / 2; ++i) {
-    const float power =
-        (float)pow(config->rope, (double)((float)(2 * i) / (float)config->turned));
+    const float power = (float)pow(base, (double)((float)(2 * i) / (float)config->turned));
     const float plain = 1.0f / power;
     float ramp = ((float)i - from) / width;
     ramp = ramp < 0.0f ? 0.0f : ramp > 1.0f ? 1.0f : ramp;

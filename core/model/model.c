@@ -17,7 +17,8 @@ static tfm_status check_part(const tfm_model *model, tfm__part part, int64_t lay
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
     tfm__tensors found;
     if (tfm__module_part((tfm__module)m) == part &&
-        tfm__module_name(&model->config, (tfm__module)m)) {
+        tfm__module_name(&model->config, (tfm__module)m) &&
+        !tfm__layer_lacks(&model->config, (tfm__module)m, layer)) {
       TFM_TRY(tfm__tensors_find(model, (tfm__module)m, layer, &found, err));
     }
   }

@@ -59,8 +59,8 @@ fail:
   return st;
 }
 
-static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, int64_t places,
-                            tfm_err *err)
+static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, bool local,
+                            int64_t places, tfm_err *err)
 {
   const int64_t half = config->turned / 2;
   const int64_t floats = places * config->turned;
@@ -71,7 +71,7 @@ static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, int64_t
     return tfm_fail(err, TFM_E_NOMEM, "attention's angles of %lld places: %lld bytes",
                     (long long)places, (long long)floats * 4);
   }
-  const float stretch = tfm__frequencies(config, frequency);
+  const float stretch = tfm__frequencies(config, local, frequency);
   tfm_rope_table(frequency, places, half, sight->rope);
   for (int64_t i = 0; i < floats && (stretch < 1.0f || stretch > 1.0f); ++i) {
     sight->rope[i] *= stretch;
@@ -99,7 +99,7 @@ tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_
     TFM_TRY(open_bias(sight, model, heads, longest, err));
   }
   if (model->config.rope > 0) {
-    TFM_TRY(open_rope(sight, &model->config, longest, err));
+    TFM_TRY(open_rope(sight, &model->config, local, longest, err));
   }
   if (local || model->config.causal) {
     open_window(sight, &model->config, local);

@@ -180,7 +180,9 @@ void tfm_slice_each_block(const tfm_slice *slice,
     }
     each_linear(unit->in, fn, arg);
     each_linear(unit->out, fn, arg);
-    fn(arg, unit->norm, norm_bytes(slice));
+    if (unit->norm) {
+      fn(arg, unit->norm, norm_bytes(slice));
+    }
   }
   const tfm_linear *lin = NULL;
   for (int i = 0; slice->has_head && (lin = tfm__head_linear(&slice->head, i, NULL)); ++i) {

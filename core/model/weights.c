@@ -99,7 +99,7 @@ static tfm_status find_tensor(const tfm_model *model, const char *template, int6
 /* The decoder of a masked-language head. Tied, its weight is the word table and its bias has a name
  * of its own; else both are the layer's, as the reference computes. Files may hold either name of
  * the bias, or both. */
-static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head,
+static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head, bool biased,
                                tfm__tensors *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -108,11 +108,11 @@ static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head
   const char *weight = tied ? config->arch->module[TFM__MODULE_WORD] : head->out;
   const char *bias[] = {tied ? head->out_bias : head->out, tied ? head->out : head->out_bias};
   TFM_TRY(find_tensor(model, weight, 0, ".weight", NULL, &out->weight, err));
-  for (int i = 0; i < 2 && !out->bias; ++i) {
+  for (int i = 0; i < 2 && biased && !out->bias; ++i) {
     const char *suffix = bias[i] == head->out ? ".bias" : "";
     out->bias = tfm_checkpoint_find(model->checkpoint, expand(model, bias[i], 0, suffix).text);
   }
-  if (!out->bias) {
+  if (biased && !out->bias) {
     TFM_TRY(find_tensor(model, head->out_bias, 0, "", NULL, &out->bias, err));
   }
 
@@ -132,7 +132,7 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   const tfm__head_row *head = tfm__arch_head(model->config.arch, model->config.task);
   *out = (tfm__tensors){.weight = NULL};
   if (module == TFM__MODULE_HEAD_OUT && head->out_bias) {
-    TFM_TRY(find_decoder(model, head, out, err));
+    TFM_TRY(find_decoder(model, head, shape.bias, out, err));
   } else {
     TFM_TRY(
         find_tensor(model, name, layer, ".weight", norm ? ".gamma" : NULL, &out->weight, err));
@@ -296,7 +296,8 @@ static const char *first_name(const tfm_config *config, const tfm__module *modul
 static tfm_status load_if_there(float **norm, const tfm_model *model, tfm__module module,
                                 int64_t layer, tfm_err *err)
 {
-  return tfm__module_name(&model->config, module)
+  return tfm__module_name(&model->config, module) &&
+                 !tfm__layer_lacks(&model->config, module, layer)
              ? tfm__norm_load(norm, model, module, layer, err)
              : TFM_OK;
 }
@@ -316,17 +317,17 @@ tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine en
   static const tfm__module qkv[] = {TFM__MODULE_QKV, TFM__MODULE_QUERY, TFM__MODULE_KEY,
                                     TFM__MODULE_VALUE};
   static const tfm__module context[] = {TFM__MODULE_CONTEXT};
-  static const tfm__module up[] = {TFM__MODULE_GATE, TFM__MODULE_UP};
+  static const tfm__module up[] = {TFM__MODULE_GATE_UP, TFM__MODULE_GATE, TFM__MODULE_UP};
   static const tfm__module down[] = {TFM__MODULE_DOWN};
   const bool ffn = u % 2 == 1;
   const int64_t layer = u / 2;
   *unit = (tfm__unit){.in = NULL};
-  unit->in_name = first_name(&model->config, ffn ? up : qkv, ffn ? 2 : 4);
+  unit->in_name = first_name(&model->config, ffn ? up : qkv, ffn ? 3 : 4);
   unit->out_name = first_name(&model->config, ffn ? down : context, 1);
-  TFM_TRY(tfm__linear_load(&unit->in, model, engine, ffn ? up : qkv, ffn ? 2 : 4, layer, err));
+  TFM_TRY(tfm__linear_load(&unit->in, model, engine, ffn ? up : qkv, ffn ? 3 : 4, layer, err));
   TFM_TRY(tfm__linear_load(&unit->out, model, engine, ffn ? down : context, 1, layer, err));
-  TFM_TRY(tfm__norm_load(&unit->norm, model,
-                         ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));
+  TFM_TRY(load_if_there(&unit->norm, model,
+                        ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));
   if (!ffn) {
     set_scores(unit, &model->config, layer);
     TFM_TRY(load_if_there(&unit->query_norm, model, TFM__MODULE_QUERY_NORM, layer, err));

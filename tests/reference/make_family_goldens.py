@@ -17,6 +17,7 @@ import transformers as tf
 from make_model_goldens import golden, labels, sequences, store
 
 SHAPE = dict(vocab_size=57, hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=36, max_position_embeddings=50)
+MODERN = {**SHAPE, "pad_token_id": 3, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
 LENGTHS = [5, 1, 17, 47, 2]
 NORMS = (torch.nn.LayerNorm,)
 
@@ -29,9 +30,13 @@ FAMILIES = {
     "albert-groups": ("Albert", {**SHAPE, "type_vocab_size": 2, "embedding_size": 30, "num_hidden_layers": 3, "num_hidden_groups": 2, "hidden_act": "gelu"}, {}),
     "mpnet": ("MPNet", {**SHAPE, "layer_norm_eps": 1e-5}, {}),
     "nomic": ("NomicBert", {**SHAPE, "type_vocab_size": 2}, {}),
+    "modernbert": ("ModernBert", {**MODERN, "num_hidden_layers": 4, "local_attention": 10}, {}),
+    "modernbert-biased": ("ModernBert", {**MODERN, "norm_bias": True, "attention_bias": True, "mlp_bias": True, "classifier_bias": True, "decoder_bias": False,
+                                         "hidden_activation": "silu", "classifier_activation": "relu", "classifier_pooling": "mean", "local_attention": 33,
+                                         "layer_types": ["sliding_attention", "full_attention"]}, {}),
 }
 
-SPANS = ["mpnet"]
+SPANS = ["mpnet", "modernbert"]
 
 # Decoders: classifiers by the last token.
 TINY = dict(vocab_size=57, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=36, max_position_embeddings=50)

@@ -157,7 +157,7 @@ static bool is_null(const tfm_json *json, const char *key)
   return tfm_json_kind_of(n) == TFM_JSON_NULL;
 }
 
-static tfm_status read_layer_types(const tfm_config *config, const tfm_json_node *types,
+tfm_status tfm__config_layer_types(const tfm_config *config, const tfm_json_node *types,
                                    bool *local, tfm_err *err)
 {
   const tfm_json_node *type = tfm_json_first(types);
@@ -196,7 +196,7 @@ tfm_status tfm__config_window(tfm_config *config, const tfm_json *json, int64_t 
     local[l] = l >= first;
   }
   if (types) {
-    TFM_TRY(read_layer_types(config, types, local, err));
+    TFM_TRY(tfm__config_layer_types(config, types, local, err));
   }
   config->local = local;
 

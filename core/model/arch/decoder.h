@@ -1,4 +1,5 @@
-/** What the read() of decoder families asks of config.json besides keys.h. Room-private. */
+/** What the read() of decoder families, and of encoders made like them, asks of config.json besides
+ * keys.h. Room-private. */
 #ifndef TFM_CORE_MODEL_ARCH_DECODER_H
 #define TFM_CORE_MODEL_ARCH_DECODER_H
 
@@ -14,6 +15,10 @@ tfm_status tfm__config_heads(tfm_config *config, const tfm_json *json, int64_t m
  * and the keys older files have at the top, for heads whose width is known. Of the published
  * scalings: default, linear, dynamic, llama3, yarn. Errors: TFM_E_UNSUPPORTED for another. */
 tfm_status tfm__config_rotation(tfm_config *config, const tfm_json *json, tfm_err *err);
+
+/** layer_types: which layers are local, [L] out. Errors: TFM_E_FORMAT, TFM_E_UNSUPPORTED. */
+tfm_status tfm__config_layer_types(const tfm_config *config, const tfm_json_node *types,
+                                   bool *local, tfm_err *err);
 
 /** sliding_window (4096 where it is missing) for the layers layer_types says or, without it, for
  * those from `first` on; none when it is null. Errors: TFM_E_FORMAT, TFM_E_UNSUPPORTED,

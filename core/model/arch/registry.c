@@ -49,6 +49,7 @@ typedef enum {
   AXIS_QKV,
   AXIS_N,
   AXIS_F,
+  AXIS_F2,
   AXIS_V,
   AXIS_P,
   AXIS_R,
@@ -100,6 +101,8 @@ static int64_t axis_length(const tfm_config *config, axis a)
     return config->N;
   case AXIS_F:
     return config->F;
+  case AXIS_F2:
+    return 2 * config->F;
   case AXIS_V:
     return config->V;
   case AXIS_P:
@@ -190,15 +193,36 @@ bool tfm__stored_transposed(const tfm_config *config, tfm__module module)
   return config->arch->transposed && of_layer && row->kind == TFM__LINEAR;
 }
 
+bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t layer)
+{
+  return module == TFM__MODULE_ATTENTION_NORM && layer == 0 && config->arch->first_bare;
+}
+
+static int64_t module_floats(const tfm_config *config, tfm__module module)
+{
+  const tfm__module_shape shape = tfm__module_shape_of(config, module);
+  return shape.rows * shape.width + (shape.bias ? shape.rows : 0);
+}
+
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part)
 {
   int64_t floats = 0;
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    if (modules[m].part != part || !tfm__module_name(config, (tfm__module)m)) {
-      continue;
+    if (modules[m].part == part && tfm__module_name(config, (tfm__module)m)) {
+      floats += module_floats(config, (tfm__module)m);
     }
-    const tfm__module_shape shape = tfm__module_shape_of(config, (tfm__module)m);
-    floats += shape.rows * shape.width + (shape.bias ? shape.rows : 0);
+  }
+  return floats;
+}
+
+int64_t tfm__unit_floats(const tfm_config *config, int64_t unit)
+{
+  const tfm__part part = unit % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN;
+  int64_t floats = tfm__part_floats(config, part);
+  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
+    if (modules[m].part == part && tfm__layer_lacks(config, (tfm__module)m, unit / 2)) {
+      floats -= module_floats(config, (tfm__module)m);
+    }
   }
   return floats;
 }

@@ -28,6 +28,7 @@
   X(albert)                                                                                    \
   X(mpnet)                                                                                     \
   X(nomic_bert)                                                                                \
+  X(modernbert)                                                                                \
   X(gpt2)                                                                                      \
   X(llama)                                                                                     \
   X(mistral)                                                                                   \
@@ -53,8 +54,8 @@ typedef enum {
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
  * position table, Y types, R relative positions; E the width of the embedding tables, W of their
  * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). Q is N*D, K is G*D, QKV
- * Q + 2*K. QKV stands for QUERY, KEY and VALUE in one; of GATE and UP the ffn's activation sees the
- * first there is. */
+ * Q + 2*K. QKV stands for QUERY, KEY and VALUE in one, GATE_UP for GATE and UP; an ffn's activation
+ * sees GATE where there is one. */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
@@ -70,6 +71,7 @@ typedef enum {
   X(KEY_NORM, ATTENTION, NORM, D, ONE)                                                         \
   X(CONTEXT, ATTENTION, LINEAR, H, Q)                                                          \
   X(ATTENTION_NORM, ATTENTION, NORM, H, ONE)                                                   \
+  X(GATE_UP, FFN, LINEAR, F2, H)                                                               \
   X(GATE, FFN, LINEAR, F, H)                                                                   \
   X(UP, FFN, LINEAR, F, H)                                                                     \
   X(DOWN, FFN, LINEAR, H, F)                                                                   \
@@ -142,6 +144,7 @@ struct tfm_arch {
   const char *module[TFM__MODULE_COUNT]; /* names; NULL: the family has none of these */
   bool causal;                           /* a token sees itself and those before it */
   bool rms;           /* norms are by the root mean square and have no bias */
+  bool first_bare;    /* the first layer has no ATTENTION_NORM */
   bool transposed;    /* files have the weights of layers as [width,rows] */
   bool project_first; /* the embedding norm comes after the projection, not before it */
   tfm__module sum[4]; /* tables in the order the reference adds them; TFM__MODULE_COUNT ends */
@@ -169,6 +172,12 @@ bool tfm__stored_transposed(const tfm_config *config, tfm__module module);
 
 /** Weights and biases of one part (of one layer, for the parts of a block). */
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
+
+/** Whether this layer lacks a module that others have. */
+bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t layer);
+
+/** Weights and biases of a unit. */
+int64_t tfm__unit_floats(const tfm_config *config, int64_t unit);
 
 /** Say that this model has no such module. */
 void tfm__config_without(tfm_config *config, tfm__module module);

@@ -12,6 +12,8 @@
 static const char mpnet[] = "\"model_type\":\"mpnet\"," SHAPE;
 static const char nomic[] = "\"model_type\":\"nomic_bert\",\"type_vocab_size\":2," SHAPE;
 
+static const char modern[] = "\"model_type\":\"modernbert\"," SHAPE;
+
 /* The family's good members, and more of them. */
 static tfm_status read_family(const char *family, const char *more, tfm_config *config,
                               tfm_err *err)
@@ -58,6 +60,25 @@ static const struct {
     {nomic, "\"rotary_emb_fraction\":0.5", TFM_E_UNSUPPORTED, "rotary_emb_fraction: 0.5"},
     {nomic, "\"moe_every_n_layers\":2", TFM_E_UNSUPPORTED, "moe_every_n_layers: 2"},
     {nomic, "\"rotary_scaling_factor\":2", TFM_E_UNSUPPORTED, "rotary_scaling_factor"},
+    {modern, "\"layer_types\":[\"full_attention\"]", TFM_E_FORMAT,
+     "layer_types: want an array"},
+    {modern, "\"layer_types\":\"full_attention\"", TFM_E_FORMAT, "layer_types"},
+    {modern, "\"layer_types\":[\"full_attention\",\"x\",\"x\",\"x\"]", TFM_E_UNSUPPORTED,
+     "\"x\""},
+    {modern, "\"layer_types\":[1,2,3,4]", TFM_E_UNSUPPORTED, "layer_types"},
+    {modern, "\"global_attn_every_n_layers\":0", TFM_E_FORMAT, "global_attn_every_n_layers"},
+    {modern, "\"local_attention\":0", TFM_E_FORMAT, "local_attention"},
+    {modern, "\"classifier_pooling\":\"max\"", TFM_E_UNSUPPORTED,
+     "classifier_pooling: \"max\""},
+    {modern, "\"norm_bias\":1", TFM_E_FORMAT, "norm_bias"},
+    {modern, "\"local_rope_theta\":null", TFM_E_FORMAT, "local_rope_theta"},
+    {modern, "\"rope_parameters\":7", TFM_E_FORMAT, "rope_parameters: want an object"},
+    {modern, "\"rope_parameters\":{\"rope_theta\":10000}", TFM_E_UNSUPPORTED, "\"rope_theta\""},
+    {modern, "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"yarn\"}}",
+     TFM_E_UNSUPPORTED, "\"yarn\""},
+    {"\"model_type\":\"modernbert\",\"hidden_size\":48,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":16,\"intermediate_size\":9,\"vocab_size\":9",
+     "\"max_position_embeddings\":9", TFM_E_FORMAT, "heads of 3"},
 };
 
 static void switches_that_are_not_supported_are_refused_by_name(void **state)
@@ -99,12 +120,35 @@ static void nomic_reads_new_and_old_spellings(void **state)
   tfm_config_fini(&c);
 }
 
+static void modernbert_knows_its_layers_by_new_and_old_keys(void **state)
+{
+  (void)state;
+  tfm_config c = want_config(modern, "");
+  assert_true(!c.local[0] && c.local[1] && c.local[2] && !c.local[3] && c.window == 65);
+  assert_true(c.rope == 160000.0 && c.rope_local == 10000.0 && !c.head_mean && !c.causal);
+  tfm_config_fini(&c);
+  c = want_config(modern, "\"global_attn_every_n_layers\":2,\"local_attention\":9,"
+                          "\"global_rope_theta\":5000,\"local_rope_theta\":300,"
+                          "\"classifier_pooling\":\"mean\",\"classifier_activation\":\"silu\"");
+  assert_true(!c.local[0] && c.local[1] && !c.local[2] && c.local[3] && c.window == 5);
+  assert_true(c.rope == 5000.0 && c.rope_local == 300.0);
+  assert_true(c.head_mean && c.head_act == TFM_ACT_SILU);
+  tfm_config_fini(&c);
+  c = want_config(modern, "\"layer_types\":[\"sliding_attention\",\"sliding_attention\","
+                          "\"full_attention\",\"sliding_attention\"],\"rope_parameters\":"
+                          "{\"sliding_attention\":{\"rope_theta\":77}}");
+  assert_true(c.local[0] && c.local[1] && !c.local[2] && c.local[3]);
+  assert_true(c.rope == 160000.0 && c.rope_local == 77.0);
+  tfm_config_fini(&c);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(switches_that_are_not_supported_are_refused_by_name),
       cmocka_unit_test(mpnet_counts_around_id_one),
       cmocka_unit_test(nomic_reads_new_and_old_spellings),
+      cmocka_unit_test(modernbert_knows_its_layers_by_new_and_old_keys),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

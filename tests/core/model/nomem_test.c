@@ -107,6 +107,8 @@ static void no_refused_allocation_is_missed(void **state)
   (void)state;
   refuse_each(MODEL_FIXTURES "one-label");
   refuse_each(MODEL_FIXTURES "bf16-sharded");
+  refuse_each(MODEL_FIXTURES "families/mpnet");
+  refuse_each(MODEL_FIXTURES "families/modernbert-biased");
 }
 
 int main(void)

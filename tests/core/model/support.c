@@ -14,9 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const family_models[] = {
-    "families/roberta",       "families/distilbert", "families/electra", "families/albert",
-    "families/albert-groups", "families/mpnet",      "families/nomic",   NULL};
+const char *const family_models[] = {"families/roberta",
+                                     "families/distilbert",
+                                     "families/electra",
+                                     "families/albert",
+                                     "families/albert-groups",
+                                     "families/mpnet",
+                                     "families/nomic",
+                                     "families/modernbert",
+                                     "families/modernbert-biased",
+                                     NULL};
 
 const char *const decoder_models[] = {"families/gpt2",    "families/gpt2-by-layer",
                                       "families/llama",   "families/llama-biases",
