@@ -30,8 +30,11 @@ typedef struct {
   int64_t ahead_step;
 } tfm__operands;
 
-/** c = sum over k of a[k] * b[k], one chain of fused multiply-adds from zero per element; add
- * != 0: the old c plus that. c has ldc floats a row. */
+/** What becomes of the old c. */
+enum { TFM__TILE_SET, TFM__TILE_ADD, TFM__TILE_GO_ON };
+
+/** c = sum over k of a[k] * b[k], one chain of fused multiply-adds from zero per element; ADD: the
+ * old c plus that; GO_ON: the chain begins at the old c. c has ldc floats a row. */
 typedef void (*tfm__tile_fn)(const tfm__operands *from, int64_t k, float *c, int64_t ldc,
                              int add);
 

@@ -1,0 +1,327 @@
+/* A page holds, head after head, its keys as panels of 16 (what a product of query rows with keys
+ * reads) and its values as panels of 16 of their floats (what a product of weights with values
+ * reads). The rows of a product are the queries that share a head of keys: of one token alone when
+ * it is being decoded, of many when a text begins. */
+#include "core/kernels/pages.h"
+
+#include "core/kernels/linear.h"
+#include "core/kernels/table.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+  WIDE = TFM__TILE_VECS * TFM__LANES,
+  RUN = 8 /* tiles of query rows a task takes */
+};
+
+_Static_assert(TFM_LINEAR_K_BLOCK % TFM_PAGE_KEYS == 0, "a block of keys is whole pages");
+_Static_assert(TFM_PAGE_KEYS % TFM__LANES == 0, "a page is whole panels");
+
+static int64_t panels_of(int64_t floats)
+{
+  return (floats + TFM__LANES - 1) / TFM__LANES;
+}
+
+/* Floats of the keys, then of the values, of one head in a page. */
+static int64_t key_floats(const tfm_heads *heads)
+{
+  return heads->D * TFM_PAGE_KEYS;
+}
+
+static int64_t value_floats(const tfm_heads *heads)
+{
+  return panels_of(heads->D) * TFM__LANES * TFM_PAGE_KEYS;
+}
+
+int64_t tfm_page_floats(const tfm_heads *heads)
+{
+  return tfm_heads_of_keys(heads) * (key_floats(heads) + value_floats(heads));
+}
+
+typedef struct {
+  const tfm_heads *heads;
+  const float *qkv;
+  int64_t ldqkv;
+  const tfm_sequences *seqs;
+  const tfm_pages *pages;
+  float *out;
+  int64_t ldo;
+  float *scratch;
+  int64_t scratch_floats;
+  int64_t runs; /* tasks of a (sequence, head) pair */
+  int64_t ldp;  /* floats of a row of scores */
+} paged_job;
+
+/* One (sequence, head of keys). */
+typedef struct {
+  const paged_job *job;
+  const tfm__kernels *kernels;
+  int64_t b, head;
+  int64_t first, n, start; /* its new rows in qkv, and where the first stands */
+  float *rows, *strip;     /* [tile_rows][D], as they are and as a strip */
+  float *scores;           /* [tile_rows][ldp] */
+  float *weights;          /* strip of TFM_PAGE_KEYS */
+  float *block, *sum;      /* [tile_rows][WIDE] of one block of keys, of all of them */
+} paged_work;
+
+static float *keys_of(const paged_work *w, int64_t page)
+{
+  const tfm_heads *heads = w->job->heads;
+  return w->job->pages->page[w->b][page] + w->job->pages->offset +
+         w->head * (key_floats(heads) + value_floats(heads));
+}
+
+static float *values_of(const paged_work *w, int64_t page)
+{
+  return keys_of(w, page) + key_floats(w->job->heads);
+}
+
+static void open_work(paged_work *w, const paged_job *job, int64_t unit, int thread)
+{
+  const int64_t G = tfm_heads_of_keys(job->heads);
+  const int64_t D = job->heads->D;
+  float *at = job->scratch + thread * job->scratch_floats;
+  *w =
+      (paged_work){.job = job, .kernels = tfm__kernels_used(), .b = unit / G, .head = unit % G};
+  w->first = job->seqs->cu_len[w->b];
+  w->n = job->seqs->cu_len[w->b + 1] - w->first;
+  w->start = job->seqs->start[w->b];
+  w->rows = at;
+  at += TFM__TILE_ROWS * panels_of(D) * TFM__LANES;
+  w->strip = at;
+  at += (TFM__TILE_ROWS + 2) * D + TFM__LANES;
+  at += (TFM__LANES - (at - w->rows) % TFM__LANES) % TFM__LANES;
+  w->weights = at;
+  at += TFM__LANES * (TFM_PAGE_KEYS + 1);
+  w->block = at;
+  at += TFM__TILE_ROWS * WIDE;
+  w->sum = at;
+  at += TFM__TILE_ROWS * WIDE;
+  w->scores = at;
+}
+
+static int64_t scratch_floats(const tfm_heads *heads, int64_t ldp)
+{
+  const int64_t D = heads->D;
+  return TFM__TILE_ROWS * panels_of(D) * TFM__LANES + (TFM__TILE_ROWS + 2) * D +
+         2 * TFM__LANES + TFM__LANES * (TFM_PAGE_KEYS + 1) + 2 * TFM__TILE_ROWS * WIDE +
+         TFM__TILE_ROWS * ldp;
+}
+
+static int64_t row_of_scores(int64_t len)
+{
+  return (len + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS * TFM_PAGE_KEYS;
+}
+
+size_t tfm_attention_paged_scratch_bytes(const tfm_heads *heads, int64_t max_len)
+{
+  const int64_t floats = scratch_floats(heads, row_of_scores(max_len));
+  return (size_t)panels_of(floats) * TFM__LANES * sizeof(float);
+}
+
+/* ---- new keys and values ---- */
+
+static void keep_token(const paged_work *w, int64_t row)
+{
+  const tfm_heads *heads = w->job->heads;
+  const int64_t D = heads->D;
+  const int64_t place = w->start + row;
+  const int64_t at = place % TFM_PAGE_KEYS;
+  const float *k = w->job->qkv + (w->first + row) * w->job->ldqkv + (heads->N + w->head) * D;
+  const float *v = k + tfm_heads_of_keys(heads) * D;
+  float *keys =
+      keys_of(w, place / TFM_PAGE_KEYS) + at / TFM__LANES * D * TFM__LANES + at % TFM__LANES;
+  float *values = values_of(w, place / TFM_PAGE_KEYS) + at * TFM__LANES;
+  for (int64_t d = 0; d < D; ++d) {
+    keys[d * TFM__LANES] = k[d];
+  }
+  for (int64_t d = 0; d < panels_of(D) * TFM__LANES; ++d) {
+    values[d / TFM__LANES * TFM_PAGE_KEYS * TFM__LANES + d % TFM__LANES] = d < D ? v[d] : 0.0f;
+  }
+}
+
+/* Panels whose last keys are still to come hold numbers, so that products may read them. */
+static void clear_panel(const paged_work *w, int64_t place)
+{
+  const int64_t D = w->job->heads->D;
+  float *keys =
+      keys_of(w, place / TFM_PAGE_KEYS) + place % TFM_PAGE_KEYS / TFM__LANES * D * TFM__LANES;
+  memset(keys, 0, (size_t)(D * TFM__LANES) * sizeof *keys);
+}
+
+static void keep_task(void *arg, int task, int thread)
+{
+  const paged_job *job = arg;
+  paged_work w;
+  open_work(&w, job, task, thread);
+  for (int64_t row = 0; row < w.n; ++row) {
+    if ((w.start + row) % TFM__LANES == 0) {
+      clear_panel(&w, w.start + row);
+    }
+    keep_token(&w, row);
+  }
+}
+
+/* ---- queries ---- */
+
+/* Rows of a tile: `count` queries from row `q` of (token, head of queries) pairs on. */
+static void take_queries(const paged_work *w, int64_t q, int64_t count)
+{
+  const tfm_heads *heads = w->job->heads;
+  const int64_t D = heads->D;
+  const int64_t shared = heads->N / tfm_heads_of_keys(heads);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t token = (q + i) / shared;
+    const int64_t head = w->head * shared + (q + i) % shared;
+    memcpy(w->rows + i * D, w->job->qkv + (w->first + token) * w->job->ldqkv + head * D,
+           (size_t)D * sizeof(float));
+  }
+  w->kernels->pack(w->rows, D, count, D, count, w->strip);
+}
+
+/* scores [count][low..high): chains of the queries with keys, whole panels at a time. */
+static void meet_keys(const paged_work *w, int64_t count, int64_t low, int64_t high)
+{
+  const int64_t D = w->job->heads->D;
+  for (int64_t key = low; key < high;) {
+    const int64_t page = key / TFM_PAGE_KEYS;
+    const int64_t panel = key % TFM_PAGE_KEYS / TFM__LANES;
+    int64_t vecs = panels_of(high - key);
+    const int64_t in_page = TFM_PAGE_KEYS / TFM__LANES - panel;
+    vecs = vecs < in_page ? vecs : in_page;
+    vecs = vecs < w->kernels->tile_vecs ? vecs : w->kernels->tile_vecs;
+    const float *keys = keys_of(w, page) + panel * D * TFM__LANES;
+    const tfm__operands from = {.a = w->strip,
+                                .a_step = count,
+                                .b = keys,
+                                .b_next = D * TFM__LANES,
+                                .ahead = keys + vecs * D * TFM__LANES,
+                                .ahead_step = vecs * TFM__LANES};
+    (*w->kernels->tile)[vecs - 1][count - 1](&from, D, w->scores + key, w->job->ldp,
+                                             TFM__TILE_SET);
+    key += vecs * TFM__LANES;
+  }
+}
+
+/* Scores to weights: keys [low, place] of those the query sees, zeros behind it up to high. */
+static void weigh_keys(const paged_work *w, int64_t row, int64_t place, int64_t low,
+                       int64_t high)
+{
+  const tfm_heads *heads = w->job->heads;
+  float *s = w->scores + row * w->job->ldp;
+  const tfm_attention_terms *terms = heads->terms;
+  const int64_t seen =
+      terms && terms->windowed && place - terms->before > low ? place - terms->before : low;
+  for (int64_t key = low; key < seen; ++key) {
+    s[key] = -INFINITY;
+  }
+  for (int64_t key = seen; key <= place; ++key) {
+    s[key] *= heads->scale;
+  }
+  w->kernels->softmax(s + low, place + 1 - low, s + low);
+  for (int64_t key = place + 1; key < high; ++key) {
+    s[key] = 0.0f;
+  }
+}
+
+/* sum [count][16*vecs]: weights times floats [d, d + 16*vecs) of the values, blocks of keys in
+ * order, each one chain. */
+static void weigh_values(const paged_work *w, int64_t count, int64_t low, int64_t high,
+                         int64_t d, int64_t vecs)
+{
+  const int64_t width = vecs * TFM__LANES;
+  for (int64_t key = low; key < high; key += TFM_PAGE_KEYS) {
+    const int64_t k = high - key < TFM_PAGE_KEYS ? high - key : TFM_PAGE_KEYS;
+    const bool begins = key % TFM_LINEAR_K_BLOCK == 0;
+    const bool ends = (key + TFM_PAGE_KEYS) % TFM_LINEAR_K_BLOCK == 0 || key + k >= high;
+    const float *values = values_of(w, key / TFM_PAGE_KEYS) + d * TFM_PAGE_KEYS;
+    const tfm__operands from = {.a = w->weights,
+                                .a_step = count,
+                                .b = values,
+                                .b_next = TFM_PAGE_KEYS * TFM__LANES,
+                                .ahead = values + k * TFM__LANES,
+                                .ahead_step = TFM__LANES};
+    w->kernels->pack(w->scores + key, w->job->ldp, count, k, count, w->weights);
+    (*w->kernels->tile)[vecs - 1][count - 1](&from, k, w->block, width,
+                                             begins ? TFM__TILE_SET : TFM__TILE_GO_ON);
+    for (int64_t i = 0; ends && i < count * width; ++i) {
+      w->sum[i] = key / TFM_LINEAR_K_BLOCK == low / TFM_LINEAR_K_BLOCK
+                      ? w->block[i]
+                      : w->sum[i] + w->block[i];
+    }
+  }
+}
+
+/* One tile of queries, from row q of pairs on. */
+static void attend_tile(const paged_work *w, int64_t q, int64_t count)
+{
+  const tfm_heads *heads = w->job->heads;
+  const tfm_attention_terms *terms = heads->terms;
+  const int64_t D = heads->D;
+  const int64_t shared = heads->N / tfm_heads_of_keys(heads);
+  const int64_t high = w->start + (q + count - 1) / shared + 1;
+  const int64_t from =
+      w->start + q / shared - (terms && terms->windowed ? terms->before : high);
+  const int64_t low = from > 0 ? from / TFM_LINEAR_K_BLOCK * TFM_LINEAR_K_BLOCK : 0;
+  take_queries(w, q, count);
+  meet_keys(w, count, low, high);
+  for (int64_t i = 0; i < count; ++i) {
+    weigh_keys(w, i, w->start + (q + i) / shared, low, high);
+  }
+  const int64_t most = (int64_t)w->kernels->tile_vecs * TFM__LANES;
+  for (int64_t d = 0; d < D; d += most) {
+    const int64_t cols = D - d < most ? D - d : most;
+    const int64_t vecs = panels_of(cols);
+    weigh_values(w, count, low, high, d, vecs);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t token = (q + i) / shared;
+      const int64_t head = w->head * shared + (q + i) % shared;
+      memcpy(w->job->out + (w->first + token) * w->job->ldo + head * D + d,
+             w->sum + i * vecs * TFM__LANES, (size_t)cols * sizeof(float));
+    }
+  }
+}
+
+static void attend_task(void *arg, int task, int thread)
+{
+  const paged_job *job = arg;
+  paged_work w;
+  open_work(&w, job, task / job->runs, thread);
+  const int64_t shared = job->heads->N / tfm_heads_of_keys(job->heads);
+  const int64_t rows = w.n * shared;
+  const int64_t tile = w.kernels->tile_rows;
+  const int64_t first = task % job->runs * RUN * tile;
+  const int64_t last = first + RUN * tile < rows ? first + RUN * tile : rows;
+  for (int64_t q = first; q < last; q += tile) {
+    attend_tile(&w, q, last - q < tile ? last - q : tile);
+  }
+}
+
+void tfm_attention_paged(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
+                         const tfm_sequences *seqs, const tfm_pages *pages, float *out,
+                         int64_t ldo, tfm_par *par)
+{
+  const int64_t G = tfm_heads_of_keys(heads);
+  int64_t longest = 0;
+  int64_t most = 0;
+  for (int64_t b = 0; b < seqs->B; ++b) {
+    const int64_t n = seqs->cu_len[b + 1] - seqs->cu_len[b];
+    longest = seqs->start[b] + n > longest ? seqs->start[b] + n : longest;
+    most = n > most ? n : most;
+  }
+  paged_job job = {.heads = heads,
+                   .qkv = qkv,
+                   .ldqkv = ldqkv,
+                   .seqs = seqs,
+                   .pages = pages,
+                   .out = out,
+                   .ldo = ldo,
+                   .scratch = pages->scratch,
+                   .ldp = row_of_scores(longest)};
+  const int64_t tiles = (int64_t)RUN * tfm__kernels_used()->tile_rows;
+  job.runs = (most * (heads->N / G) + tiles - 1) / tiles;
+  job.scratch_floats = panels_of(scratch_floats(heads, job.ldp)) * TFM__LANES;
+  tfm_par_for(par, (int)(seqs->B * G), keep_task, &job);
+  tfm_par_for(par, (int)(seqs->B * G * job.runs), attend_task, &job);
+}
