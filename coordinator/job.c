@@ -463,6 +463,7 @@ static void say_head(const tfm_job *job, tfm_msg_start *start)
   start->normalize = (int32_t)spec->normalize;
   start->dims = spec->dims;
   start->top_k = spec->top_k;
+  start->lm = (int32_t)spec->lm;
   start->only.n = spec->nonly;
   memcpy(start->only.v, spec->only, sizeof start->only.v);
 }
@@ -558,6 +559,7 @@ tfm_status tfm_job_load(tfm_job *job,
                               .plan = &job->plan,
                               .embed = job->embed,
                               .hidden = job->model.config.H,
+                              .ids = job->spec.lm != TFM_LM_NONE,
                               .shape = job->context.shape,
                               .budget = job->budget,
                               .max_tokens = job->max_tokens,

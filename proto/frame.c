@@ -16,7 +16,7 @@ enum {
   AT_VERSION = 4,
   AT_TYPE = 6,
   AT_SOURCE = 8,
-  AT_ZERO_A = 12,
+  AT_EXTRAS = 12,
   AT_SEQUENCE = 16,
   AT_BATCH = 24,
   AT_B = 32,
@@ -27,6 +27,9 @@ enum {
   AT_PAYLOAD_CRC = 56,
   AT_HEADER_CRC = 60
 };
+
+/* Bits of the extras. */
+enum { HAS_IDS = 1, IS_PLACED = 2 };
 
 static const unsigned char magic[4] = {'T', 'F', 'M', 'F'};
 
@@ -90,6 +93,31 @@ float *tfm_frame_values(unsigned char *bytes, int64_t table)
   return (float *)(void *)(bytes + TFM_FRAME_HEADER + n);
 }
 
+int64_t tfm_frame_table(const tfm_frame_head *head)
+{
+  return head->B + head->M + (head->placed ? 3 * head->B : 0) + (head->ids ? head->T : 0);
+}
+
+int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T)
+{
+  return 4 * max_B + 2 * max_T; /* as many marks as tokens at most */
+}
+
+tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head)
+{
+  uint32_t *at = tfm_frame_lengths(bytes);
+  tfm_frame_tables tables = {.lengths = at, .marks = at + head->B};
+  at += head->B + head->M;
+  if (head->placed) {
+    tables.slots = at;
+    tables.starts = at + head->B;
+    tables.rows = at + 2 * head->B;
+    at += 3 * head->B;
+  }
+  tables.ids = head->ids ? at : NULL;
+  return tables;
+}
+
 static bool has_table(int type)
 {
   return type == TFM_FRAME_ACTIVATIONS || type == TFM_FRAME_RESULT;
@@ -99,16 +127,16 @@ void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
 {
   unsigned char *payload = bytes + TFM_FRAME_HEADER;
   if (has_table(head->type)) {
-    size_t used = (size_t)(head->B + head->M) * sizeof(uint32_t);
+    size_t used = (size_t)tfm_frame_table(head) * sizeof(uint32_t);
     size_t table = 0;
-    TFM_ASSERT(table_bytes(head->B + head->M, &table));
+    TFM_ASSERT(table_bytes(tfm_frame_table(head), &table));
     memset(payload + used, 0, table - used);
   }
   memcpy(bytes + AT_MAGIC, magic, sizeof magic);
   put(bytes + AT_VERSION, TFM_WIRE_VERSION, 2);
   put(bytes + AT_TYPE, (uint64_t)head->type, 2);
   put(bytes + AT_SOURCE, (uint64_t)head->source, 4);
-  put(bytes + AT_ZERO_A, 0, 4);
+  put(bytes + AT_EXTRAS, (head->ids ? HAS_IDS : 0U) | (head->placed ? IS_PLACED : 0U), 4);
   put(bytes + AT_SEQUENCE, head->sequence, 8);
   put(bytes + AT_BATCH, head->batch, 8);
   put(bytes + AT_B, (uint64_t)head->B, 4);
@@ -139,6 +167,7 @@ static tfm_status check_plain(const tfm_frame_head *head, size_t max_payload, tf
   TFM_TRY(check_count("tokens", 0, 0, head->T, err));
   TFM_TRY(check_count("width", 0, 0, head->width, err));
   TFM_TRY(check_count("marks", 0, 0, head->M, err));
+  TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed, err));
   if (head->batch != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "batch: want 0, got %" PRIu64, head->batch));
   }
@@ -162,10 +191,11 @@ static tfm_status check_data(const tfm_frame_head *head, const tfm_frame_limits 
   if (head->type == TFM_FRAME_ACTIVATIONS) {
     TFM_TRY(check_count("tokens", head->B, limits->max_T, head->T, err));
     TFM_TRY(check_count("marks", 0, head->T, head->M, err));
-    fits = tfm_frame_activation_bytes(head->B + head->M, head->T, head->width, &want);
+    fits = tfm_frame_activation_bytes(tfm_frame_table(head), head->T, head->width, &want);
   } else {
     TFM_TRY(check_count("rows", 0, limits->max_T, head->T, err));
     TFM_TRY(check_count("marks", 0, 0, head->M, err));
+    TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed, err));
     fits = tfm_frame_result_bytes(head->B, head->T, head->width, &want);
   }
   if (!fits || want > limits->max_payload || head->payload_bytes != want) {
@@ -252,8 +282,10 @@ static tfm_status check_envelope(const unsigned char *bytes, size_t n, tfm_err *
 
 static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tfm_err *err)
 {
-  if (get(bytes + AT_ZERO_A, 4) != 0) {
-    return tfm_fail(err, TFM_E_FORMAT, "header: want zeros in bytes 12..15");
+  uint64_t extras = get(bytes + AT_EXTRAS, 4);
+  if (extras > (HAS_IDS | IS_PLACED)) {
+    return tfm_fail(err, TFM_E_FORMAT, "extras: want 0 to %d, got %" PRIu64,
+                    HAS_IDS | IS_PLACED, extras);
   }
   uint64_t source = get(bytes + AT_SOURCE, 4);
   if (source > INT32_MAX) {
@@ -267,6 +299,8 @@ static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tf
                            .T = (int64_t)get(bytes + AT_T, 4),
                            .width = (int64_t)get(bytes + AT_WIDTH, 4),
                            .M = (int64_t)get(bytes + AT_M, 4),
+                           .ids = (extras & HAS_IDS) != 0,
+                           .placed = (extras & IS_PLACED) != 0,
                            .payload_bytes = get(bytes + AT_PAYLOAD_BYTES, 8)};
   return TFM_OK;
 }
@@ -320,8 +354,8 @@ static tfm_status check_table(const unsigned char *bytes, const tfm_frame_head *
 {
   const unsigned char *payload = bytes + TFM_FRAME_HEADER;
   size_t end = 0;
-  TFM_ASSERT(table_bytes(head->B + head->M, &end));
-  for (size_t at = (size_t)(head->B + head->M) * sizeof(uint32_t); at < end; ++at) {
+  TFM_ASSERT(table_bytes(tfm_frame_table(head), &end));
+  for (size_t at = (size_t)tfm_frame_table(head) * sizeof(uint32_t); at < end; ++at) {
     if (payload[at] != 0) {
       return tfm_fail(err, TFM_E_FORMAT, "padding at payload byte %zu: want 0, got %d", at,
                       payload[at]);

@@ -27,19 +27,38 @@ typedef struct {
   uint64_t sequence; /* number of this frame on its link, from 0, without gaps */
   uint64_t batch;    /* micro-batch number; 0 for control frames */
   int64_t B, T,
-      width; /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
+      width;   /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
                           has no use for one */
-  int64_t M; /* marks (ACTIVATIONS) */
+  int64_t M;   /* marks (ACTIVATIONS) */
+  bool ids;    /* ACTIVATIONS: with the tokens' ids */
+  bool placed; /* ACTIVATIONS: with where each sequence stands in a cache */
   uint64_t payload_bytes;
 } tfm_frame_head;
 
-/** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), zeros up
- * to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0:
+/** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), where
+ * placed slots, starts and rows u32 [B] each, with ids ids u32 [T], zeros up to a multiple of 64
+ * bytes, x f32 [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0:
  * that row failed), zeros up to a multiple of 64 bytes, values f32 [T,width]. These give the byte
- * counts, where `table` is B + M; false, with *out untouched, when a count is negative or the
- * product does not fit. */
+ * counts, where `table` is tfm_frame_table(); false, with *out untouched, when a count is negative
+ * or the product does not fit. */
 bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out);
 bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out);
+
+/** Entries of the u32 table before x or values, of this frame and of the largest one with so many
+ * sequences and tokens. */
+int64_t tfm_frame_table(const tfm_frame_head *head);
+int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T);
+
+/** The parts of the table of ACTIVATIONS, in this order; NULL for those that are not there. */
+typedef struct {
+  uint32_t *lengths, *marks; /* [B], [M] */
+  uint32_t *slots,
+      *starts;    /* [B] whose keys and values these tokens join, from which place on */
+  uint32_t *rows; /* [B] number of the input's row, modulo 2^32 */
+  uint32_t *ids;  /* [T] */
+} tfm_frame_tables;
+
+tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head);
 
 /** Where the parts of such a payload lie in a frame's bytes. */
 uint32_t *tfm_frame_lengths(unsigned char *bytes); /* [B] and marks [M], or status [B] */

@@ -34,6 +34,7 @@ static const field start_fields[] = {
     {TEXT, 0, AT(start, task)},     {I32, 0, AT(start, pooling)},
     {I32, 0, AT(start, normalize)}, {I64, 0, AT(start, dims)},
     {I64, 0, AT(start, top_k)},     {IDS, 0, AT(start, only)},
+    {I32, 0, AT(start, lm)},
 };
 
 static const field hello_fields[] = {

@@ -34,6 +34,7 @@ typedef struct {
   int32_t pooling, normalize;
   int64_t dims, top_k;
   tfm_msg_ids only;
+  int32_t lm;
 } tfm_msg_start;
 
 /** worker -> 0: compared on rank 0 before any weight is read; a difference is TFM_E_CONFIG with

@@ -15,7 +15,7 @@ enum { TFM_WIRE_VERSION = 3 };
   X(STATS, 6, "stats")         /* worker -> 0: after END, its times and counts */              \
   X(FAILED, 7, "failed") /* worker -> 0: a status and a text; the worker waits for LEAVE */    \
   X(LEAVE, 8, "leave")   /* 0 -> worker: go, with this exit code */                            \
-  X(ACTIVATIONS, 64, "activations") /* to a stage: lengths, marks and x [T,H] */               \
+  X(ACTIVATIONS, 64, "activations") /* to a stage: lengths, marks, ids and x [T,H] */          \
   X(RESULT, 65, "result") /* last stage -> 0: rows of values, sequence after sequence */       \
   X(END, 66, "end")       /* down the line: nothing follows on this link */
 

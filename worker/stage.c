@@ -120,12 +120,31 @@ fail:
   return st;
 }
 
+/* A language model's head looks tokens up by their ids. */
+static tfm_status check_ids(const tfm_stage *stage, const tfm_frame *frame, const uint32_t *ids,
+                            tfm_err *err)
+{
+  if (!ids && stage->assign.head && stage->lm != TFM_LM_NONE) {
+    return tfm_fail(err, TFM_E_FORMAT, "frame %llu: want the tokens' ids",
+                    (unsigned long long)frame->head.sequence);
+  }
+  for (int64_t t = 0; ids && t < frame->head.T; ++t) {
+    if (ids[t] >= stage->vocabulary) {
+      return tfm_fail(err, TFM_E_FORMAT, "frame %llu: want ids below %lld, got %u",
+                      (unsigned long long)frame->head.sequence, (long long)stage->vocabulary,
+                      ids[t]);
+    }
+  }
+  return TFM_OK;
+}
+
 /* View a frame as a batch. tfm_frame_open() proved that the lengths are >= 1 and sum to T; that
  * none is longer than the model can take is known only here. */
 static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch, tfm_err *err)
 {
   const tfm_frame_head *head = &frame->head;
-  const uint32_t *lengths = tfm_frame_lengths(frame->bytes);
+  const tfm_frame_tables tables = tfm_frame_tables_of(frame->bytes, head);
+  const uint32_t *lengths = tables.lengths;
   int32_t at = 0;
   for (int64_t b = 0; b < head->B; ++b) {
     if (lengths[b] > stage->max_length) {
@@ -137,13 +156,17 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
     at += (int32_t)lengths[b];
   }
   stage->cu_len[head->B] = at;
-  /* Marks are below T, which fits an int32_t: the bits are the same. */
+  if (check_ids(stage, frame, tables.ids, err) != TFM_OK) {
+    return err->status;
+  }
+  /* Marks are below T and ids below V, which fit an int32_t: the bits are the same. */
   *batch = (tfm_batch){.B = head->B,
                        .T = head->T,
                        .cu_len = stage->cu_len,
-                       .x = tfm_frame_values(frame->bytes, head->B + head->M),
+                       .x = tfm_frame_values(frame->bytes, tfm_frame_table(head)),
                        .nmark = head->M,
-                       .marks = (const int32_t *)(const void *)(lengths + head->B)};
+                       .marks = (const int32_t *)(const void *)tables.marks,
+                       .ids = (const int32_t *)(const void *)tables.ids};
   return TFM_OK;
 }
 

@@ -17,7 +17,9 @@ typedef struct {
   tfm_link *in, *out;
   int64_t max_length; /* tokens of one sequence, by the model */
   int32_t *cu_len;    /* [max_sequences + 1] */
-  tfm_rows rows;      /* what a row of results belongs to */
+  int64_t vocabulary; /* ids are below */
+  tfm_lm lm;
+  tfm_rows rows; /* what a row of results belongs to */
   tfm_msg_stats stats;
   tfm_msg_heartbeat now; /* what the next heartbeat says */
   double state_s;        /* since when */

@@ -105,11 +105,12 @@ static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm
                           .normalize = (tfm_normalize)start->normalize,
                           .dims = start->dims,
                           .top_k = start->top_k,
+                          .lm = (tfm_lm)start->lm,
                           .nonly = start->only.n};
   _Static_assert((int)TFM_MSG_IDS == (int)TFM_HEAD_ONLY_MOST, "one list");
   memcpy(spec->only, start->only.v, sizeof spec->only);
   if (!tfm_task_parse(start->task, &spec->task) || start->pooling >= TFM_POOLING_COUNT ||
-      start->normalize > TFM_NORMALIZE_OFF) {
+      start->normalize > TFM_NORMALIZE_OFF || start->lm >= TFM_LM_COUNT) {
     return tfm_fail(err, TFM_E_CONFIG,
                     "task %s (pooling %d, normalize %d) is unknown to this build", start->task,
                     start->pooling, start->normalize);
@@ -218,9 +219,8 @@ static tfm_status open_links(worker *w, tfm_err *err)
   tfm_frame_limits out = in;
   int own =
       0; /* a stage sends on the frames it received; only results need frames of their own */
-  /* As many marks as tokens at most. */
-  bool fits =
-      tfm_frame_activation_bytes(in.max_B + in.max_T, in.max_T, in.width, &in.max_payload);
+  bool fits = tfm_frame_activation_bytes(tfm_frame_table_most(in.max_B, in.max_T), in.max_T,
+                                         in.width, &in.max_payload);
   out.max_payload = in.max_payload;
   if (a->head) {
     out.width = a->result_width;
@@ -272,6 +272,8 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
     copy_text(ready->probe_failed, sizeof ready->probe_failed, bad);
   }
   stage->max_length = w->model.config.max_length;
+  stage->vocabulary = w->model.config.V;
+  stage->lm = w->model.config.task == TFM_TASK_TEXT_GENERATION ? w->model.spec.lm : TFM_LM_NONE;
   tfm_head_shape shape = tfm_model_shape(&w->model);
   stage->rows = shape.rows;
   if (a->head && shape.width != a->result_width) {

@@ -7,7 +7,7 @@
 
 enum {
   SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) |
-          VERB(ZERO_SHOT) | VERB(EMBED) | VERB(RERANK),
+          VERB(ZERO_SHOT) | VERB(EMBED) | VERB(RERANK) | VERB(SCORE),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
   TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   ANSWERS = VERB(RUN) | VERB(QA) | VERB(VERIFY),
@@ -41,6 +41,7 @@ static const char *const tasks[] = {"text-classification",
                                     "sentence-embedding",
                                     "rerank",
                                     "text-ranking",
+                                    "score",
                                     NULL};
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
@@ -311,6 +312,12 @@ static const tfm__option rows[] = {
      .verbs = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA),
      AT(return_logits),
      .help = "Add the logits to every row."},
+    {.name = "return-tokens",
+     .kind = TFM__FLAG,
+     .group = TFM__GROUP_TASK,
+     .verbs = VERB(RUN) | VERB(SCORE) | VERB(VERIFY),
+     AT(return_tokens),
+     .help = "Also write the tokens' ids, and how likely each was."},
     {.name = "aggregation-strategy",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,

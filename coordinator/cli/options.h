@@ -30,6 +30,7 @@
     "a vector for each text, or a similarity for each pair")                                   \
   X(RERANK, "rerank", "rerank",                                                                \
     "which of some texts answers a query best, by a cross-encoder")                            \
+  X(SCORE, "score", "score", "how likely a language model finds each text: log-probabilities") \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
   X(INSPECT, "inspect", NULL, "what a checkpoint is, and what in it is not supported")         \
   X(PLAN, "plan", NULL, "layers to stages to ranks to NUMA nodes, without running")            \
@@ -128,6 +129,7 @@ typedef struct {
   int64_t top_k; /* 0: not given; -1: all */
   tfm_apply function_to_apply;
   bool return_logits;
+  bool return_tokens;
   tfm_aggregation aggregation;
   const char **ignore_labels; /* [nignore] labels that are no entities */
   int nignore;

@@ -54,8 +54,8 @@ static tfm_status open_line(tfm_pump *pump, line *l, int replica, tfm_err *err)
       .max_B = o->max_sequences, .max_T = o->max_tokens, .width = o->hidden};
   tfm_frame_limits in = {
       .max_B = o->max_sequences, .max_T = o->max_rows, .width = o->shape.width};
-  if (!tfm_frame_activation_bytes(out.max_B + out.max_T, out.max_T, out.width,
-                                  &out.max_payload) ||
+  if (!tfm_frame_activation_bytes(tfm_frame_table_most(out.max_B, out.max_T), out.max_T,
+                                  out.width, &out.max_payload) ||
       !tfm_frame_result_bytes(in.max_B, in.max_T, in.width, &in.max_payload)) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens; lower --max-batch-tokens",
                      (long long)o->max_tokens));
@@ -225,28 +225,36 @@ static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
                    .marks = pump->marks};
 }
 
+static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tables tables)
+{
+  for (int64_t b = 0; b < pack->B; ++b) {
+    tables.lengths[b] = (uint32_t)pack->seqs[b]->n;
+  }
+  memcpy(tables.marks, ids->marks, (size_t)ids->nmark * sizeof *ids->marks);
+  if (tables.ids) {
+    memcpy(tables.ids, ids->ids, (size_t)ids->T * sizeof *ids->ids);
+  }
+}
+
 static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *err)
 {
   tfm_pack *pack = pump->ready;
   tfm_ids ids = gather_ids(pump, pack);
-  uint32_t *lengths = tfm_frame_lengths(frame->bytes);
-  for (int64_t b = 0; b < pack->B; ++b) {
-    lengths[b] = (uint32_t)pack->seqs[b]->n;
-  }
-  const int64_t table = pack->B + ids.nmark;
-  memcpy(lengths + pack->B, ids.marks, (size_t)ids.nmark * sizeof *ids.marks);
-  tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, table), NULL);
   size_t payload = 0;
-  if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, &payload)) {
-    return tfm_fail(err, TFM_E_INTERNAL, "a micro-batch of %lld tokens", (long long)pack->T);
-  }
   frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
                                  .batch = ++pump->batch,
                                  .B = pack->B,
                                  .T = pack->T,
                                  .width = pump->options.hidden,
                                  .M = ids.nmark,
-                                 .payload_bytes = payload};
+                                 .ids = pump->options.ids};
+  const int64_t table = tfm_frame_table(&frame->head);
+  if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, &payload)) {
+    return tfm_fail(err, TFM_E_INTERNAL, "a micro-batch of %lld tokens", (long long)pack->T);
+  }
+  frame->head.payload_bytes = payload;
+  fill_tables(pack, &ids, tfm_frame_tables_of(frame->bytes, &frame->head));
+  tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, table), NULL);
   l->flight[(l->first + l->credit.taken) % l->credit.limit] = pack;
   (void)tfm_credit_take(&l->credit);
   pump->ready = NULL;

@@ -19,6 +19,7 @@ typedef struct {
   const tfm_embed *embed;
   tfm_feed *feed;
   int64_t hidden;       /* floats a token on the wire */
+  bool ids;             /* the head looks at the tokens' ids: they travel too */
   tfm_head_shape shape; /* of results */
   int64_t budget;       /* tokens a micro-batch is filled to */
   int64_t max_tokens;   /* what frames are made for: >= budget, >= the longest row */

@@ -6,7 +6,7 @@
  * user say otherwise. */
 static const tfm_task_ops *const rows[] = {
     &tfm_task_classify,  &tfm_task_embed,     &tfm_task_entities, &tfm_task_question,
-    &tfm_task_fill_mask, &tfm_task_zero_shot, &tfm_task_rerank};
+    &tfm_task_fill_mask, &tfm_task_zero_shot, &tfm_task_rerank,   &tfm_task_score};
 
 enum { NROW = sizeof rows / sizeof rows[0] };
 

@@ -16,6 +16,7 @@ typedef struct {
   float *x;              /* [T,H] the residual stream, changed in place by every unit */
   int64_t nmark;
   const int32_t *marks; /* [nmark] in 0..T-1, ascending strictly */
+  const int32_t *ids;   /* [T] in 0..V-1; only language models look at them: NULL for others */
 } tfm_batch;
 
 /** The ids of a micro-batch before embedding. */

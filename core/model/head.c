@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/gather.h"
 #include "core/kernels/layernorm.h"
+#include "core/model/lm.h"
 #include "core/model/pool.h"
 #include "core/model/rank.h"
 #include "core/model/shown.h"
@@ -52,6 +53,8 @@ tfm_head_shape tfm_model_shape(const tfm_model *model)
   case TFM__VIEW_EACH:
     return (tfm_head_shape){TFM_ROWS_TOKEN,
                             tfm__module_shape_of(config, TFM__MODULE_HEAD_OUT).rows};
+  case TFM__VIEW_LM:
+    return (tfm_head_shape){TFM_ROWS_TOKEN, 1};
   case TFM__VIEW_MARKED:
     return (tfm_head_shape){TFM_ROWS_MARK, spec->nonly ? spec->nonly : 2 * spec->top_k};
   case TFM__VIEW_POOLED:
@@ -121,29 +124,35 @@ fail:
   return st;
 }
 
+/* Heads whose logits are as many as the vocabulary, and never leave them. */
+static bool over_vocabulary(const tfm__head *head)
+{
+  return head->row->view == TFM__VIEW_MARKED || head->row->view == TFM__VIEW_LM;
+}
+
 static tfm_status open_scratch(tfm__head *head, tfm_err *err)
 {
   int64_t widest = most(head->H * most(head->npool, 1), head->I);
   for (int i = 0; i < head->nafter; ++i) {
     widest = most(widest, head->after[i].out);
   }
-  const bool marked = head->row->view == TFM__VIEW_MARKED;
-  head->tile = marked ? most(1, least(TILE, LOGITS_MOST / head->O)) : TILE;
+  const bool logits = over_vocabulary(head);
+  head->tile = logits ? most(1, least(TILE, LOGITS_MOST / head->O)) : TILE;
   const size_t floats = (size_t)(head->tile * widest);
-  const size_t scores = marked ? (size_t)(head->tile * head->O) : 0;
+  const size_t scores = logits ? (size_t)(head->tile * head->O) : 0;
   head->scratch_bytes =
       (2 * floats + scores) * sizeof(float) + (size_t)head->tile * sizeof *head->last;
   head->a = tfm_alloc_aligned(floats, sizeof *head->a);
   head->b = tfm_alloc_aligned(floats, sizeof *head->b);
-  head->logits = marked ? tfm_alloc_aligned(scores, sizeof *head->logits) : NULL;
+  head->logits = logits ? tfm_alloc_aligned(scores, sizeof *head->logits) : NULL;
   head->last = tfm_calloc((size_t)head->tile, sizeof *head->last);
-  if (!head->a || !head->b || !head->last || (marked && !head->logits)) {
+  if (!head->a || !head->b || !head->last || (logits && !head->logits)) {
     return tfm_fail(err, TFM_E_NOMEM, "the head's scratch memory: %zu bytes",
                     head->scratch_bytes);
   }
   memset(head->a, 0, floats * sizeof *head->a);
   memset(head->b, 0, floats * sizeof *head->b);
-  if (marked) {
+  if (logits) {
     memset(head->logits, 0, scores * sizeof *head->logits);
   }
   return TFM_OK;
@@ -277,6 +286,25 @@ static void score_row(void *arg, int task, int thread)
   }
 }
 
+/* A sequence's last token has no next one. */
+static void score_next(void *arg, int task, int thread)
+{
+  (void)thread;
+  const tile *t = arg;
+  const tfm_batch *batch = t->batch;
+  const int64_t row = t->first + task;
+  int64_t low = 0;
+  int64_t high = batch->B; /* the last b with cu_len[b] <= row is in low .. high - 1 */
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    low = batch->cu_len[middle] <= row ? middle : low;
+    high = batch->cu_len[middle] <= row ? high : middle;
+  }
+  const bool last = row + 1 == batch->cu_len[low + 1];
+  float *z = t->y + task * t->head->O;
+  t->result[task] = last ? 0.0f : tfm__log_probability(z, t->head->O, batch->ids[row + 1]);
+}
+
 static void finish_row(void *arg, int task, int thread)
 {
   (void)thread;
@@ -331,7 +359,7 @@ static void run_pooled(const tfm__head *head, tile *t, tfm_par *par)
 static const float *view_rows(const tfm__head *head, tile *t, tfm_par *par)
 {
   const tfm_batch *batch = t->batch;
-  if (head->row->view == TFM__VIEW_EACH) {
+  if (head->row->view == TFM__VIEW_EACH || head->row->view == TFM__VIEW_LM) {
     return batch->x + t->first * head->H;
   }
   if (head->mean) {
@@ -366,11 +394,12 @@ static void run_row(const tfm__head *head, tile *t, tfm_par *par)
     tfm_layernorm(x, head->I, t->n, head->I, &norm, head->b, head->I, par);
     x = head->b;
   }
-  const bool marked = head->row->view == TFM__VIEW_MARKED;
-  t->y = marked ? head->logits : t->result;
+  t->y = over_vocabulary(head) ? head->logits : t->result;
   tfm_linear_run(head->out, x, head->I, t->n, t->y, head->O, &plain, par);
-  if (marked) {
+  if (head->row->view == TFM__VIEW_MARKED) {
     tfm_par_for(par, (int)t->n, score_row, t);
+  } else if (head->row->view == TFM__VIEW_LM) {
+    tfm_par_for(par, (int)t->n, score_next, t);
   }
 }
 

@@ -37,7 +37,7 @@ typedef struct {
   tfm__after after[TFM__STEP_MOST];
   int64_t tile;  /* rows worked on at a time */
   float *a, *b;  /* [tile, widest] */
-  float *logits; /* MARKED: [tile,O] */
+  float *logits; /* MARKED, LM: [tile,O] */
   int32_t *last; /* LAST: [tile] rows of x */
   size_t scratch_bytes;
 } tfm__head;

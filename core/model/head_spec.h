@@ -30,6 +30,9 @@ typedef enum {
 
 typedef enum { TFM_NORMALIZE_AUTO, TFM_NORMALIZE_ON, TFM_NORMALIZE_OFF } tfm_normalize;
 
+/* What a language model's head gives. SCORE: of each token how likely the next one was. */
+typedef enum { TFM_LM_NONE, TFM_LM_SCORE, TFM_LM_COUNT } tfm_lm;
+
 enum { TFM_HEAD_ONLY_MOST = 2048 };
 
 /** Zero-initialised: the model's own task, everything as its files say. */
@@ -41,6 +44,7 @@ typedef struct {
   int64_t top_k;           /* fill-mask: candidates of a mask, best first; 0: all */
   int32_t nonly;           /* fill-mask: > 0: these tokens' scores instead, in order */
   int32_t only[TFM_HEAD_ONLY_MOST];
+  tfm_lm lm; /* text-generation */
 } tfm_head_spec;
 
 /** What one row of results belongs to. */
@@ -56,7 +60,9 @@ typedef enum {
  *  question-answering [2]: start and end logit of a token.
  *  fill-mask: [2k]: k probabilities, best first (of equals the lower id), then their k ids as
  *    floats (exact: ids are below 2^24); with `only` [nonly] probabilities.
- *  feature-extraction: the vector. */
+ *  feature-extraction: the vector.
+ *  text-generation, SCORE [1]: the natural logarithm of the next token's probability; 0 of a
+ *    sequence's last token. */
 typedef struct {
   tfm_rows rows;
   int64_t width;

@@ -96,9 +96,9 @@ static tfm_status find_tensor(const tfm_model *model, const char *template, int6
   return TFM_OK;
 }
 
-/* The decoder of a masked-language head. Tied, its weight is the word table and its bias has a name
- * of its own; else both are the layer's, as the reference computes. Files may hold either name of
- * the bias, or both. */
+/* The decoder of a language model's head. Tied, its weight is the word table and its bias has a
+ * name of its own; else both are the layer's, as the reference computes. Files may hold either name
+ * of the bias, or both. */
 static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head, bool biased,
                                tfm__tensors *out, tfm_err *err)
 {
@@ -131,7 +131,7 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   const char *name = tfm__module_name(&model->config, module);
   const tfm__head_row *head = tfm__arch_head(model->config.arch, model->config.task);
   *out = (tfm__tensors){.weight = NULL};
-  if (module == TFM__MODULE_HEAD_OUT && head->out_bias) {
+  if (module == TFM__MODULE_HEAD_OUT && head->tied) {
     TFM_TRY(find_decoder(model, head, shape.bias, out, err));
   } else {
     TFM_TRY(

@@ -68,7 +68,8 @@ void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whol
                            .cu_len = ids->cu_len,
                            .x = whole->x,
                            .nmark = ids->nmark,
-                           .marks = ids->marks};
+                           .marks = ids->marks,
+                           .ids = ids->ids};
   tfm_embed_run(whole->embed, ids, whole->x, NULL);
   if (watch) {
     watch(arg, -1, whole->x, ids->T, whole->H);

@@ -123,6 +123,50 @@ static void frames_round_trip(void **state)
   assert_int_equal(head.type, TFM_FRAME_END);
 }
 
+/* Ids and places are optional, each alone too; what is there is where the tables say. */
+static void ids_and_places_round_trip(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  const tfm_frame_limits limits = {
+      .max_B = MAX_B, .max_T = MAX_T, .width = WIDTH, .max_payload = CAP};
+  for (int bits = 1; bits < 4; ++bits) {
+    tfm_frame_head got;
+    tfm_err err = {0};
+    size_t payload = 0;
+    tfm_frame_head head = {.type = TFM_FRAME_ACTIVATIONS,
+                           .B = 2,
+                           .T = 3,
+                           .width = WIDTH,
+                           .M = 1,
+                           .ids = (bits & 1) != 0,
+                           .placed = (bits & 2) != 0};
+    const int64_t table = tfm_frame_table(&head);
+    assert_int_equal(table, 3 + (bits & 1 ? 3 : 0) + (bits & 2 ? 6 : 0));
+    assert_true(table <= tfm_frame_table_most(2, 3));
+    assert_true(tfm_frame_activation_bytes(table, 3, WIDTH, &payload));
+    head.payload_bytes = payload;
+    memset(bytes, 0xA5, CAP);
+    uint32_t *at = tfm_frame_lengths(bytes);
+    const uint32_t fixed[] = {1, 2, 2};
+    memcpy(at, fixed, sizeof fixed);
+    for (int64_t i = 3; i < table; ++i) {
+      at[i] = (uint32_t)(100 * i);
+    }
+    tfm_frame_seal(bytes, &head);
+    assert_int_equal(open_exact(bytes, TFM_FRAME_HEADER + payload, &limits, &got, &err),
+                     TFM_OK);
+    assert_true(got.ids == head.ids && got.placed == head.placed);
+    const tfm_frame_tables tables = tfm_frame_tables_of(bytes, &got);
+    assert_true(tables.marks[0] == 2 && (tables.ids != NULL) == head.ids &&
+                (tables.slots != NULL) == head.placed);
+    assert_true(!tables.slots || (tables.slots[1] == 400 && tables.rows[1] == 800));
+    assert_true(!tables.ids || tables.ids[2] == 100 * (uint32_t)(table - 1));
+    assert_true(tfm_frame_values(bytes, table) ==
+                (float *)(void *)(bytes + TFM_FRAME_HEADER + payload) - 3 * WIDTH);
+  }
+}
+
 /* In an aligned buffer the values are aligned too, whatever B is: kernels compute on them there.
  */
 static void values_are_aligned(void **state)
@@ -210,7 +254,7 @@ static void counts_are_not_believed(void **state)
       {6, TFM_FRAME_START, "type"},
       {6, 0x7fff, "type"},
       {8, 0x80000000U, "source"},
-      {12, 1, "zeros"},
+      {12, 4, "extras"},
       {44, 0x80000000U, "marks"},
       {44, T + 1, "marks"},
       {44, M - 1, "padding"}, /* where the second mark still lies */
@@ -415,6 +459,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(frames_round_trip),
+      cmocka_unit_test(ids_and_places_round_trip),
       cmocka_unit_test(values_are_aligned),
       cmocka_unit_test(format_example_is_what_we_send),
       cmocka_unit_test(every_flipped_bit_is_refused),

@@ -54,6 +54,7 @@ DECODERS = {
     "qwen2": ("Qwen2", {**TINY, "num_hidden_layers": 3, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
     "qwen3": ("Qwen3", {**TINY, "head_dim": 8}),
 }
+LANGUAGE = ["gpt2", "llama", "mistral", "qwen2", "qwen3"]  # also NAME-lm, with the logits of every token
 
 
 def randomize(model, generator):
@@ -120,6 +121,8 @@ def main():
     for i, (name, (prefix, config)) in enumerate(DECODERS.items()):
         if not a.names or name in a.names:
             make(a.out, name, prefix + "ForSequenceClassification", {**config, **labels(["no", "yes", "maybe"]), "pad_token_id": None}, {}, True, 400 + i)
+        if name in LANGUAGE and (not a.names or name in a.names):
+            make(a.out, f"{name}-lm", prefix + ("LMHeadModel" if prefix == "GPT2" else "ForCausalLM"), {**config, "pad_token_id": None}, {}, False, 500 + i)
     total = sum(f.stat().st_size for f in a.out.rglob("*") if f.is_file())
     print(f"{total} bytes in {a.out}")
 

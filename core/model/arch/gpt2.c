@@ -27,6 +27,11 @@ static const tfm__head_row heads[] = {
      .out = "score",
      .plain = true},
     {.task = TFM_TASK_TOKEN_CLASSIFICATION, .view = TFM__VIEW_EACH, .out = "classifier"},
+    {.task = TFM_TASK_TEXT_GENERATION,
+     .view = TFM__VIEW_LM,
+     .out = "lm_head",
+     .plain = true,
+     .tied = true},
     {.task = TFM_TASK_NONE},
 };
 

@@ -78,7 +78,7 @@ static int64_t head_inner(const tfm_config *config)
 
 static int64_t head_outputs(const tfm_config *config)
 {
-  if (config->task == TFM_TASK_FILL_MASK) {
+  if (config->task == TFM_TASK_FILL_MASK || config->task == TFM_TASK_TEXT_GENERATION) {
     return config->V;
   }
   return config->task == TFM_TASK_QUESTION_ANSWERING ? 2 : config->nlabel;

@@ -108,6 +108,7 @@ typedef enum {
   TFM__VIEW_LAST,  /* each sequence's marked token, or its last where none are marked */
   TFM__VIEW_EACH,  /* every token */
   TFM__VIEW_MARKED, /* the marked tokens, of which the best candidates are kept */
+  TFM__VIEW_LM,     /* every token, whose next one is known */
   TFM__VIEW_POOLED  /* pooled as the job or modules.json says; has no modules of its own */
 } tfm__view;
 

@@ -69,6 +69,18 @@ static void every_decoder_has_the_reference_states_and_logits(void **state)
   }
 }
 
+static void language_models_score_as_the_reference(void **state)
+{
+  (void)state;
+  static const char *const names[] = {"gpt2-lm", "llama-lm", "mistral-lm", "qwen2-lm",
+                                      "qwen3-lm"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    char name[64];
+    (void)snprintf(name, sizeof name, "families/%s", names[i]);
+    check_scores(name);
+  }
+}
+
 static void spans_of_families_have_the_reference_logits(void **state)
 {
   (void)state;
@@ -87,6 +99,7 @@ int main(void)
       cmocka_unit_test(names_without_prefix_are_read),
       cmocka_unit_test(every_family_has_the_reference_states_and_logits),
       cmocka_unit_test(every_decoder_has_the_reference_states_and_logits),
+      cmocka_unit_test(language_models_score_as_the_reference),
       cmocka_unit_test(every_token_has_the_reference_logits),
       cmocka_unit_test(spans_of_families_have_the_reference_logits),
   };

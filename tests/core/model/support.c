@@ -282,6 +282,47 @@ void check_masks(const char *name)
   tfm_model_fini(&model);
 }
 
+/* log softmax in double precision, of the logits the reference gave for a token. */
+static double log_probability(const float *logits, int64_t V, int64_t id)
+{
+  double sum = 0.0;
+  double top = -INFINITY;
+  for (int64_t i = 0; i < V; ++i) {
+    top = fmax(top, (double)logits[i]);
+  }
+  for (int64_t i = 0; i < V; ++i) {
+    sum += exp((double)logits[i] - top);
+  }
+  return (double)logits[id] - top - log(sum);
+}
+
+void check_scores(const char *name)
+{
+  const tfm_head_spec spec = {.task = TFM_TASK_TEXT_GENERATION, .lm = TFM_LM_SCORE};
+  tfm_err err = {.status = TFM_OK};
+  tfm_model model = open_model_for(name, &spec);
+  golden g = open_golden(name);
+  tfm_whole *whole = NULL;
+  want_ok(tfm_whole_open(&whole, &model, native_float32, g.T, g.B, &err), &err);
+  assert_int_equal(tfm_whole_width(whole), 1);
+  float *got = want_floats(g.T);
+  float *want = want_floats(g.T);
+  const tfm_ids ids = golden_ids(&g);
+  tfm_whole_run(whole, &ids, got, NULL, NULL);
+  for (int64_t b = 0; b < g.B; ++b) {
+    const int64_t end = g.cu_len[b + 1];
+    for (int64_t t = g.cu_len[b]; t < end; ++t) {
+      want[t] = t + 1 < end ? (float)log_probability(g.logits + t * g.C, g.C, g.ids[t + 1]) : 0;
+    }
+  }
+  check_near(name, got, want, g.T, TOL_MODEL);
+  tfm_free(want);
+  tfm_free(got);
+  tfm_whole_close(whole);
+  close_golden(&g);
+  tfm_model_fini(&model);
+}
+
 folder open_folder(void)
 {
   folder f = {.path = "/tmp/tfm_model_test_XXXXXX"};

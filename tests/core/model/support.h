@@ -62,6 +62,9 @@ tfm_ids mark_all(const golden *g, int32_t *marks);
  * gives, each id once and best first. */
 void check_masks(const char *name);
 
+/** A language model's logarithms of probabilities against those of the golden's logits. */
+void check_scores(const char *name);
+
 /** A classifier of every family beside BERT; NULL ends. */
 extern const char *const family_models[];
 

@@ -1,0 +1,16 @@
+#include "core/model/lm.h"
+
+#include "core/kernels/activation.h"
+
+#include <math.h>
+
+float tfm__log_probability(float *z, int64_t V, int64_t id)
+{
+  int64_t top = 0;
+  for (int64_t i = 1; i < V; ++i) {
+    top = z[i] > z[top] ? i : top;
+  }
+  const double below = (double)z[id] - (double)z[top];
+  tfm_softmax(z, V, z); /* of the highest: exp(0) over the sum */
+  return (float)(below + log((double)z[top]));
+}

@@ -1,0 +1,15 @@
+/** What a language model says of one row of logits. Room-private. */
+#ifndef TFM_CORE_MODEL_LM_H
+#define TFM_CORE_MODEL_LM_H
+
+#include <stdint.h>
+
+/** The natural logarithm of the probability of `id` under the softmax of z [V], which is
+ *  overwritten.
+ *
+ *  Numerics: the sum of exponentials is tfm_softmax()'s; its logarithm and what is added to it are
+ *            of double precision, rounded once, so that no last bit of a libm can show. NaN where a
+ *            logit is not finite. */
+float tfm__log_probability(float *z, int64_t V, int64_t id);
+
+#endif
