@@ -55,6 +55,7 @@ static const char *const applies[] = {"default", "softmax", "sigmoid", "none", N
 static const char *const poolings[] = {
     "auto", "cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "none", NULL};
 static const char *const normalizes[] = {"auto", "true", "false", NULL};
+static const char *const precisions[] = {"float32", "int8", "uint8", "binary", "ubinary", NULL};
 static const char *const offset_units[] = {"char", "byte", "utf16", NULL};
 static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
 static const char *const binds[] = {"auto", "inherit", "none", NULL};
@@ -475,6 +476,17 @@ static const tfm__option rows[] = {
      .verbs = VECTORS,
      AT(similarity),
      .help = "Give the cosine of text and text_pair in place of the embedding."},
+    {.name = "precision",
+     .kind = TFM__CHOICE,
+     .group = TFM__GROUP_TASK,
+     .verbs = VECTORS,
+     AT(precision),
+     .choices = precisions,
+     .metavar = "TYPE",
+     .start = "float32",
+     .help = "What the numbers of an embedding become: 255 steps over [-1, 1] (int8, uint8), "
+             "or a bit "
+             "each that says which are positive (binary, ubinary)."},
     {.name = "offsets",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,

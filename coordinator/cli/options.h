@@ -71,6 +71,13 @@ typedef enum {
   TFM_IN_TEXT
 } tfm_input_format;
 typedef enum { TFM_OUT_JSONL, TFM_OUT_CSV, TFM_OUT_TSV } tfm_output_format;
+typedef enum {
+  TFM_NUMBER_FLOAT32,
+  TFM_NUMBER_INT8,
+  TFM_NUMBER_UINT8,
+  TFM_NUMBER_BINARY,
+  TFM_NUMBER_UBINARY
+} tfm_number_type;
 typedef enum { TFM_OFFSETS_CHAR, TFM_OFFSETS_BYTE, TFM_OFFSETS_UTF16 } tfm_offsets;
 typedef enum {
   TFM_PROGRESS_AUTO,
@@ -150,6 +157,7 @@ typedef struct {
   int64_t truncate_dim;    /* 0: all dimensions */
   const char *prompt_name; /* NULL: the folder's default */
   bool similarity;
+  tfm_number_type precision; /* of embeddings */
   tfm_offsets offsets;
   bool stats;           /* tokenize: figures of all rows instead of rows */
   bool decode;          /* tokenize: ids to text instead */

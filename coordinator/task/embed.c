@@ -1,6 +1,7 @@
 /* Embeddings: a vector a text, as sentence-transformers gives it; a vector a token without pooling;
  * or the cosine of a pair.
  */
+#include "coordinator/task/quantize.h"
 #include "coordinator/task/sentence_files.h"
 #include "coordinator/task/task.h"
 #include "core/base/mem.h"
@@ -19,6 +20,11 @@ static tfm_status embed_ask(tfm_task_context *context, tfm_err *err)
     return tfm_fail(
         err, TFM_E_USAGE,
         "--similarity compares one vector a text: --pooling none gives one a token");
+  }
+  if (o->precision != TFM_NUMBER_FLOAT32 &&
+      (o->similarity || spec->pooling == TFM_POOLING_EACH)) {
+    return tfm_fail(err, TFM_E_USAGE, "--precision is of one vector a text: leave %s out",
+                    o->similarity ? "--similarity" : "--pooling none");
   }
   return TFM_OK;
 }
@@ -125,12 +131,25 @@ static float cosine(const float *a, const float *b, int64_t n)
   return length > 0 ? (float)(ab / length) : 0.0F;
 }
 
+static void put_integers(tfm_buf *out, tfm_number_type type, const float *x, int64_t n)
+{
+  const int64_t width = tfm_quantized_width(type, n);
+  (void)tfm_buf_char(out, '[');
+  for (int64_t i = 0; i < width; ++i) {
+    (void)tfm_buf_printf(out, i ? ",%d" : "%d", tfm_quantized(type, x, n, i));
+  }
+  (void)tfm_buf_char(out, ']');
+}
+
 static tfm_status embed_answer(const tfm_task_context *context, const tfm_item *item,
                                tfm_answer *answer, tfm_err *err)
 {
   const tfm_sequence *s = item->seqs;
+  const tfm_number_type type = context->options->precision;
   tfm_buf *out = &answer->value[0];
-  if (context->options->similarity) {
+  if (type != TFM_NUMBER_FLOAT32) {
+    put_integers(out, type, s->values, item->width);
+  } else if (context->options->similarity) {
     (void)tfm_buf_float(out, cosine(s[0].values, s[1].values, item->width));
   } else if (context->shape.rows == TFM_ROWS_TOKEN) {
     tfm_put_rows(out, s->values, s->rows, item->width, item->width);

@@ -1,3 +1,4 @@
+#include "coordinator/task/quantize.h"
 #include "coordinator/task/task.h"
 #include "core/base/mem.h"
 #include "tests/support/check.h"
@@ -117,6 +118,49 @@ static void the_folder_says_length_and_prompts(void **state)
   tfm_task_embed.end(&f.context);
 }
 
+/* quantize_embeddings(x, precision=..., ranges=[[-1] * 8, [1] * 8]) of sentence-transformers 5. */
+static void integers_are_the_references(void **state)
+{
+  (void)state;
+  static const float x[2][8] = {{-1, -0.75F, -0.5F, -0.003F, 0, 0.003F, 0.5F, 0.99F},
+                                {1, 0.2F, -0.2F, 0.0039F, -0.0039F, 0.7F, -0.9999F, 0.1F}};
+  static const int int8s[2][8] = {{-128, -97, -65, -1, -1, -1, 63, 125},
+                                  {126, 25, -27, -1, -1, 88, -128, 12}};
+  static const int uint8s[2][8] = {{0, 31, 63, 127, 127, 127, 191, 253},
+                                   {254, 153, 101, 127, 127, 216, 0, 140}};
+  static const int bits[2] = {7, 213};
+  for (int row = 0; row < 2; ++row) {
+    for (int i = 0; i < 8; ++i) {
+      assert_int_equal(tfm_quantized(TFM_NUMBER_INT8, x[row], 8, i), int8s[row][i]);
+      assert_int_equal(tfm_quantized(TFM_NUMBER_UINT8, x[row], 8, i), uint8s[row][i]);
+    }
+    assert_int_equal(tfm_quantized(TFM_NUMBER_UBINARY, x[row], 8, 0), bits[row]);
+    assert_int_equal(tfm_quantized(TFM_NUMBER_BINARY, x[row], 8, 0), bits[row] - 128);
+  }
+  const float beyond[2] = {-7, 7};
+  assert_int_equal(tfm_quantized(TFM_NUMBER_INT8, beyond, 2, 0), -128);
+  assert_int_equal(tfm_quantized(TFM_NUMBER_INT8, beyond, 2, 1), 127);
+  assert_int_equal(tfm_quantized(TFM_NUMBER_UINT8, beyond, 2, 1), 255);
+  assert_int_equal(tfm_quantized(TFM_NUMBER_UBINARY, beyond, 2, 0), 64);
+  assert_int_equal(tfm_quantized_width(TFM_NUMBER_UBINARY, 385), 49);
+}
+
+static void integers_of_one_vector_only(void **state)
+{
+  (void)state;
+  fixture f;
+  tfm_err err = {0};
+  make(&f, false, TFM_ROWS_SEQUENCE);
+  f.options.precision = TFM_NUMBER_UINT8;
+  expect(&f, "embedding", "[255,127,255]");
+  CHECK_OK(tfm_task_embed.ask(&f.context, &err), &err);
+  f.options.pooling = TFM_POOLING_EACH;
+  CHECK_FAILS(tfm_task_embed.ask(&f.context, &err), TFM_E_USAGE, &err, "--pooling none");
+  f.options.pooling = TFM_POOLING_AUTO;
+  f.options.similarity = true;
+  CHECK_FAILS(tfm_task_embed.ask(&f.context, &err), TFM_E_USAGE, &err, "--similarity");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -124,6 +168,8 @@ int main(void)
       cmocka_unit_test(every_pooling_has_its_word),
       cmocka_unit_test(similarity_of_tokens_is_refused),
       cmocka_unit_test(the_folder_says_length_and_prompts),
+      cmocka_unit_test(integers_are_the_references),
+      cmocka_unit_test(integers_of_one_vector_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
