@@ -4,13 +4,11 @@
  * It takes the text a grapheme cluster at a time: one of less than six bytes that begins with a
  * string of the map becomes what the shortest such string does, whatever follows in it; of others
  * every character that is in the map does. Source: spm_precompiled 0.1 and normalizers/
- * precompiled.rs; the unit layout is that of Darts-clone. */
-#include "core/base/checked.h"
+ * precompiled.rs. */
 #include "core/base/utf8.h"
+#include "core/text/charsmap.h"
 #include "core/text/edit.h"
 #include "core/text/kinds.h"
-
-#include <inttypes.h>
 
 enum { MOST_CLUSTER = 5, MOST_SCALAR = 0x10ffff };
 
@@ -18,40 +16,10 @@ enum { MOST_CLUSTER = 5, MOST_SCALAR = 0x10ffff };
 enum { ASCII_ODD = 0xff };
 
 typedef struct {
-  const uint32_t *unit;
-  size_t nunit;
-  const char *text; /* what strings become, each ended by NUL */
-  size_t ntext;
+  tfm__charsmap map;
   uint8_t ascii[128]; /* one ASCII character, or ASCII_ODD for anything else */
   bool keeps_ascii;   /* all but CR stay; then and between others nothing is to be done */
 } charsmap;
-
-/* ---- the map ---- */
-
-/* What the shortest string at the beginning of s becomes; {NULL, 0} when there is none. */
-static tfm_span look_up(const charsmap *m, const char *s, size_t n)
-{
-  size_t node = 0;
-  uint32_t unit = m->unit[0];
-  node ^= (size_t)(unit >> 10) << ((unit & 1u << 9) >> 6);
-  for (size_t i = 0; i < n; ++i) {
-    unsigned char c = (unsigned char)s[i];
-    node ^= c;
-    if (c == 0 || node >= m->nunit) {
-      break;
-    }
-    unit = m->unit[node];
-    if ((unit & (1u << 31 | 0xff)) != c) {
-      break;
-    }
-    node ^= (size_t)(unit >> 10) << ((unit & 1u << 9) >> 6);
-    if (unit >> 8 & 1) {
-      size_t at = node < m->nunit ? m->unit[node] & (~0u >> 1) : SIZE_MAX;
-      return at < m->ntext ? tfm_span_of(m->text + at) : (tfm_span){NULL, 0};
-    }
-  }
-  return (tfm_span){NULL, 0};
-}
 
 /* ---- clusters ---- */
 
@@ -186,7 +154,7 @@ static tfm_status put_cluster(const charsmap *m, writer *w, const char *p, size_
 {
   tfm_status st = TFM_OK;
   if (n <= MOST_CLUSTER) {
-    tfm_span by = look_up(m, p, n);
+    tfm_span by = tfm__charsmap_shortest(&m->map, p, n);
     if (by.p) {
       return replace(w, (int)tfm_utf8_count(p, n), by);
     }
@@ -194,7 +162,7 @@ static tfm_status put_cluster(const charsmap *m, writer *w, const char *p, size_
   uint32_t len = 0;
   for (size_t i = 0; i < n; i += len) {
     uint32_t c = tfm__char_at(p + i, &len);
-    tfm_span by = look_up(m, p + i, len);
+    tfm_span by = tfm__charsmap_shortest(&m->map, p + i, len);
     if (by.p) {
       TFM_TRY(replace(w, 1, by));
     } else {
@@ -308,60 +276,15 @@ static bool decode_base64(tfm_span s, char *to, size_t *n)
   return left == 0; /* bits beyond the last byte */
 }
 
-/* The strings must be UTF-8, and end. */
-static bool is_whole(tfm_span text)
-{
-  return text.n == 0 || (text.p[text.n - 1] == '\0' && tfm_utf8_valid(text.p, text.n, NULL));
-}
-
-/* Every unit must lead into the array where it leads; look_up() checks that again. Values must
- * begin a character of the text. */
-static bool is_sound(const charsmap *m)
-{
-  for (size_t i = 0; i < m->nunit; ++i) {
-    uint32_t unit = m->unit[i];
-    size_t node = i ^ (size_t)(unit >> 10) << ((unit & 1u << 9) >> 6);
-    if (unit >> 31 || !(unit >> 8 & 1)) {
-      continue;
-    }
-    size_t at = node < m->nunit ? m->unit[node] & (~0u >> 1) : SIZE_MAX;
-    if (at >= m->ntext || ((unsigned char)m->text[at] & 0xc0) == 0x80) {
-      return false;
-    }
-  }
-  return true;
-}
-
 static void prepare(charsmap *m)
 {
   m->keeps_ascii = true;
   for (uint32_t c = 0; c < 128; ++c) {
     char s = (char)c;
-    tfm_span by = look_up(m, &s, 1);
+    tfm_span by = tfm__charsmap_shortest(&m->map, &s, 1);
     m->ascii[c] = !by.p ? (uint8_t)c : by.n == 1 ? (uint8_t)by.p[0] : ASCII_ODD;
     m->keeps_ascii = m->keeps_ascii && (c == '\r' || m->ascii[c] == c);
   }
-}
-
-/* Take a map of n bytes, which stay and begin where a number may. */
-static void take_map(tfm__loader *l, charsmap *m, const char *raw, size_t n)
-{
-  uint32_t bytes = 0;
-  memcpy(&bytes, raw, n < sizeof bytes ? n : sizeof bytes);
-  if (n < sizeof bytes || bytes % 4 || bytes == 0 || bytes > n - sizeof bytes) {
-    tfm_jread_fail(l->r, TFM_E_FORMAT, "a charsmap of %zu bytes whose trie has %" PRIu32, n,
-                   bytes);
-    return;
-  }
-  m->unit = (const uint32_t *)(const void *)(raw + sizeof bytes);
-  m->nunit = bytes / 4;
-  m->text = raw + sizeof bytes + bytes;
-  m->ntext = n - sizeof bytes - bytes;
-  if (!is_whole((tfm_span){m->text, m->ntext}) || !is_sound(m)) {
-    tfm_jread_fail(l->r, TFM_E_FORMAT, "the charsmap's trie and texts do not fit together");
-    return;
-  }
-  prepare(m);
 }
 
 static void read_map(tfm__loader *l, charsmap *m)
@@ -382,7 +305,12 @@ static void read_map(tfm__loader *l, charsmap *m)
     tfm_jread_fail(l->r, TFM_E_FORMAT, "this is no base64");
     return;
   }
-  take_map(l, m, raw, n);
+  tfm_err err = {0};
+  if (tfm__charsmap_of(&m->map, (tfm_span){raw, n}, &err) != TFM_OK) {
+    tfm_jread_fail(l->r, err.status, "%s", err.text);
+    return;
+  }
+  prepare(m);
 }
 
 static void *read(tfm__loader *l)
@@ -397,7 +325,7 @@ static void *read(tfm__loader *l)
       (void)tfm_jread_skip(l->r);
     }
   }
-  tfm__loader_want(l, m && m->unit, "precompiled_charsmap");
+  tfm__loader_want(l, m && m->map.nunit, "precompiled_charsmap");
   return m;
 }
 
