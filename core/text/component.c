@@ -20,6 +20,7 @@ static const tfm__kind *const normalizers[] = {&tfm__bert_normalizer,
                                                &tfm__precompiled,
                                                &tfm__replace,
                                                &tfm__byte_level_normalizer,
+                                               &tfm__pieces_normalizer,
                                                NULL};
 static const tfm__kind *const pre_tokenizers[] = {&tfm__bert_pre_tokenizer,
                                                   &tfm__byte_level_pre_tokenizer,

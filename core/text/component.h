@@ -50,6 +50,7 @@ typedef struct {
   size_t nmerge;
   const double *score; /* [vocabulary] Unigram: by id, which has no holes */
   tfm_span charsmap;   /* Precompiled: its bytes; "precompiled_charsmap" is null then */
+  const struct tfm__piece_file *pieces; /* Pieces, and a Unigram with "pieces" */
 } tfm__given;
 
 /** What a component needs to read itself from tokenizer.json. */

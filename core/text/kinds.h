@@ -15,6 +15,7 @@ extern const tfm__kind tfm__nfc;                      /* normalize_forms.c */
 extern const tfm__kind tfm__nfd;                      /* normalize_forms.c */
 extern const tfm__kind tfm__nfkc;                     /* normalize_forms.c */
 extern const tfm__kind tfm__nfkd;                     /* normalize_forms.c */
+extern const tfm__kind tfm__pieces_normalizer;        /* normalize_pieces.c */
 extern const tfm__kind tfm__precompiled;              /* normalize_precompiled.c */
 extern const tfm__kind tfm__replace;                  /* normalize_replace.c; a decoder too */
 extern const tfm__kind tfm__bert_pre_tokenizer;       /* split_bert.c */

@@ -93,11 +93,11 @@ fail:
   return st;
 }
 
-static const tfm__recipe_kind kinds[] = {{"ByT5Tokenizer", " byt5 ", NULL, build_byt5},
-                                         {"CanineTokenizer", " canine ", NULL, build_canine}};
+static const tfm__recipe_kind kinds[] = {
+    {"ByT5Tokenizer", " byt5 ", NULL, read_nothing, build_byt5},
+    {"CanineTokenizer", " canine ", NULL, read_nothing, build_canine}};
 
 tfm_status tfm__load_codes(tfm_tokenizer *t, const char *folder, tfm_err *err)
 {
-  return tfm__recipe_run(t, NULL, folder, read_nothing, kinds, sizeof kinds / sizeof kinds[0],
-                         err);
+  return tfm__recipe_run(t, NULL, folder, kinds, sizeof kinds / sizeof kinds[0], err);
 }

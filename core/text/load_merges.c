@@ -1,5 +1,6 @@
-/* Folders with vocab.json and merges.txt: GPT-2, RoBERTa and CLIP. Source: transformers 5.23,
- * models/gpt2, roberta and clip; the `tokenizers` library's BPE::read_file. */
+/* Folders with vocab.json, and merges.txt (GPT-2, RoBERTa, CLIP) or source.spm (Marian). Source:
+ * transformers 5.23, models/gpt2, roberta, clip and marian; the `tokenizers` library's
+ * BPE::read_file. */
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/base/mem.h"
@@ -221,14 +222,62 @@ fail:
   return st;
 }
 
+/* Ids are vocab.json's, whatever those of the model are; the texts are of the source language. */
+static tfm_status read_marian(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const char *model = NULL;
+  TFM_TRY(read_vocab(r, path, err));
+  tfm_buf_fini(&r->file[0]);
+  TFM_TRY(tfm__recipe_file(r, "source.spm", &model, err));
+  TFM_TRY(tfm__recipe_pieces(r, model, err));
+  tfm__folder_drop_extra(&r->f); /* the model finds its own */
+  if (r->piece.model != TFM__PIECES_UNIGRAM || !r->piece.marks) {
+    st = tfm_fail(
+        err, TFM_E_UNSUPPORTED,
+        "source.spm: want a Unigram model that escapes blanks; others are not supported");
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status build_marian(tfm__recipe *r, tfm_err *err)
+{
+  static const char *const roles[TFM__ROLES] = {
+      [TFM__EOS] = "</s>", [TFM__UNK] = "<unk>", [TFM__PAD] = "<pad>"};
+  tfm_status st = TFM_OK;
+  tfm_span unknown;
+  tfm__recipe_usual(r, roles);
+  TFM_TRY(tfm__folder_want(&r->f, TFM__UNK, &unknown, err));
+  const int32_t id = tfm__vocab_id(&r->t->vocab, unknown);
+  if (id < 0) {
+    return tfm_fail(err, TFM_E_FORMAT, "vocab.json: the unknown token \"%.*s\" is not in it",
+                    unknown.n > 64 ? 64 : (int)unknown.n, unknown.p);
+  }
+  TFM_TRY(tfm__recipe_begin(r, err));
+  (void)tfm_buf_str(&r->json, ",\"normalizer\":{\"type\":\"Pieces\",\"language_codes\":true}");
+  TFM_TRY(tfm__recipe_template(r, "A0e0", "A0B0e0", err));
+  (void)tfm_buf_printf(&r->json,
+                       ",\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
+                       "\"prepend_scheme\":\"always\",\"split\":true}"
+                       ",\"model\":{\"type\":\"Unigram\",\"unk_id\":%d,\"vocab\":null,"
+                       "\"pieces\":true,\"language_codes\":true,\"byte_fallback\":%s}",
+                       (int)id, tfm__recipe_word(r->piece.byte_fallback));
+
+fail:
+  return st;
+}
+
 static const tfm__recipe_kind kinds[] = {
-    {"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", NULL, build_gpt2},
-    {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, build_roberta},
-    {"CLIPTokenizer", " clip clip_text_model ", NULL, build_clip}};
+    {"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", NULL, read_files, build_gpt2},
+    {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, read_files,
+     build_roberta},
+    {"CLIPTokenizer", " clip clip_text_model ", NULL, read_files, build_clip},
+    {"MarianTokenizer", " marian ", NULL, read_marian, build_marian}};
 
 tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err)
 {
-  return tfm__recipe_run(t, path, folder, read_files, kinds, sizeof kinds / sizeof kinds[0],
-                         err);
+  return tfm__recipe_run(t, path, folder, kinds, sizeof kinds / sizeof kinds[0], err);
 }

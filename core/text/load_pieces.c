@@ -1,7 +1,7 @@
 /* Folders with a SentencePiece model and no tokenizer.json. Each kind puts its own ids on top of
  * the file's pieces. Source: transformers 5.23, models/t5, albert, xlm_roberta, camembert,
  * deberta_v2, llama, gemma (tokenization_*.py), convert_slow_tokenizer.py (SentencePieceExtractor,
- * convert_from_spm, build_tokenizer_from_spm_proto). */
+ * convert_from_spm, tfm__recipe_pieces, build_tokenizer_from_spm_proto). */
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
@@ -163,35 +163,6 @@ static tfm_status want_model(const tfm__recipe *r, tfm__pieces_model model, tfm_
                     r->f.folder, names[r->piece.model], r->kind, names[model]);
   }
   return TFM_OK;
-}
-
-/* Control and user-defined pieces are found in the text before all else. */
-static tfm_status add_marks(tfm__recipe *r, tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  tfm__folder_drop_extra(&r->f);
-  for (size_t i = 0; i < r->piece.n; ++i) {
-    const tfm__file_piece *piece = &r->piece.v[i];
-    if (piece->type == TFM__PIECE_CONTROL || piece->type == TFM__PIECE_USER_DEFINED) {
-      TFM_TRY(
-          tfm__folder_usual_extra(&r->f, piece->text, piece->type == TFM__PIECE_CONTROL, err));
-    }
-  }
-
-fail:
-  return st;
-}
-
-static tfm_status read_file(tfm__recipe *r, const char *path, tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  TFM_TRY(tfm__recipe_bytes(r, 0, path, err));
-  TFM_TRY(tfm__piece_file_read(&r->piece, tfm_path_base(path), tfm_buf_view(&r->file[0]), err));
-  r->given.charsmap = r->piece.charsmap;
-  TFM_TRY(add_marks(r, err));
-
-fail:
-  return st;
 }
 
 /* ---- the kinds ---- */
@@ -495,18 +466,17 @@ fail:
 }
 
 static const tfm__recipe_kind kinds[] = {
-    {"TokenizersBackend", " umt5 ", " mistral mixtral phi3 ", build_plain},
-    {"T5Tokenizer", " t5 mt5 switch_transformers longt5 ", NULL, build_t5},
-    {"AlbertTokenizer", " albert ", NULL, build_albert},
-    {"XLMRobertaTokenizer", " xlm-roberta ", NULL, build_xlm_roberta},
-    {"CamembertTokenizer", " camembert ", NULL, build_camembert},
-    {"DebertaV2Tokenizer", " deberta-v2 ", NULL, build_deberta},
-    {"LlamaTokenizer", " llama ", NULL, build_llama},
-    {"GemmaTokenizer", " gemma gemma2 ", NULL, build_gemma}};
+    {"TokenizersBackend", " umt5 ", " mistral mixtral phi3 ", tfm__recipe_pieces, build_plain},
+    {"T5Tokenizer", " t5 mt5 switch_transformers longt5 ", NULL, tfm__recipe_pieces, build_t5},
+    {"AlbertTokenizer", " albert ", NULL, tfm__recipe_pieces, build_albert},
+    {"XLMRobertaTokenizer", " xlm-roberta ", NULL, tfm__recipe_pieces, build_xlm_roberta},
+    {"CamembertTokenizer", " camembert ", NULL, tfm__recipe_pieces, build_camembert},
+    {"DebertaV2Tokenizer", " deberta-v2 ", NULL, tfm__recipe_pieces, build_deberta},
+    {"LlamaTokenizer", " llama ", NULL, tfm__recipe_pieces, build_llama},
+    {"GemmaTokenizer", " gemma gemma2 ", NULL, tfm__recipe_pieces, build_gemma}};
 
 tfm_status tfm__load_pieces(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err)
 {
-  return tfm__recipe_run(t, path, folder, read_file, kinds, sizeof kinds / sizeof kinds[0],
-                         err);
+  return tfm__recipe_run(t, path, folder, kinds, sizeof kinds / sizeof kinds[0], err);
 }

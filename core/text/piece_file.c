@@ -193,6 +193,7 @@ fail:
 
 enum {
   TRAINER_MODEL = 3,
+  TRAINER_SUFFIX = 24,
   TRAINER_BYTE_FALLBACK = 35,
   TRAINER_UNK_ID = 40,
   TRAINER_BOS_ID = 41,
@@ -200,15 +201,22 @@ enum {
   TRAINER_UNK = 45,
   TRAINER_BOS = 46,
   TRAINER_EOS = 47,
-  NORMALIZER_CHARSMAP = 2
+  NORMALIZER_CHARSMAP = 2,
+  NORMALIZER_PREFIX = 3,
+  NORMALIZER_STRIPS = 4,
+  NORMALIZER_MARKS = 5
 };
 
 static const wanted trainer_fields[] = {
     {TRAINER_MODEL, WIRE_VARINT},  {TRAINER_BYTE_FALLBACK, WIRE_VARINT},
     {TRAINER_UNK_ID, WIRE_VARINT}, {TRAINER_BOS_ID, WIRE_VARINT},
     {TRAINER_EOS_ID, WIRE_VARINT}, {TRAINER_UNK, WIRE_BYTES},
-    {TRAINER_BOS, WIRE_BYTES},     {TRAINER_EOS, WIRE_BYTES}};
-static const wanted normalizer_fields[] = {{NORMALIZER_CHARSMAP, WIRE_BYTES}};
+    {TRAINER_BOS, WIRE_BYTES},     {TRAINER_EOS, WIRE_BYTES},
+    {TRAINER_SUFFIX, WIRE_VARINT}};
+static const wanted normalizer_fields[] = {{NORMALIZER_CHARSMAP, WIRE_BYTES},
+                                           {NORMALIZER_PREFIX, WIRE_VARINT},
+                                           {NORMALIZER_STRIPS, WIRE_VARINT},
+                                           {NORMALIZER_MARKS, WIRE_VARINT}};
 
 static tfm_status read_trainer(tfm__piece_file *file, message m, tfm_err *err)
 {
@@ -224,6 +232,9 @@ static tfm_status read_trainer(tfm__piece_file *file, message m, tfm_err *err)
                         m.name, (unsigned long long)f.value);
       }
       file->model = (tfm__pieces_model)f.value;
+      break;
+    case TRAINER_SUFFIX:
+      file->suffix = f.value != 0;
       break;
     case TRAINER_BYTE_FALLBACK:
       file->byte_fallback = f.value != 0;
@@ -266,9 +277,16 @@ static tfm_status read_normalizer(tfm__piece_file *file, message m, tfm_err *err
   tfm_status st = TFM_OK;
   field f;
   while (next_field(&m, &f, &st, err)) {
-    TFM_TRY(check_wire(&m, &f, normalizer_fields, 1, err));
+    TFM_TRY(check_wire(&m, &f, normalizer_fields,
+                       sizeof normalizer_fields / sizeof *normalizer_fields, err));
     if (f.number == NORMALIZER_CHARSMAP) {
       file->charsmap = f.bytes;
+    } else if (f.number == NORMALIZER_PREFIX) {
+      file->prefix = f.value != 0;
+    } else if (f.number == NORMALIZER_STRIPS) {
+      file->strips = f.value != 0;
+    } else if (f.number == NORMALIZER_MARKS) {
+      file->marks = f.value != 0;
     }
   }
 
@@ -292,6 +310,9 @@ tfm_status tfm__piece_file_read(tfm__piece_file *out, const char *name, tfm_span
   *out = (tfm__piece_file){.model = TFM__PIECES_UNIGRAM,
                            .bos_id = 1,
                            .eos_id = 2,
+                           .prefix = true,
+                           .strips = true,
+                           .marks = true,
                            .unk = {"<unk>", 5},
                            .bos = {"<s>", 3},
                            .eos = {"</s>", 4}};

@@ -37,14 +37,18 @@ typedef struct {
 } tfm__file_piece;
 
 /** Zero-initialised is empty. */
-typedef struct {
+typedef struct tfm__piece_file {
   tfm__file_piece *v; /* [n] by id */
   size_t n, cap;
   tfm__pieces_model model;
   bool byte_fallback;
   int32_t unk_id, bos_id, eos_id; /* negative: there is none */
   tfm_span unk, bos, eos;         /* their pieces; borrowed */
-  tfm_span charsmap;              /* the precompiled normaliser; empty: none; borrowed */
+  bool prefix;                    /* a blank is put before the text, or with suffix behind it */
+  bool suffix;
+  bool strips;       /* blanks at the ends and all but one of a run vanish */
+  bool marks;        /* blanks become U+2581 */
+  tfm_span charsmap; /* the precompiled normaliser; empty: none; borrowed */
 } tfm__piece_file;
 
 /** Read the bytes of such a file; name is what messages call it. bytes must outlive *out. Release

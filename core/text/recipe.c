@@ -88,6 +88,35 @@ tfm_status tfm__recipe_merge(tfm__recipe *r, tfm_span left, tfm_span right, tfm_
   return TFM_OK;
 }
 
+/* Control and user-defined pieces are found in the text before all else. */
+static tfm_status add_marks(tfm__recipe *r, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__folder_drop_extra(&r->f);
+  for (size_t i = 0; i < r->piece.n; ++i) {
+    const tfm__file_piece *piece = &r->piece.v[i];
+    if (piece->type == TFM__PIECE_CONTROL || piece->type == TFM__PIECE_USER_DEFINED) {
+      TFM_TRY(
+          tfm__folder_usual_extra(&r->f, piece->text, piece->type == TFM__PIECE_CONTROL, err));
+    }
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_pieces(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(tfm__recipe_bytes(r, 0, path, err));
+  TFM_TRY(tfm__piece_file_read(&r->piece, tfm_path_base(path), tfm_buf_view(&r->file[0]), err));
+  r->given.charsmap = r->piece.charsmap;
+  TFM_TRY(add_marks(r, err));
+
+fail:
+  return st;
+}
+
 /* ---- the tokenizer.json ---- */
 
 int32_t tfm__recipe_id(const tfm__recipe *r, tfm_span token)
@@ -318,9 +347,8 @@ fail:
   return st;
 }
 
-static tfm_status build(tfm__recipe *r, const char *path,
-                        tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
-                        const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
+static tfm_status build(tfm__recipe *r, const char *path, const tfm__recipe_kind *kinds,
+                        size_t n, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const char *name = NULL;
@@ -331,7 +359,7 @@ static tfm_status build(tfm__recipe *r, const char *path,
     return no_kind(r, path, name, type, kinds, n, err);
   }
   r->kind = kind->kind;
-  TFM_TRY(fill(r, path, err));
+  TFM_TRY(kind->read(r, path, err));
   TFM_TRY(kind->build(r, err));
   (void)tfm_buf_str(&r->json, "}");
   if (r->json.failed) {
@@ -339,6 +367,7 @@ static tfm_status build(tfm__recipe *r, const char *path,
   }
   r->given.merge = r->merge;
   r->given.score = r->score;
+  r->given.pieces = r->piece.n ? &r->piece : NULL;
   TFM_TRY(tfm__load_json(r->t, r->f.folder, tfm_buf_view(&r->json), &r->given, err));
 
 fail:
@@ -346,14 +375,13 @@ fail:
 }
 
 tfm_status tfm__recipe_run(tfm_tokenizer *t, const char *path, const char *folder,
-                           tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
                            const tfm__recipe_kind *kinds, size_t n, tfm_err *err)
 {
   tfm__recipe r = {.t = t};
   tfm__added_init(&r.added);
   tfm_status st = tfm__folder_open(&r.f, folder, err);
   if (st == TFM_OK) {
-    st = build(&r, path, fill, kinds, n, err);
+    st = build(&r, path, kinds, n, err);
   }
   tfm_free(r.merge);
   tfm_free(r.score);

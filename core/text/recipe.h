@@ -38,16 +38,21 @@ typedef struct {
   const char
       *types; /* the model_types that mean it when no class is named; a blank around each */
   const char *always; /* those for which no other class counts; NULL: none */
+  /* Read the files; path is that of the vocabulary. */
+  tfm_status (*read)(tfm__recipe *r, const char *path, tfm_err *err);
   tfm_status (*build)(tfm__recipe *r, tfm_err *err);
 } tfm__recipe_kind;
 
-/** Make t from a folder: open its configuration, let `fill` read its files, choose a kind and build
- *  it, and read what came of that. path is the file with the vocabulary, NULL when these kinds need
+/** Make t from a folder: open its configuration, choose a kind, let it read its files and build,
+ *  and read what came of that. path is the file with the vocabulary, NULL when these kinds need
  *  none. Errors: TFM_E_UNSUPPORTED (no such kind: the message has those there are; without a path
  *  TFM_E_MISSING, the files there might be), and those of all steps. */
 tfm_status tfm__recipe_run(tfm_tokenizer *t, const char *path, const char *folder,
-                           tfm_status (*fill)(tfm__recipe *r, const char *path, tfm_err *err),
                            const tfm__recipe_kind *kinds, size_t n, tfm_err *err) TFM_MUST_USE;
+
+/** Read a SentencePiece model into r->piece, its bytes into r->file[0], and make its control and
+ *  user-defined pieces the usual additional tokens. */
+tfm_status tfm__recipe_pieces(tfm__recipe *r, const char *path, tfm_err *err) TFM_MUST_USE;
 
 /** The path of a file of the folder, which must be there. Errors: TFM_E_MISSING (what is missing,
  *  and what to do). */

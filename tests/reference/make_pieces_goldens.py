@@ -29,6 +29,8 @@ MODELS = {
     "fairseq": dict(model_type="unigram", user_defined_symbols=["row of"]),
     "deberta": dict(model_type="unigram", pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]",
                     bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]"),
+    "marian": dict(model_type="unigram", user_defined_symbols=["row of"], byte_fallback=True, vocab_size=330,
+                   treat_whitespace_as_suffix=True),
     "llama": dict(model_type="bpe", byte_fallback=True, vocab_size=360),
 }
 CASES = [
@@ -48,7 +50,10 @@ CASES = [
                                   "add_bos_token": True, "pad_token": "<unk>", "mask_token": "<unk>"}),
     ("llama", "tokenizer.model", {"tokenizer_class": "TokenizersBackend"}),
     ("t5", "tokenizer.model", {"tokenizer_class": "TokenizersBackend"}),
+    ("t5", "source.spm", {"tokenizer_class": "MarianTokenizer"}),
+    ("marian", "source.spm", {"tokenizer_class": "MarianTokenizer"}),
 ]
+CODES = [">>fr<< the row", ">>xx<<", "a >>fr<<", "row of  rows row of"]
 TEXTS = ["the cluster reads every row", "  Two  blanks\there ", "caf\u00e9 \ufb01les\u2003x", "row of rows", "\U0001f600 \u5317",
          "</s> and <s> [CLS] <mask>x <extra_id_1>", "10, 200!", ""]
 
@@ -66,6 +71,15 @@ def train(name, place):
     return m.SerializeToString()
 
 
+def write_vocab(model, path):
+    """vocab.json of a Marian folder: other ids than the model's, one piece in eight missing."""
+    m = sentencepiece_model_pb2.ModelProto()
+    m.ParseFromString(model.read_bytes())
+    pieces = [p.piece for i, p in enumerate(m.pieces) if p.type not in (2, 3) and i % 8]
+    names = ["</s>", "<unk>", *reversed(pieces), ">>fr<<", "<pad>"]
+    path.write_text(json.dumps({name: i for i, name in enumerate(names)}) + "\n")
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -79,10 +93,15 @@ def main():
             folder.mkdir()
             shutil.copy(out / (name + ".model"), folder / file)
             (folder / "tokenizer_config.json").write_text(json.dumps(config))
+            marian = file == "source.spm"
+            if marian:
+                shutil.copy(out / (name + ".model"), folder / "target.spm")
+                write_vocab(out / (name + ".model"), out / (name + ".vocab.json"))
+                shutil.copy(out / (name + ".vocab.json"), folder / "vocab.json")
             if config["tokenizer_class"] == "TokenizersBackend":  # its name alone is not enough there
                 (folder / "config.json").write_text('{"model_type": "mistral"}')
             t = AutoTokenizer.from_pretrained(folder)
-            for text in TEXTS:
+            for text in TEXTS + CODES * marian:
                 rows.append({"model": name, "file": file, "config": json.dumps(config), "text": text,
                              "ids": t(text)["input_ids"], "pair": t(text, "row")["input_ids"]})
     (out / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))

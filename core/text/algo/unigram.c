@@ -6,36 +6,49 @@
  * character that is no token by itself may also be unknown, at the lowest score less 10; unknown
  * characters in a row are one token, unless their text happens to be one of the vocabulary, or
  * all of their bytes have tokens and byte_fallback is on.
- * Source: Kudo 2018; the library's optimised Viterbi, one pass over a double array. */
+ * With "pieces" the model is a SentencePiece file and the vocabulary another one (Marian): the cut
+ * is that of the sentencepiece library, whose sums are in float32, and a piece that the vocabulary
+ * lacks is unknown.
+ * Source: Kudo 2018; the library's optimised Viterbi, one pass over a double array;
+ * unigram_model.cc of SentencePiece 0.2 (EncodeOptimized). */
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 #include "core/text/algo/read_score.h"
 #include "core/text/algo/read_vocab.h"
 #include "core/text/algo/words.h"
 #include "core/text/kinds.h"
+#include "core/text/piece_file.h"
 #include "core/text/trie.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MANY = 1 << 16 }; /* lists longer than this are given back */
+enum {
+  MANY = 1 << 16, /* lists longer than this are given back */
+  FAR = 100000    /* sums in float32 start anew beyond */
+};
 
-/* The best way to a place: its sum, and the token it ends with. */
+/* The best way to a place: its sum, and the piece it ends with. */
 typedef struct {
   double sum;
-  int32_t id;
-  uint32_t bytes; /* of that token; 0: no way leads here yet */
+  int32_t piece;
+  uint32_t bytes; /* of that piece; 0: no way leads here yet */
 } place;
 
 typedef struct {
   const tfm__vocab *vocab;
   tfm__trie trie;
   int32_t root;
-  double *score; /* [pieces] by id */
+  double *score; /* [pieces] */
+  int32_t *id;   /* [pieces] NULL: a piece is its own id */
   size_t n, cap;
-  int64_t unknown; /* -1: none */
+  int64_t unknown; /* id; -1: none */
+  int32_t unknown_piece;
   double unknown_score;
+  bool single; /* sums in float32 */
+  bool codes;  /* >>code<< at the beginning is a token */
   bool byte_fallback;
   int32_t byte_id[256]; /* -1: none */
 } unigram;
@@ -50,10 +63,23 @@ typedef struct {
 
 /* ---- the best way ---- */
 
-static inline void try_way(place *to, double sum, int32_t id, uint32_t bytes)
+static inline void try_way(place *to, double sum, bool single, int32_t piece, uint32_t bytes)
 {
+  sum = single ? (double)(float)sum : sum;
   if (to->bytes == 0 || sum > to->sum) {
-    *to = (place){sum, id, bytes};
+    *to = (place){sum, piece, bytes};
+  }
+}
+
+/* The library starts sums anew, before float32 is too coarse for them: what is known of the places
+ * [i, end] is counted from place i on. */
+static void restart_sums(place *w, size_t i, size_t end)
+{
+  const float here = (float)w[i].sum;
+  for (size_t k = i; k <= end; ++k) {
+    if (k == i || w[k].bytes) {
+      w[k].sum = (double)((float)w[k].sum - here);
+    }
   }
 }
 
@@ -64,7 +90,11 @@ static bool find_way(const unigram *u, place *w, const char *p, size_t n)
     w[i].sum = 0;
     w[i].bytes = 0;
   }
+  size_t reached = 0;
   for (size_t i = 0, len = 0; i < n; i += len) {
+    if (u->single && fabs(w[i].sum) > FAR) {
+      restart_sums(w, i, reached);
+    }
     double here = w[i].sum;
     bool single = false;
     (void)tfm_utf8_decode(p + i, &len);
@@ -74,16 +104,18 @@ static bool find_way(const unigram *u, place *w, const char *p, size_t n)
       if (v < 0) {
         break;
       }
-      int32_t id = u->trie.value[v];
-      if (id >= 0) {
+      int32_t piece = u->trie.value[v];
+      if (piece >= 0) {
         size_t bytes = k + 1 - i;
-        try_way(&w[k + 1], here + u->score[id], id, (uint32_t)bytes);
+        try_way(&w[k + 1], here + u->score[piece], u->single, piece, (uint32_t)bytes);
         single |= bytes == len;
+        reached = k + 1 > reached ? k + 1 : reached;
       }
     }
     if (!single) {
-      try_way(&w[i + len], here + u->unknown_score, (int32_t)u->unknown, (uint32_t)len);
-      if (w[i + len].id < 0) { /* it was the best way, and there is no unknown token */
+      reached = i + len > reached ? i + len : reached;
+      try_way(&w[i + len], here + u->unknown_score, u->single, u->unknown_piece, (uint32_t)len);
+      if (w[i + len].piece < 0) { /* it was the best way, and there is no unknown token */
         return false;
       }
     }
@@ -120,8 +152,9 @@ static bool has_bytes(const unigram *u, const char *p, size_t n)
  * their bytes' tokens covers all of them, which `bytes` 0 says of all but the last. */
 static size_t put_unknown(const unigram *u, memo *m, size_t at, const char *p, size_t n)
 {
-  int32_t id = tfm__vocab_id(u->vocab, (tfm_span){p, n});
-  if (id < 0 && has_bytes(u, p, n)) {
+  const bool bytes = has_bytes(u, p, n);
+  int32_t id = u->single && bytes ? -1 : tfm__vocab_id(u->vocab, (tfm_span){p, n});
+  if (id < 0 && bytes) {
     for (size_t i = n; i-- > 0;) {
       uint32_t covers = i + 1 == n ? (uint32_t)n : 0;
       m->part[--at] = (tfm__part){u->byte_id[(unsigned char)p[i]], covers};
@@ -153,14 +186,14 @@ static tfm_status put_piece(const unigram *u, memo *m, const char *p, size_t n)
   for (size_t i = n; i > 0;) {
     const place *w = &m->place[i];
     size_t from = i - w->bytes;
-    if (w->id == u->unknown) {
+    if (w->piece == u->unknown_piece) {
       unknown_end = unknown_end ? unknown_end : i;
-      if (from == 0 || m->place[from].id != u->unknown) {
+      if (from == 0 || m->place[from].piece != u->unknown_piece) {
         at = put_unknown(u, m, at, p + from, unknown_end - from);
         unknown_end = 0;
       }
     } else {
-      m->part[--at] = (tfm__part){w->id, w->bytes};
+      m->part[--at] = (tfm__part){u->id ? u->id[w->piece] : w->piece, w->bytes};
     }
     i = from;
   }
@@ -208,6 +241,28 @@ fail:
   return st;
 }
 
+/* The bytes of >>code<< at the beginning of a piece; 0 when there is none. */
+static size_t code_at(const unigram *u, const char *p, size_t n)
+{
+  if (!u->codes || n < 4 || memcmp(p, ">>", 2) != 0) {
+    return 0;
+  }
+  for (size_t i = 2; i + 1 < n; ++i) {
+    if (p[i] == '<' && p[i + 1] == '<') {
+      return i + 2;
+    }
+  }
+  return 0;
+}
+
+static tfm_status put_code(const unigram *u, const char *p, const int32_t *at, size_t n,
+                           tfm__tokens *out)
+{
+  int32_t id = tfm__vocab_id(u->vocab, (tfm_span){p, n});
+  const tfm__part part = {id < 0 ? (int32_t)u->unknown : id, (uint32_t)n};
+  return put_tokens(u, &part, 1, p, at, out);
+}
+
 static tfm_status tokenize(const void *self, void *memory, const tfm__text *text,
                            const tfm__pieces *pieces, tfm__tokens *out)
 {
@@ -218,6 +273,16 @@ static tfm_status tokenize(const void *self, void *memory, const tfm__text *text
     const char *p = text->p + pieces->v[k].begin;
     const int32_t *at = text->at + pieces->v[k].begin;
     size_t n = pieces->v[k].end - pieces->v[k].begin;
+    const size_t code = code_at(u, p, n);
+    if (code) {
+      TFM_TRY(put_code(u, p, at, code, out));
+      p += code;
+      at += code;
+      n -= code;
+      if (n == 0) {
+        continue;
+      }
+    }
     if (n > TFM__WORD_BYTES) {
       TFM_TRY(put_piece(u, m, p, n));
       TFM_TRY(put_tokens(u, m->part, m->n, p, at, out));
@@ -273,6 +338,7 @@ static void close_model(void *self)
   unigram *u = self;
   tfm__trie_fini(&u->trie);
   tfm_free(u->score);
+  tfm_free(u->id);
 }
 
 /* ["piece", -1.5] */
@@ -316,6 +382,9 @@ static void read_piece(tfm__loader *l, unigram *u)
 /* The pieces of an older folder are in the vocabulary already, by ids without holes. */
 static void take_given(tfm__loader *l, unigram *u)
 {
+  if (!l->given->score) {
+    return; /* the pieces have them */
+  }
   u->n = u->cap = l->vocab->n;
   u->score = tfm_realloc(NULL, u->n + 1, sizeof *u->score);
   if (!u->score) {
@@ -337,7 +406,7 @@ static void read_pieces(tfm__loader *l, unigram *u)
   }
 }
 
-static tfm_status build_trie(unigram *u)
+static tfm_status build_trie(unigram *u, const tfm__piece_file *file)
 {
   tfm__trie_item *items = tfm_realloc(NULL, u->n + 1, sizeof *items);
   size_t start[2] = {0};
@@ -345,9 +414,12 @@ static tfm_status build_trie(unigram *u)
     return TFM_E_NOMEM;
   }
   for (size_t i = 0; i < u->n; ++i) {
-    tfm_span s = tfm__vocab_entry_text(u->vocab, &u->vocab->entry[i]);
-    if (s.n) {
-      items[start[1]++] = (tfm__trie_item){s, u->vocab->entry[i].id};
+    const tfm_span s =
+        file ? file->v[i].text : tfm__vocab_entry_text(u->vocab, &u->vocab->entry[i]);
+    const bool cuts = !file || file->v[i].type == TFM__PIECE_NORMAL ||
+                      file->v[i].type == TFM__PIECE_USER_DEFINED;
+    if (s.n && cuts) {
+      items[start[1]++] = (tfm__trie_item){s, file ? (int32_t)i : u->vocab->entry[i].id};
     }
   }
   tfm_status st = tfm__trie_build(&u->trie, items, start, 1, &u->root);
@@ -355,10 +427,56 @@ static tfm_status build_trie(unigram *u)
   return st;
 }
 
+static void find_byte_ids(unigram *u)
+{
+  char room[8];
+  for (unsigned c = 0; c < 256; ++c) {
+    int n = snprintf(room, sizeof room, "<0x%02X>", c);
+    u->byte_id[c] = tfm__vocab_id(u->vocab, (tfm_span){room, (size_t)n});
+    if (u->single && u->byte_id[c] < 0) {
+      u->byte_id[c] = (int32_t)u->unknown;
+    }
+  }
+}
+
+/* User-defined pieces count as much as their bytes but one, in tenths: more than any other. */
+static void take_scores(unigram *u, const tfm__piece_file *file)
+{
+  float lowest = FLT_MAX;
+  for (size_t i = 0; i < u->n; ++i) {
+    const tfm__file_piece *piece = &file->v[i];
+    const int32_t id = tfm__vocab_id(u->vocab, piece->text);
+    u->id[i] = id < 0 ? (int32_t)u->unknown : id;
+    u->score[i] = (double)piece->score;
+    if (piece->type == TFM__PIECE_NORMAL) {
+      lowest = fminf(lowest, piece->score);
+    } else if (piece->type == TFM__PIECE_USER_DEFINED) {
+      u->score[i] = (double)(float)(0.1 * ((double)piece->text.n - 1));
+    }
+  }
+  u->unknown_score = (double)(lowest - 10.0F);
+}
+
+/* The model is a SentencePiece file, the vocabulary is there already, and has an unknown token. */
+static void take_pieces(tfm__loader *l, unigram *u)
+{
+  const tfm__piece_file *file = l->given->pieces;
+  u->n = file->n;
+  u->single = true;
+  u->score = tfm_realloc(NULL, u->n + 1, sizeof *u->score);
+  u->id = tfm_realloc(NULL, u->n + 1, sizeof *u->id);
+  u->unknown_piece = (int32_t)u->n;
+  if (!u->score || !u->id || build_trie(u, file) != TFM_OK) {
+    tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the pieces");
+    return;
+  }
+  take_scores(u, file);
+  find_byte_ids(u);
+}
+
 static void finish_reading(tfm__loader *l, unigram *u)
 {
   tfm_jread *r = l->r;
-  char room[8];
   if (u->unknown >= 0 && (uint64_t)u->unknown >= u->n) {
     tfm_jread_fail(r, TFM_E_FORMAT, "\"unk_id\" is %lld, but there are %zu pieces",
                    (long long)u->unknown, u->n);
@@ -369,11 +487,9 @@ static void finish_reading(tfm__loader *l, unigram *u)
     lowest = u->score[i] < lowest ? u->score[i] : lowest;
   }
   u->unknown_score = lowest - 10;
-  for (unsigned c = 0; c < 256; ++c) {
-    int n = snprintf(room, sizeof room, "<0x%02X>", c);
-    u->byte_id[c] = tfm__vocab_id(u->vocab, (tfm_span){room, (size_t)n});
-  }
-  if (build_trie(u) != TFM_OK) {
+  u->unknown_piece = (int32_t)u->unknown;
+  find_byte_ids(u);
+  if (build_trie(u, NULL) != TFM_OK) {
     tfm_jread_fail(r, TFM_E_NOMEM, "not enough memory for the vocabulary");
   }
 }
@@ -387,6 +503,7 @@ static void *read(tfm__loader *l)
   if (!u) {
     return NULL;
   }
+  bool pieces = false;
   u->vocab = l->vocab;
   u->unknown = -1;
   tfm_jread_object(r);
@@ -395,6 +512,10 @@ static void *read(tfm__loader *l)
       u->unknown = tfm_jread_null(r) ? -1 : tfm_jread_int(r, 0, INT64_MAX);
     } else if (tfm_span_is(key, "byte_fallback")) {
       u->byte_fallback = tfm_jread_bool(r);
+    } else if (tfm_span_is(key, "pieces") && l->given) {
+      pieces = tfm_jread_bool(r);
+    } else if (tfm_span_is(key, "language_codes") && l->given) {
+      u->codes = tfm_jread_bool(r);
     } else if (tfm_span_is(key, "vocab")) {
       if (seen_vocab) {
         tfm_jread_fail(r, TFM_E_FORMAT, "the key stands there twice");
@@ -406,7 +527,9 @@ static void *read(tfm__loader *l)
     }
   }
   tfm__loader_want(l, seen_vocab, "vocab");
-  if (tfm_jread_ok(r)) {
+  if (tfm_jread_ok(r) && pieces) {
+    take_pieces(l, u);
+  } else if (tfm_jread_ok(r)) {
     finish_reading(l, u);
   }
   return u;
