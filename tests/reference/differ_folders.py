@@ -4,7 +4,7 @@
 usage: differ_folders.py PROGRAM CORPUS [--model FILE=CLASS]... [--rows N] [--seed S]
 
 PROGRAM is tfm-cluster; CORPUS a text file, of which rows and small SentencePiece models are made:
-one or more folders for every class that core/text/load_pieces.c knows, with options at random. --model
+one or more folders for every class that core/text reads one for, with options at random. --model
 adds a folder with a model file of yours. Ends with the rows compared and the differences; exit 1 if
 there are any. Needs torch-free transformers 5.23, sentencepiece and protobuf.
 """
@@ -19,19 +19,21 @@ import sys
 import tempfile
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoTokenizer
 
 FILES = {"T5Tokenizer": "spiece.model", "AlbertTokenizer": "spiece.model",
          "XLMRobertaTokenizer": "sentencepiece.bpe.model",
          "CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model",
          "LlamaTokenizer": "tokenizer.model", "GemmaTokenizer": "tokenizer.model",
-         "TokenizersBackend": "tokenizer.model"}
+         "TokenizersBackend": "tokenizer.model", "MarianTokenizer": "source.spm"}
 TYPES = {"T5Tokenizer": "t5", "AlbertTokenizer": "albert", "XLMRobertaTokenizer": "xlm-roberta",
          "CamembertTokenizer": "camembert", "DebertaV2Tokenizer": "deberta-v2",
-         "LlamaTokenizer": "llama", "GemmaTokenizer": "gemma", "TokenizersBackend": "mistral"}
+         "LlamaTokenizer": "llama", "GemmaTokenizer": "gemma", "TokenizersBackend": "mistral",
+         "MarianTokenizer": "marian"}
 ODD = ["", " ", "  a  b ", "a\tb\nc", "``quoted''", "é ﬁ Å x²", "北京 カタカナ", "😀👍🏽", "a" * 300, "<s>x</s>",
        "x<mask>y", "[CLS] [MASK]", "<pad>", "<unk>", "<extra_id_3> z", "▁▁a", "\u00a0n\u200bb", "É\u0301",
-       "\u1100\u1161 한", "user sym", "<0x41>", "1,234.5", "Ⅷ ½ ㎏", "x\u0000y", "don't I'll", "İıß"]
+       ">>fr<< the row", ">>xx<<", "a >>fr<<", "\u1100\u1161 한", "user sym", "<0x41>", "1,234.5", "Ⅷ ½ ㎏", "x\u0000y", "don't I'll", "İıß"]
 
 
 def train(rng, corpus, target, cls):
@@ -51,6 +53,10 @@ def train(rng, corpus, target, cls):
     elif cls == "DebertaV2Tokenizer":
         kw |= dict(pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]",
                    eos_piece="[SEP]", unk_piece="[UNK]")
+    elif cls == "MarianTokenizer":
+        kw |= dict(byte_fallback=rng.random() < 0.5, add_dummy_prefix=rng.random() < 0.7,
+                   remove_extra_whitespaces=rng.random() < 0.5, split_by_whitespace=rng.random() < 0.7,
+                   treat_whitespace_as_suffix=rng.random() < 0.4)
     sentencepiece.SentencePieceTrainer.train(input=corpus, model_prefix=str(target / "m"), **kw)
     return target / "m.model"
 
@@ -71,9 +77,24 @@ def options(rng, cls):
     return o
 
 
+def write_vocab(rng, model, path):
+    """vocab.json of a Marian folder: other ids than the model's, some pieces missing."""
+    m = sentencepiece_model_pb2.ModelProto()
+    m.ParseFromString(model.read_bytes())
+    share = rng.choice([1, 0.95])
+    pieces = [p.piece for p in m.pieces
+              if p.piece not in ("<unk>", "</s>", "<pad>") and rng.random() < share]
+    rng.shuffle(pieces)
+    names = ["</s>", "<unk>", *pieces, ">>fr<<", "<pad>"]
+    path.write_text(json.dumps({name: i for i, name in enumerate(names)}))
+
+
 def make(rng, folder, model, cls, extra):
     folder.mkdir()
     shutil.copy(model, folder / FILES[cls])
+    if cls == "MarianTokenizer":
+        shutil.copy(model, folder / "target.spm")
+        write_vocab(rng, model, folder / "vocab.json")
     (folder / "config.json").write_text(json.dumps({"model_type": TYPES[cls]}))
     config = {"tokenizer_class": cls, **extra}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
@@ -98,6 +119,8 @@ def ours(program, folder, rows):
 
 
 def wanted(reference, *texts):
+    if not reference.is_fast:  # knows ids alone; a pair has no type ids of its own
+        return {"ids": reference(*texts)["input_ids"]}
     e = reference(*texts, return_offsets_mapping=True, return_token_type_ids=True)
     return {"ids": e["input_ids"], "offsets": [list(o) for o in e["offset_mapping"]],
             "type_ids": e["token_type_ids"], "tokens": e.tokens()}
