@@ -1,10 +1,7 @@
 /* Folders without any vocabulary file: bytes are tokens (ByT5), or characters are (CANINE).
  * Source: transformers 5.23, models/byt5 and canine (tokenization_*.py). */
-#include "core/base/mem.h"
 #include "core/base/utf8.h"
 #include "core/text/recipe.h"
-
-#include <stdio.h>
 
 /* Nothing to read: the codes are known. */
 static tfm_status read_nothing(tfm__recipe *r, const char *path, tfm_err *err)
@@ -22,32 +19,12 @@ static tfm_status put_code(tfm__recipe *r, uint32_t c, int64_t id, tfm_err *err)
   return tfm__recipe_token(r, token, id, r->kind, "code", c, err);
 }
 
-/* <extra_id_0> and so on, unless the files list additional tokens. */
-static tfm_status put_extra_ids(tfm__recipe *r, tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  int64_t n = 125;
-  char room[32];
-  TFM_TRY(tfm__folder_int(&r->f, "extra_ids", 0, 1 << 16, &n, err));
-  tfm__folder_drop_extra(&r->f);
-  for (int64_t i = 0; i < n; ++i) {
-    int len = snprintf(room, sizeof room, "<extra_id_%d>", (int)i);
-    const char *name = tfm_arena_strndup(&r->f.memory, room, (size_t)len);
-    if (!name) {
-      return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", r->f.folder);
-    }
-    TFM_TRY(tfm__folder_usual_extra(&r->f, (tfm_span){name, (size_t)len}, true, err));
-  }
-
-fail:
-  return st;
-}
-
 static tfm_status build_byt5(tfm__recipe *r, tfm_err *err)
 {
   static const tfm__role first[] = {TFM__PAD, TFM__EOS, TFM__UNK};
   static const char *const roles[TFM__ROLES] = {
       [TFM__EOS] = "</s>", [TFM__UNK] = "<unk>", [TFM__PAD] = "<pad>"};
+  int64_t extra = 125;
   enum { OFFSET = sizeof first / sizeof first[0] };
   tfm_status st = TFM_OK;
   tfm__recipe_usual(r, roles);
@@ -60,7 +37,8 @@ static tfm_status build_byt5(tfm__recipe *r, tfm_err *err)
   for (uint32_t c = 0; c < 256; ++c) {
     TFM_TRY(put_code(r, c, OFFSET + c, err));
   }
-  TFM_TRY(put_extra_ids(r, err));
+  TFM_TRY(tfm__folder_int(&r->f, "extra_ids", 0, TFM__EXTRA_MOST, &extra, err));
+  TFM_TRY(tfm__recipe_extra_ids(r, extra, err));
   TFM_TRY(tfm__recipe_begin(r, err));
   TFM_TRY(tfm__recipe_template(r, "A0e0", "A0e0B0e0", err));
   (void)tfm_buf_str(&r->json, ",\"model\":{\"type\":\"Codes\",\"bytes\":true}"

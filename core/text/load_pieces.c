@@ -167,24 +167,18 @@ static tfm_status want_model(const tfm__recipe *r, tfm__pieces_model model, tfm_
 
 /* ---- the kinds ---- */
 
+/* They are in the vocabulary from the last to the first. */
 static tfm_status put_extra_ids(tfm__recipe *r, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   int64_t n = 100;
   char room[32];
-  TFM_TRY(tfm__folder_int(&r->f, "extra_ids", 0, 1 << 16, &n, err));
+  TFM_TRY(tfm__folder_int(&r->f, "extra_ids", 0, TFM__EXTRA_MOST, &n, err));
   for (int64_t i = n - 1; i >= 0; --i) {
     int len = snprintf(room, sizeof room, "<extra_id_%d>", (int)i);
     TFM_TRY(put_token(r, (tfm_span){room, (size_t)len}, 0, err));
   }
-  for (int64_t i = 0; i < n; ++i) {
-    int len = snprintf(room, sizeof room, "<extra_id_%d>", (int)i);
-    const char *name = tfm_arena_strndup(&r->f.memory, room, (size_t)len);
-    if (!name) {
-      return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", r->f.folder);
-    }
-    TFM_TRY(tfm__folder_usual_extra(&r->f, (tfm_span){name, (size_t)len}, true, err));
-  }
+  TFM_TRY(tfm__recipe_extra_ids(r, n, err));
 
 fail:
   return st;

@@ -9,6 +9,7 @@
 #include "core/base/utf8.h"
 #include "core/text/charsmap.h"
 #include "core/text/kinds.h"
+#include "core/text/language_code.h"
 #include "core/text/piece_file.h"
 #include "core/text/trie.h"
 
@@ -154,20 +155,6 @@ fail:
   return st;
 }
 
-/* The bytes of >>code<< at the beginning; 0 when there is none. */
-static size_t code_at(const pieces *m, const char *p, size_t n)
-{
-  if (!m->codes || n < 4 || memcmp(p, ">>", 2) != 0) {
-    return 0;
-  }
-  for (size_t i = 2; i + 1 < n; ++i) {
-    if (p[i] == '<' && p[i + 1] == '<') {
-      return i + 2;
-    }
-  }
-  return 0;
-}
-
 static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *out)
 {
   const pieces *m = self;
@@ -182,7 +169,7 @@ static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *ou
     (void)tfm__text_count(in->p, in->n, in->first, counted);
     at = counted;
   }
-  const size_t code = code_at(m, in->p, in->n);
+  const size_t code = m->codes ? tfm__language_code(in->p, in->n) : 0;
   TFM_TRY(tfm__text_reserve(out, in->n + MARK_BYTES));
   if (code) {
     memcpy(out->p, in->p, code);

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LARGEST_VOCAB = 512 << 20 };
@@ -132,6 +133,23 @@ void tfm__recipe_usual(tfm__recipe *r, const char *const content[TFM__ROLES])
       tfm__folder_usual(&r->f, (tfm__role)role, content[role]);
     }
   }
+}
+
+tfm_status tfm__recipe_extra_ids(tfm__recipe *r, int64_t n, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  char room[32];
+  for (int64_t i = 0; i < n; ++i) {
+    int len = snprintf(room, sizeof room, "<extra_id_%d>", (int)i);
+    const char *name = tfm_arena_strndup(&r->f.memory, room, (size_t)len);
+    if (!name) {
+      return no_memory(r, err);
+    }
+    TFM_TRY(tfm__folder_usual_extra(&r->f, (tfm_span){name, (size_t)len}, true, err));
+  }
+
+fail:
+  return st;
 }
 
 static void put_added(tfm_buf *b, const tfm__added_token *t)

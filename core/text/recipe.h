@@ -17,6 +17,8 @@
 #include "core/text/piece_file.h"
 #include "core/text/tokenizer_private.h"
 
+enum { TFM__EXTRA_MOST = 1 << 16 };
+
 typedef struct {
   tfm_tokenizer *t;
   const char *kind; /* the tokenizer's class, as transformers calls it */
@@ -78,6 +80,9 @@ tfm_status tfm__recipe_merge(tfm__recipe *r, tfm_span left, tfm_span right,
 
 /** What the roles are when no file says it; NULL: none. The texts are borrowed. */
 void tfm__recipe_usual(tfm__recipe *r, const char *const content[TFM__ROLES]);
+
+/** Append <extra_id_0> and so on, n of them, to the usual additional tokens. */
+tfm_status tfm__recipe_extra_ids(tfm__recipe *r, int64_t n, tfm_err *err) TFM_MUST_USE;
 
 /** The vocabulary is filled and special tokens are said: settle the ids of the added ones, and
  *  begin the tokenizer.json with them. */

@@ -17,6 +17,7 @@
 #include "core/text/algo/read_vocab.h"
 #include "core/text/algo/words.h"
 #include "core/text/kinds.h"
+#include "core/text/language_code.h"
 #include "core/text/piece_file.h"
 #include "core/text/trie.h"
 
@@ -241,20 +242,6 @@ fail:
   return st;
 }
 
-/* The bytes of >>code<< at the beginning of a piece; 0 when there is none. */
-static size_t code_at(const unigram *u, const char *p, size_t n)
-{
-  if (!u->codes || n < 4 || memcmp(p, ">>", 2) != 0) {
-    return 0;
-  }
-  for (size_t i = 2; i + 1 < n; ++i) {
-    if (p[i] == '<' && p[i + 1] == '<') {
-      return i + 2;
-    }
-  }
-  return 0;
-}
-
 static tfm_status put_code(const unigram *u, const char *p, const int32_t *at, size_t n,
                            tfm__tokens *out)
 {
@@ -273,7 +260,7 @@ static tfm_status tokenize(const void *self, void *memory, const tfm__text *text
     const char *p = text->p + pieces->v[k].begin;
     const int32_t *at = text->at + pieces->v[k].begin;
     size_t n = pieces->v[k].end - pieces->v[k].begin;
-    const size_t code = code_at(u, p, n);
+    const size_t code = u->codes ? tfm__language_code(p, n) : 0;
     if (code) {
       TFM_TRY(put_code(u, p, at, code, out));
       p += code;
