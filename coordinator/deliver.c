@@ -3,6 +3,27 @@
 #include "coordinator/report/table.h"
 #include "coordinator/task/verify.h"
 
+/* What the array of -f npy is, once the input's rows are counted. */
+static tfm_status begin_array(tfm_delivery *d, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_job *job = d->job;
+  tfm_array *array = &d->outlet.array;
+  if (job->options->output_format != TFM_OUT_NPY) {
+    return TFM_OK;
+  }
+  if (!job->task->array) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "-f npy: %s gives no array of numbers, only feature-extraction does",
+                    job->task->name);
+  }
+  TFM_TRY(job->task->array(&job->context, array, err));
+  TFM_TRY(tfm_reader_count(job->options, &job->task->wants, &array->rows, err));
+
+fail:
+  return st;
+}
+
 tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -11,6 +32,7 @@ tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err 
   bool rows = !job->demo && o->verb != TFM_VERB_VERIFY;
   *d = (tfm_delivery){.job = job};
   int nfield = job->task->fields(&job->context, d->outlet.fields);
+  TFM_TRY(rows ? begin_array(d, err) : TFM_OK);
   TFM_TRY(tfm_job_identity(job, &identity, err));
   TFM_TRY(
       tfm_outlet_open(&d->outlet, o, job->reader, nfield, rows ? &identity : NULL, done, err));

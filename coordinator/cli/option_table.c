@@ -48,14 +48,15 @@ static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
 static const char *const aggregations[] = {"none", "simple", "first", "average", "max", NULL};
 static const char *const input_formats[] = {"auto", "jsonl", "csv", "tsv", "text", NULL};
-static const char *const output_formats[] = {"jsonl", "csv", "tsv", NULL};
+static const char *const output_formats[] = {"jsonl", "csv", "tsv", "npy", NULL};
 static const char *const bench_formats[] = {"md", "csv", "json", NULL};
 static const char *const applies[] = {"default", "softmax", "sigmoid", "none", NULL};
 /* By the numbers of tfm_pooling and tfm_normalize (embed_test). */
 static const char *const poolings[] = {
     "auto", "cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "none", NULL};
 static const char *const normalizes[] = {"auto", "true", "false", NULL};
-static const char *const precisions[] = {"float32", "int8", "uint8", "binary", "ubinary", NULL};
+static const char *const precisions[] = {"float32", "float16", "int8", "uint8",
+                                         "binary",  "ubinary", NULL};
 static const char *const offset_units[] = {"char", "byte", "utf16", NULL};
 static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
 static const char *const binds[] = {"auto", "inherit", "none", NULL};
@@ -235,7 +236,8 @@ static const tfm__option rows[] = {
      .choices = output_formats,
      .metavar = "FORMAT",
      .shown = "by the output's name, else jsonl",
-     .help = "How results are written."},
+     .help = "How results are written. npy: embeddings as one array of NumPy; its rows are "
+             "counted first, so the input must be a file, and an error row is zeros."},
     {.name = "errors",
      .kind = TFM__TEXT,
      .group = TFM__GROUP_OUTPUT,
@@ -484,9 +486,10 @@ static const tfm__option rows[] = {
      .choices = precisions,
      .metavar = "TYPE",
      .start = "float32",
-     .help = "What the numbers of an embedding become: 255 steps over [-1, 1] (int8, uint8), "
-             "or a bit "
-             "each that says which are positive (binary, ubinary)."},
+     .help =
+         "What the numbers of an embedding become: half precision (float16), 255 steps over "
+         "[-1, 1] (int8, uint8), or a bit each that says which are positive (binary, "
+         "ubinary)."},
     {.name = "offsets",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,

@@ -292,7 +292,7 @@ static bool ends_with(const char *s, size_t n, const char *end)
   return n >= m && memcmp(s + n - m, end, m) == 0;
 }
 
-/* out.csv and out.csv.gz are CSV unless something else was asked for. */
+/* out.csv and out.csv.gz are CSV, and so on, unless something else was asked for. */
 static void format_by_name(tfm_options *options)
 {
   if (!options->output || tfm_option_source_of(options, "output-format") != TFM_FROM_DEFAULT) {
@@ -305,6 +305,8 @@ static void format_by_name(tfm_options *options)
     options->output_format = TFM_OUT_CSV;
   } else if (ends_with(path, n, ".tsv")) {
     options->output_format = TFM_OUT_TSV;
+  } else if (ends_with(path, n, ".npy")) {
+    options->output_format = TFM_OUT_NPY;
   }
 }
 

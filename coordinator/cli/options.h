@@ -70,9 +70,10 @@ typedef enum {
   TFM_IN_TSV,
   TFM_IN_TEXT
 } tfm_input_format;
-typedef enum { TFM_OUT_JSONL, TFM_OUT_CSV, TFM_OUT_TSV } tfm_output_format;
+typedef enum { TFM_OUT_JSONL, TFM_OUT_CSV, TFM_OUT_TSV, TFM_OUT_NPY } tfm_output_format;
 typedef enum {
   TFM_NUMBER_FLOAT32,
+  TFM_NUMBER_FLOAT16,
   TFM_NUMBER_INT8,
   TFM_NUMBER_UINT8,
   TFM_NUMBER_BINARY,

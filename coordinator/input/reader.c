@@ -2,6 +2,7 @@
 
 #include "coordinator/input/parser.h"
 #include "core/base/crc32c.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 #include <errno.h>
@@ -563,4 +564,33 @@ void tfm_reader_close(tfm_reader *reader)
   tfm_free(reader->names);
   tfm_buf_fini(&reader->name_bytes);
   tfm_free(reader);
+}
+
+tfm_status tfm_reader_count(const tfm_options *options, const tfm_row_wants *wants,
+                            int64_t *rows, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_reader *reader = NULL;
+  tfm_row *row = NULL;
+  *rows = 0;
+  for (int i = 0; i < options->ninput || i == 0; ++i) {
+    const char *path = options->ninput ? options->inputs[i] : "-";
+    if (tfm_path_look(path) != TFM_PATH_FILE) {
+      return tfm_fail(
+          err, TFM_E_USAGE,
+          "-f npy: the number of rows stands at the beginning of the array, and %.400s "
+          "cannot be read twice to count them; name a file",
+          strcmp(path, "-") == 0 ? "standard input" : path);
+    }
+  }
+  TFM_TRY(tfm_reader_open(&reader, options, wants, err));
+  do {
+    TFM_TRY(tfm_reader_next(reader, &row, err));
+    *rows += row != NULL;
+    tfm_row_free(row);
+  } while (row);
+
+fail:
+  tfm_reader_close(reader);
+  return st;
 }

@@ -59,6 +59,11 @@ tfm_status tfm_reader_resume(tfm_reader *reader, const tfm_mark *mark, const tfm
 /** Where reading stands. Only while no other thread reads. */
 tfm_mark tfm_reader_mark(const tfm_reader *reader);
 
+/** How many rows such a reader would give: the inputs are read to their ends. They must be files.
+ * Errors: TFM_E_USAGE (standard input or a pipe, which can be read once only), those of reading. */
+tfm_status tfm_reader_count(const tfm_options *options, const tfm_row_wants *wants,
+                            int64_t *rows, tfm_err *err) TFM_MUST_USE;
+
 /** True while a read is blocked on a slow input: what is complete so far should be sent on.
  * Callable from any thread. */
 bool tfm_reader_waiting(const tfm_reader *reader);

@@ -10,6 +10,7 @@ void tfm_answer_clear(tfm_answer *answer)
   for (int i = 0; i < TFM_ANSWER_MAX_FIELDS; ++i) {
     tfm_buf_clear(&answer->value[i]);
   }
+  tfm_buf_clear(&answer->numbers);
   answer->status = TFM_OK;
   answer->error[0] = '\0';
 }
@@ -25,6 +26,7 @@ void tfm_answer_fini(tfm_answer *answer)
   for (int i = 0; i < TFM_ANSWER_MAX_FIELDS; ++i) {
     tfm_buf_fini(&answer->value[i]);
   }
+  tfm_buf_fini(&answer->numbers);
 }
 
 /* "format" of TFM_E_FORMAT: what `code` says. */
@@ -297,6 +299,9 @@ tfm_status tfm_layout_header(const tfm_layout *layout, tfm_buf *out)
   if (format == TFM_OUT_JSONL) {
     return TFM_OK;
   }
+  if (format == TFM_OUT_NPY) {
+    return tfm_array_header(&layout->array, out);
+  }
   (void)tfm_buf_str(out, "id");
   if (layout->files) {
     (void)tfm_buf_char(out, between);
@@ -322,6 +327,14 @@ tfm_status tfm_layout_row(const tfm_layout *layout, const tfm_row *row,
     if (answer->value[i].failed) {
       return TFM_E_NOMEM; /* half a value is no value */
     }
+  }
+  if (layout->format == TFM_OUT_NPY) {
+    const bool answered = answer->status == TFM_OK;
+    return answer->numbers.failed
+               ? TFM_E_NOMEM
+               : tfm_array_row(&layout->array,
+                               answered ? tfm_buf_view(&answer->numbers) : (tfm_span){NULL, 0},
+                               out);
   }
   if (layout->format == TFM_OUT_JSONL) {
     append_json_row(layout, row, answer, out);

@@ -1,5 +1,5 @@
-/** Result rows as JSONL, CSV or TSV. A task names its fields once; a row gives each a raw JSON
- * value or leaves it empty; an error row has none of them and an `error` instead.
+/** Result rows as JSONL, CSV, TSV or an array (array.h). A task names its fields once; a row gives
+ * each a raw JSON value or leaves it empty; an error row has none of them and an `error` instead.
  *
  *  JSONL: {"id":..., passed-through fields, result fields}; empty ones are left out.
  *  CSV/TSV: a header, then id, passed-through columns, result fields, error; a JSON string
@@ -12,6 +12,7 @@
 
 #include "coordinator/cli/options.h"
 #include "coordinator/input/row.h"
+#include "coordinator/output/array.h"
 #include "core/base/buf.h"
 
 enum { TFM_ANSWER_MAX_FIELDS = 16 };
@@ -20,6 +21,7 @@ enum { TFM_ANSWER_MAX_FIELDS = 16 };
  * row to row: zero-initialised is empty; tfm_answer_clear() keeps the memory. */
 typedef struct {
   tfm_buf value[TFM_ANSWER_MAX_FIELDS]; /* n == 0: the field is left out */
+  tfm_buf numbers;                      /* of a row of an array (NPY), in place of the fields */
   tfm_status status;                    /* not OK: an error row */
   char error[TFM_ERR_TEXT];
 } tfm_answer;
@@ -36,17 +38,18 @@ typedef struct {
   tfm_output_format format;
   int nfield;
   const char *const *fields; /* [nfield] names of the task's result fields */
+  tfm_array array;           /* NPY */
   int nextra;
   const tfm_span *extra; /* [nextra] passed-through columns (CSV/TSV) */
   const char *const
       *files; /* NULL, or the inputs' names: results carry `file` when there are several */
 } tfm_layout;
 
-/** Append the header line (CSV/TSV) or nothing (JSONL). Errors: TFM_E_NOMEM. */
+/** Append the header (CSV/TSV: a line) or nothing (JSONL). Errors: TFM_E_NOMEM. */
 tfm_status tfm_layout_header(const tfm_layout *layout, tfm_buf *out);
 
-/** Append one row's line. A passed-through field whose name is taken (id, file, error, a result
- * field) is written as input_<name>. Errors: TFM_E_NOMEM. */
+/** Append one row's line, or its numbers. A passed-through field whose name is taken (id, file,
+ * error, a result field) is written as input_<name>. Errors: TFM_E_NOMEM. */
 tfm_status tfm_layout_row(const tfm_layout *layout, const tfm_row *row,
                           const tfm_answer *answer, tfm_buf *out);
 

@@ -59,6 +59,7 @@ tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options, tfm_r
   outlet->layout = (tfm_layout){.format = options->output_format,
                                 .nfield = nfield,
                                 .fields = outlet->fields,
+                                .array = outlet->array,
                                 .files = options->ninput > 1 ? options->inputs : NULL};
   if (!identity) {
     return TFM_OK;
@@ -157,10 +158,24 @@ tfm_status tfm_outlet_rest(tfm_outlet *outlet, bool idle, tfm_err *err)
   return idle ? tfm_sink_flush(outlet->sink, err) : TFM_OK;
 }
 
+/* The number of rows stands at the beginning of an array. */
+static tfm_status check_array(const tfm_outlet *outlet, int64_t rows, tfm_err *err)
+{
+  if (!outlet->array.type || rows == outlet->array.rows) {
+    return TFM_OK;
+  }
+  return tfm_fail(
+      err, TFM_E_FORMAT,
+      "the input changed while it was read: %lld rows at first, then %lld; an array "
+      "of the first number was begun",
+      (long long)outlet->array.rows, (long long)rows);
+}
+
 tfm_status tfm_outlet_finish(tfm_outlet *outlet, const tfm_mark *end, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   if (outlet->sink) {
+    TFM_TRY(check_array(outlet, end->rows, err));
     outlet->tally.mark = *end;
     TFM_TRY(tfm_sink_finish(outlet->sink, &outlet->tally, outlet->sha256, err));
     outlet->costs = tfm_sink_cost(outlet->sink);

@@ -14,6 +14,7 @@ typedef struct {
   const tfm_options *options; /* borrowed */
   tfm_sink *sink;             /* NULL: rows are counted only */
   const char *fields[TFM_ANSWER_MAX_FIELDS];
+  tfm_array array; /* set before it is opened; what the rows of an array are */
   tfm_layout layout;
   tfm_buf line;
   tfm_tally tally;      /* of all rows so far, those of earlier attempts included */
@@ -26,9 +27,10 @@ typedef struct {
 } tfm_outlet;
 
 /** Open the sink and --errors; write a header where the format has one, or take the reader to
- * where an earlier attempt stood. nfield: result field names are in outlet->fields already; -1:
- * no rows are laid out, the caller writes to the sink. identity: NULL: nothing is written. *done:
- * the output is complete already. borrows: options and reader. */
+ * where an earlier attempt stood. nfield: result field names are in outlet->fields already, and
+ * outlet->array is set for -f npy; -1: no rows are laid out, the caller writes to the sink.
+ * identity: NULL: nothing is written. *done: the output is complete already. borrows: options and
+ * reader. */
 tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options, tfm_reader *reader,
                            int nfield, const tfm_identity *identity, bool *done,
                            tfm_err *err) TFM_MUST_USE;

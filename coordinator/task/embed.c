@@ -131,6 +131,34 @@ static float cosine(const float *a, const float *b, int64_t n)
   return length > 0 ? (float)(ab / length) : 0.0F;
 }
 
+static void put_halves(tfm_buf *out, const float *x, int64_t n)
+{
+  (void)tfm_buf_char(out, '[');
+  for (int64_t i = 0; i < n; ++i) {
+    (void)tfm_buf_str(out, i ? "," : "");
+    (void)tfm_buf_float(out, tfm_half_value(tfm_half_bits(x[i])));
+  }
+  (void)tfm_buf_char(out, ']');
+}
+
+/* A row of the array: its bytes in the order of this machine, which is little-endian (D2). */
+static void put_numbers(tfm_buf *out, tfm_number_type type, const float *x, int64_t n)
+{
+  if (type == TFM_NUMBER_FLOAT32) {
+    (void)tfm_buf_append(out, x, (size_t)n * sizeof *x);
+    return;
+  }
+  const int64_t width = tfm_quantized_width(type, n);
+  for (int64_t i = 0; i < width; ++i) {
+    if (type == TFM_NUMBER_FLOAT16) {
+      const uint16_t half = tfm_half_bits(x[i]);
+      (void)tfm_buf_append(out, &half, sizeof half);
+    } else {
+      (void)tfm_buf_char(out, (char)tfm_quantized(type, x, n, i));
+    }
+  }
+}
+
 static void put_integers(tfm_buf *out, tfm_number_type type, const float *x, int64_t n)
 {
   const int64_t width = tfm_quantized_width(type, n);
@@ -141,13 +169,37 @@ static void put_integers(tfm_buf *out, tfm_number_type type, const float *x, int
   (void)tfm_buf_char(out, ']');
 }
 
+static tfm_status embed_array(const tfm_task_context *context, tfm_array *array, tfm_err *err)
+{
+  static const struct {
+    const char *name;
+    size_t bytes;
+  } types[] = {[TFM_NUMBER_FLOAT32] = {"<f4", 4}, [TFM_NUMBER_FLOAT16] = {"<f2", 2},
+               [TFM_NUMBER_INT8] = {"|i1", 1},    [TFM_NUMBER_UINT8] = {"|u1", 1},
+               [TFM_NUMBER_BINARY] = {"|i1", 1},  [TFM_NUMBER_UBINARY] = {"|u1", 1}};
+  const tfm_number_type type = context->options->precision;
+  if (context->options->similarity || context->shape.rows == TFM_ROWS_TOKEN) {
+    return tfm_fail(err, TFM_E_USAGE, "-f npy is an array of one vector a text: leave %s out",
+                    context->options->similarity ? "--similarity" : "--pooling none");
+  }
+  *array = (tfm_array){.type = types[type].name,
+                       .bytes = types[type].bytes,
+                       .width = tfm_quantized_width(type, context->shape.width)};
+  return TFM_OK;
+}
+
 static tfm_status embed_answer(const tfm_task_context *context, const tfm_item *item,
                                tfm_answer *answer, tfm_err *err)
 {
   const tfm_sequence *s = item->seqs;
   const tfm_number_type type = context->options->precision;
   tfm_buf *out = &answer->value[0];
-  if (type != TFM_NUMBER_FLOAT32) {
+  if (context->options->output_format == TFM_OUT_NPY) {
+    out = &answer->numbers;
+    put_numbers(out, type, s->values, item->width);
+  } else if (type == TFM_NUMBER_FLOAT16) {
+    put_halves(out, s->values, item->width);
+  } else if (type != TFM_NUMBER_FLOAT32) {
     put_integers(out, type, s->values, item->width);
   } else if (context->options->similarity) {
     (void)tfm_buf_float(out, cosine(s[0].values, s[1].values, item->width));
@@ -168,5 +220,6 @@ const tfm_task_ops tfm_task_embed = {
     .end = embed_end,
     .row = embed_row,
     .fields = embed_fields,
+    .array = embed_array,
     .answer = embed_answer,
 };

@@ -51,8 +51,12 @@ typedef struct {
   /* The names of the result fields, in order; returns how many. names: [TFM_ANSWER_MAX_FIELDS].
    */
   int (*fields)(const tfm_task_context *context, const char **names);
+  /* The numbers of a row for -f npy: their type and how many (array->rows is not the task's to
+   * say). NULL: it has none. Errors: TFM_E_USAGE (these options give none). */
+  tfm_status (*array)(const tfm_task_context *context, tfm_array *array, tfm_err *err);
   /* Fill an empty answer from the values of the item's sequences. An answer that cannot be given
-   * is an error row: tfm_answer_fail(). Errors: TFM_E_NOMEM. */
+   * is an error row: tfm_answer_fail(). For -f npy it is the numbers instead.
+   * Errors: TFM_E_NOMEM. */
   tfm_status (*answer)(const tfm_task_context *context, const tfm_item *item,
                        tfm_answer *answer, tfm_err *err);
   /* The scores of all labels from a row of values: [shape.width] both. NULL: the scores are the

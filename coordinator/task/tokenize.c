@@ -280,6 +280,10 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
       .pair = !decode, .text_array = decode, .text_name = decode ? "ids" : NULL};
   tfm_identity identity = {0};
   bool done = false;
+  if (options->output_format == TFM_OUT_NPY) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "-f npy: rows of ids differ in length; only embeddings are an array");
+  }
   if (options->on_overflow == TFM_OVERFLOW_WINDOW) {
     return tfm_fail(err, TFM_E_USAGE,
                     "--on-overflow window: tokenize takes a row whole; pass truncate or error");

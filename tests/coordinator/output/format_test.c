@@ -170,6 +170,31 @@ static void headers_fit_the_rows(void **state)
   tfm_buf_fini(&out);
 }
 
+/* As numpy.save writes it: a header of 128 bytes, then the numbers; an error row is zeros. */
+static void arrays_are_numpys(void **state)
+{
+  (void)state;
+  static const char text[] = "{'descr': '|i1', 'fortran_order': False, 'shape': (2, 3), }";
+  const tfm_layout layout = {.format = TFM_OUT_NPY,
+                             .array = {.type = "|i1", .bytes = 1, .rows = 2, .width = 3}};
+  const tfm_row row = {.id = span("0")};
+  tfm_answer answer = {0};
+  tfm_buf out = {0};
+  assert_int_equal(tfm_layout_header(&layout, &out), TFM_OK);
+  assert_int_equal(out.n, 128);
+  assert_memory_equal(out.data, "\x93NUMPY\1\0\x76\0", 10);
+  assert_memory_equal(out.data + 10, text, sizeof text - 1);
+  assert_int_equal(out.data[127], '\n');
+  (void)tfm_buf_append(&answer.numbers, "\1\2\3", 3);
+  assert_int_equal(tfm_layout_row(&layout, &row, &answer, &out), TFM_OK);
+  tfm_answer_fail(&answer, TFM_E_FORMAT, "no text");
+  assert_int_equal(tfm_layout_row(&layout, &row, &answer, &out), TFM_OK);
+  assert_int_equal(out.n, 128 + 6);
+  assert_memory_equal(out.data + 128, "\1\2\3\0\0\0", 6);
+  tfm_answer_fini(&answer);
+  tfm_buf_fini(&out);
+}
+
 static void errors_tell_where(void **state)
 {
   (void)state;
@@ -194,6 +219,7 @@ int main(void)
       cmocka_unit_test(columns_are_found_by_name),
       cmocka_unit_test(headers_fit_the_rows),
       cmocka_unit_test(errors_tell_where),
+      cmocka_unit_test(arrays_are_numpys),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

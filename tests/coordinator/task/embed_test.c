@@ -3,6 +3,8 @@
 #include "core/base/mem.h"
 #include "tests/support/check.h"
 
+#include <math.h>
+
 static float values[2][3] = {{3, 0, 4}, {0, 0, 2}};
 static char fixture_folder[] = TFM_FIXTURES "/sentence";
 
@@ -145,6 +147,51 @@ static void integers_are_the_references(void **state)
   assert_int_equal(tfm_quantized_width(TFM_NUMBER_UBINARY, 385), 49);
 }
 
+/* Every half is itself; what lies between two goes to the nearer, the middle to the even one. */
+static void halves_are_the_nearest(void **state)
+{
+  (void)state;
+  for (uint16_t bits = 0; bits < 0x7bff; ++bits) {
+    const uint16_t next = (uint16_t)(bits + 1);
+    const float a = tfm_half_value(bits);
+    const float b = tfm_half_value(next);
+    const float middle = (a + b) / 2;
+    assert_true(a < b);
+    assert_int_equal(tfm_half_bits(a), bits);
+    assert_int_equal(tfm_half_bits(-a), bits | 0x8000);
+    assert_int_equal(tfm_half_bits(middle), bits % 2 ? next : bits);
+    assert_int_equal(tfm_half_bits(nextafterf(middle, 0)), bits);
+    assert_int_equal(tfm_half_bits(nextafterf(middle, 1e6F)), next);
+  }
+  assert_true(tfm_half_value(0x3c00) == 1 && tfm_half_value(0x7bff) == 65504);
+  assert_int_equal(tfm_half_bits(65519.99F), 0x7bff);
+  assert_int_equal(tfm_half_bits(65520), 0x7c00);
+  assert_int_equal(tfm_half_bits(-INFINITY), 0xfc00);
+  assert_true(isnan(tfm_half_value(tfm_half_bits(NAN))));
+}
+
+static void a_row_of_an_array_is_its_bytes(void **state)
+{
+  (void)state;
+  static const uint16_t halves[3] = {0x4200, 0, 0x4400};
+  fixture f;
+  tfm_err err = {0};
+  tfm_array array = {0};
+  make(&f, false, TFM_ROWS_SEQUENCE);
+  f.options.output_format = TFM_OUT_NPY;
+  f.options.precision = TFM_NUMBER_FLOAT16;
+  CHECK_OK(tfm_task_embed.array(&f.context, &array, &err), &err);
+  assert_string_equal(array.type, "<f2");
+  assert_int_equal(array.width, 3);
+  CHECK_OK(tfm_task_embed.answer(&f.context, &f.item, &f.answer, &err), &err);
+  assert_int_equal(f.answer.numbers.n, sizeof halves);
+  assert_memory_equal(f.answer.numbers.data, halves, sizeof halves);
+  tfm_answer_fini(&f.answer);
+  f.options.similarity = true;
+  CHECK_FAILS(tfm_task_embed.array(&f.context, &array, &err), TFM_E_USAGE, &err,
+              "--similarity");
+}
+
 static void integers_of_one_vector_only(void **state)
 {
   (void)state;
@@ -170,6 +217,8 @@ int main(void)
       cmocka_unit_test(the_folder_says_length_and_prompts),
       cmocka_unit_test(integers_are_the_references),
       cmocka_unit_test(integers_of_one_vector_only),
+      cmocka_unit_test(halves_are_the_nearest),
+      cmocka_unit_test(a_row_of_an_array_is_its_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
