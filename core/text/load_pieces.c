@@ -68,24 +68,47 @@ fail:
   return st;
 }
 
-/* Every way to cut a piece into two others, by the pieces' ids, then by the length of the left. */
+/* Which lengths tokens have: lengths[n]. *longest: the greatest. NULL when memory is out. */
+static bool *token_lengths(const tfm__vocab *vocab, size_t *longest)
+{
+  *longest = 0;
+  for (size_t i = 0; i < vocab->n; ++i) {
+    *longest = vocab->entry[i].n > *longest ? vocab->entry[i].n : *longest;
+  }
+  bool *lengths = tfm_calloc(*longest + 1, sizeof *lengths);
+  for (size_t i = 0; lengths && i < vocab->n; ++i) {
+    lengths[vocab->entry[i].n] = true;
+  }
+  return lengths;
+}
+
+/* Every way to cut a piece into two others, by the pieces' ids, then by the length of the left.
+ * Only lengths that tokens have are tried: a file of n bytes has few more than the square root of
+ * n, so a piece of a megabyte costs no more than many short ones. */
 static tfm_status put_merges(tfm__recipe *r, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm__vocab *vocab = &r->t->vocab;
+  size_t longest = 0;
+  bool *lengths = token_lengths(vocab, &longest);
+  if (!lengths) {
+    return tfm_fail(err, TFM_E_NOMEM, "%s: not enough memory", r->f.folder);
+  }
   for (size_t i = 0; i < r->piece.n; ++i) {
     const tfm_span piece = r->piece.v[i].text;
     for (size_t k = 1; k < piece.n; ++k) {
       const tfm_span left = {piece.p, k};
       const tfm_span right = {piece.p + k, piece.n - k};
       const bool within = ((unsigned char)piece.p[k] & 0xc0) == 0x80;
-      if (!within && tfm__vocab_id(vocab, left) >= 0 && tfm__vocab_id(vocab, right) >= 0) {
+      if (!within && lengths[left.n] && lengths[right.n] && tfm__vocab_id(vocab, left) >= 0 &&
+          tfm__vocab_id(vocab, right) >= 0) {
         TFM_TRY(tfm__recipe_merge(r, left, right, err));
       }
     }
   }
 
 fail:
+  tfm_free(lengths);
   return st;
 }
 

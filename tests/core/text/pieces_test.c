@@ -132,6 +132,33 @@ static void ids_are_the_references(void **state)
   tfm_buf_fini(&text);
 }
 
+/* One piece as long as a book: looking for merges at each of its places would take hours. */
+static void a_long_piece_costs_its_length(void **state)
+{
+  enum { LONG = 4000000 };
+  /* Fields of ModelProto: pieces {"a"}, pieces {LONG times "a"}, trainer_spec {BPE}. */
+  static const char head[] = "\x0a\x03\x0a\x01"
+                             "a"
+                             "\x0a\x85\x92\xf4\x01"
+                             "\x0a";
+  static const char tail[] = "\x12\x02\x18\x02";
+  tfm_err err = {0};
+  tfm_tokenizer *t = NULL;
+  tfm_buf model = {0};
+  (void)clear_folder(state);
+  assert_int_equal(tfm_buf_append(&model, head, sizeof head - 1), TFM_OK);
+  assert_int_equal(tfm_buf_append(&model, "\x80\x92\xf4\x01", 4), TFM_OK); /* LONG */
+  for (int i = 0; i < LONG; ++i) {
+    (void)tfm_buf_char(&model, 'a');
+  }
+  assert_int_equal(tfm_buf_append(&model, tail, sizeof tail - 1), TFM_OK);
+  put("tokenizer.model", tfm_buf_view(&model));
+  put("tokenizer_config.json", tfm_span_of("{\"tokenizer_class\":\"LlamaTokenizer\"}"));
+  CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
+  tfm_tokenizer_close(t);
+  tfm_buf_fini(&model);
+}
+
 #define T5 "{\"tokenizer_class\":\"T5Tokenizer\"}"
 
 static void the_model_type_names_the_class(void **state)
@@ -238,6 +265,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ids_are_the_references),
       cmocka_unit_test(the_model_type_names_the_class),
+      cmocka_unit_test(a_long_piece_costs_its_length),
       cmocka_unit_test(broken_files_are_refused_by_byte),
       cmocka_unit_test(no_damage_is_a_crash),
   };
