@@ -174,12 +174,16 @@ fail:
   return st;
 }
 
-/* The end of the ASCII characters from i on that nothing clings to and that are not CR. */
-static size_t plain_run(const char *p, size_t n, size_t i)
+/* The end of the ASCII characters from i on that nothing clings to and that are not CR. *ascii is
+ * where the ASCII characters end that were last looked at: a run is walked once, however many CRs
+ * are in it. */
+static size_t plain_run(const char *p, size_t n, size_t i, size_t *ascii)
 {
-  size_t end = i + tfm__ascii_run(p + i, n - i);
-  const char *cr = memchr(p + i, '\r', end - i);
-  end = cr ? (size_t)(cr - p) : end;
+  if (*ascii <= i) {
+    *ascii = i + tfm__ascii_run(p + i, n - i);
+  }
+  const char *cr = memchr(p + i, '\r', *ascii - i);
+  size_t end = cr ? (size_t)(cr - p) : *ascii;
   return end < n && end > i ? end - 1 : end;
 }
 
@@ -224,8 +228,9 @@ static tfm_status normalize(const void *self, const tfm__view *in, tfm__text *ou
   tfm_status st = TFM_OK;
   writer w = {.e = tfm__edit_of(in, out)};
   const char *p = in->p;
+  size_t ascii = 0;
   for (size_t i = 0; i < in->n;) {
-    size_t end = (unsigned char)p[i] < 0x80 ? plain_run(p, in->n, i) : i;
+    size_t end = (unsigned char)p[i] < 0x80 ? plain_run(p, in->n, i, &ascii) : i;
     if (end > i + 4) { /* worth it */
       TFM_TRY(put_plain(m, &w, p, i, end));
     } else {

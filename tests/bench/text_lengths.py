@@ -4,8 +4,9 @@
 usage: text_lengths.py DRIVE TOKENIZER... [--bytes 10000000] [--rounds 3]
 
 DRIVE is build/release/tests/core/text/text_drive. Prints, for each tokenizer, CPU milliseconds of one
-encode with offsets (best of the rounds, no word remembered from another round), and how much longer a byte takes in
-the longest row than in that of 10 kB: 1 is linear, 1000 would be square.
+encode with offsets, and how much longer a byte takes in the longest row than in that of 10 kB: 1 is
+linear, 1000 would be square. Best of the rounds, so memory is there already: a thread's first row of
+10 MB takes two to four times as long, because the system has to find 150 to 240 MB for it.
 """
 import argparse
 import json
@@ -39,7 +40,7 @@ def row(kind, n):
 
 
 def measure(drive, path, rounds):
-    got = drive.ask(bench=str(path), rounds=rounds, cold=True)
+    got = drive.ask(bench=str(path), rounds=rounds)
     if not got.get("bytes"):
         return None
     return got["seconds"]
