@@ -93,9 +93,12 @@ static void attend(const run *r, const float *in, tfm_par *par)
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t wide = Q + 2 * bench->heads.G * bench->heads.D;
   const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = r->B};
+  tfm_attention_terms terms = sight->terms;
   tfm_heads heads = bench->heads;
+  terms.key_rows = unit->key_rows;
+  terms.query_rows = unit->query_rows;
   heads.scale = unit->scale;
-  heads.terms = sight->more ? &sight->terms : NULL;
+  heads.terms = sight->more ? &terms : NULL;
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
   tfm_linear_run(unit->in, in, H, r->n, bench->wide, wide, &plain, par);
   norm_heads(unit, bench, r->n, wide, par);
@@ -150,6 +153,9 @@ static void each_run(const tfm__unit *unit, const tfm__bench *bench, const tfm_b
 static void post_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
                                 const tfm_batch *batch, tfm_par *par)
 {
+  if (!unit->in) {
+    return; /* the ffn's unit does this layer */
+  }
   each_run(unit, bench, batch, post_norm_run, par);
 }
 
@@ -176,14 +182,67 @@ static void feed(const tfm__unit *unit, const tfm__bench *bench, const float *in
   tfm_linear_run(unit->out, bench->wide, wide, n, x, H, &add, par);
 }
 
+static void post_norm_rows(const tfm__unit *unit, const tfm__bench *bench, float *x,
+                           int64_t rows, tfm_par *par)
+{
+  for (int64_t r = 0; r < rows; r += bench->tile) {
+    const int64_t n = least(bench->tile, rows - r);
+    float *tile = x + r * bench->H;
+    feed(unit, bench, tile, tile, n, par);
+    normalize(bench, unit->norm, tile, n, tile, par);
+  }
+}
+
+/* Rows [t, t + n) of a run as a convolution sees them: each between its neighbours in its own
+ * sequence, zeros where there are none. */
+static void spread_neighbours(const tfm__bench *bench, int64_t tokens, int64_t t, int64_t n)
+{
+  const int64_t H = bench->H;
+  float *to = bench->wide;
+  int64_t b = 0;
+  for (int64_t row = t; row < t + n; ++row) {
+    while (bench->cu_len[b + 1] <= row) {
+      b += 1;
+    }
+    for (int64_t k = 0; k < tokens; ++k, to += H) {
+      const int64_t from = row + k - tokens / 2;
+      if (from >= bench->cu_len[b] && from < bench->cu_len[b + 1]) {
+        memcpy(to, bench->before + from * H, (size_t)H * sizeof *to);
+      } else {
+        memset(to, 0, (size_t)H * sizeof *to);
+      }
+    }
+  }
+}
+
+/* A first layer with a convolution beside it: x = norm(layer(x) + act(convolution(x))). */
+static void whole_layer_run(const run *r, tfm_par *par)
+{
+  const tfm__bench *bench = r->bench;
+  const tfm__beside *beside = r->unit->beside;
+  const int64_t H = bench->H;
+  run attention = *r;
+  attention.unit = &beside->attention;
+  memcpy(bench->before, r->x, (size_t)(r->n * H) * sizeof *r->x);
+  post_norm_run(&attention, par);
+  post_norm_rows(r->unit, bench, r->x, r->n, par);
+  for (int64_t t = 0; t < r->n; t += bench->strip) {
+    const int64_t n = least(bench->strip, r->n - t);
+    float *x = r->x + t * H;
+    const tfm_epilogue add = {.act = bench->convolution_act, .residual = x, .ldr = H};
+    spread_neighbours(bench, beside->tokens, t, n);
+    tfm_linear_run(beside->convolution, bench->wide, beside->tokens * H, n, x, H, &add, par);
+  }
+  normalize(bench, beside->norm, r->x, r->n, r->x, par);
+}
+
 static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
                           const tfm_batch *batch, tfm_par *par)
 {
-  for (int64_t r = 0; r < batch->T; r += bench->tile) {
-    const int64_t n = least(bench->tile, batch->T - r);
-    float *x = batch->x + r * bench->H;
-    feed(unit, bench, x, x, n, par);
-    normalize(bench, unit->norm, x, n, x, par);
+  if (unit->beside) {
+    each_run(unit, bench, batch, whole_layer_run, par);
+  } else {
+    post_norm_rows(unit, bench, batch->x, batch->T, par);
   }
 }
 
@@ -228,7 +287,9 @@ static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, i
   const int64_t inner = bench->gated ? 2 * bench->F : bench->F;
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t qkv = Q + 2 * bench->heads.G * bench->heads.D;
-  const int64_t wide = most(bench->rows * qkv, bench->tile * inner);
+  const int64_t spread = size->convolution * bench->H;
+  const int64_t wide = most(most(bench->rows * qkv, bench->tile * inner), spread);
+  const int64_t before = spread > 0 ? bench->rows * bench->H : 0;
   const int64_t context = bench->rows * Q;
   const int64_t normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0;
   const size_t sequences = (size_t)size->max_sequences + 1;
@@ -239,15 +300,17 @@ static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, i
     bench->attention_bytes =
         attention > bench->attention_bytes ? attention : bench->attention_bytes;
   }
-  size_t bytes = (size_t)(wide + context + normed) * sizeof(float);
+  size_t bytes = (size_t)(wide + context + normed + before) * sizeof(float);
   bytes += sequences * sizeof(int32_t) + (size_t)size->nthread * bench->attention_bytes;
   bench->bytes += bytes;
   bench->wide = touched((size_t)wide, sizeof(float));
   bench->context = touched((size_t)context, sizeof(float));
   bench->normed = touched((size_t)most(normed, 1), sizeof(float));
+  bench->before = touched((size_t)most(before, 1), sizeof(float));
+  bench->strip = spread > 0 ? wide / spread : 0;
   bench->cu_len = touched(sequences, sizeof(int32_t));
   bench->attention = touched((size_t)size->nthread, bench->attention_bytes);
-  if (!bench->wide || !bench->context || !bench->normed || !bench->cu_len ||
+  if (!bench->wide || !bench->context || !bench->normed || !bench->before || !bench->cu_len ||
       !bench->attention) {
     return tfm_fail(
         err, TFM_E_NOMEM,
@@ -267,6 +330,7 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
   *bench = (tfm__bench){
       .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
   bench->rms = config->arch->rms;
+  bench->convolution_act = config->convolution_act;
   bench->pre = config->arch->block == &tfm__block_pre_norm;
   bench->heads = (tfm_heads){.N = config->N,
                              .G = config->G,
@@ -299,6 +363,7 @@ void tfm__bench_fini(tfm__bench *bench)
   tfm_free(bench->wide);
   tfm_free(bench->context);
   tfm_free(bench->normed);
+  tfm_free(bench->before);
   tfm_free(bench->cu_len);
   tfm_free(bench->attention);
   *bench = (tfm__bench){.H = 0};

@@ -13,25 +13,11 @@
 #include "core/kernels/linear.h"
 #include "core/model/batch.h"
 #include "core/model/sight.h"
+#include "core/model/unit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/** Packed weights of one unit; zero-initialised is empty. */
-typedef struct {
-  tfm_linear
-      *in; /* attention: query, key and value as one layer [(N+2G)*D,H]; ffn: up [F,H] or,
-                      gated, gate and up [2F,H] */
-  tfm_linear *out;              /* attention: [H,N*D]; ffn: down [H,F] */
-  float *norm;                  /* [2,H] gain, then bias; NULL: none, where norms come first */
-  float *query_norm, *key_norm; /* attention: [2,D] of each head of them; NULL: none */
-  float *final; /* ffn of the last layer: [2,H], of the norm that ends it; NULL */
-  float scale;  /* attention: of scores */
-  bool local;   /* attention: through the window */
-  bool shared;  /* with a unit before it, which frees them */
-  const char *in_name, *out_name; /* the family's, static */
-} tfm__unit;
 
 /** What the units of one model share: its shape, and scratch memory for one batch at a time. */
 typedef struct {
@@ -43,12 +29,15 @@ typedef struct {
   bool pre; /* norms come first */
   tfm_activation act;
   bool gated; /* ffn: down(act(gate(x)) * up(x)) */
+  tfm_activation convolution_act;
 
-  int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
-  int64_t tile;    /* ffn runs over this many rows at a time */
-  float *wide;     /* attention [rows,(N+2G)*D], ffn [tile,F] or, gated, [tile,2F] */
-  float *context;  /* [rows,N*D] */
-  float *normed;   /* [rows or tile,H] what a unit sees where norms come first */
+  int64_t rows;   /* attention runs over whole sequences, at most this many rows at a time */
+  int64_t tile;   /* ffn runs over this many rows at a time */
+  float *wide;    /* attention [rows,(N+2G)*D], ffn [tile,F] or, gated, [tile,2F] */
+  float *context; /* [rows,N*D] */
+  float *before;  /* [rows,H] what goes into a layer with a convolution beside it; NULL: none */
+  int64_t strip;  /* the convolution runs over this many rows at a time, spread in wide */
+  float *normed;  /* [rows or tile,H] what a unit sees where norms come first */
   int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
   void *attention; /* one piece a thread */
   size_t attention_bytes;
@@ -78,7 +67,8 @@ typedef struct {
   int64_t max_tokens;    /* largest T */
   int64_t max_sequences; /* largest B */
   int nthread;
-  bool attends[2]; /* there are attention units that see all, and local ones */
+  int64_t convolution; /* tokens of the one beside a unit; 0: there is none */
+  bool attends[2];     /* there are attention units that see all, and local ones */
 } tfm__bench_size;
 
 /** Make the scratch, first touched by this thread, and read what all attention units share. gives:

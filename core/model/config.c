@@ -210,6 +210,7 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   config->head_act = config->act;
   config->E = config->H;
   config->inner = 1;
+  config->score_terms = 1;
   config->tied = true;
   config->pad_id = arch->pad_id;
   config->causal = arch->causal;
@@ -398,6 +399,7 @@ int64_t tfm_config_parameters(const tfm_config *config)
               tfm__part_floats(config, TFM__PART_HEAD);
   for (int64_t u = 0; u < 2 * config->L; ++u) {
     n += tfm__unit_twin(config, u) < 0 ? tfm__unit_floats(config, u) : 0;
+    n += u % 2 == 0 ? tfm__part_floats(config, TFM__PART_POSITIONS) : 0;
   }
   return n;
 }

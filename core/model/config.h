@@ -62,8 +62,13 @@ typedef struct {
   int64_t max_length; /* most tokens of one sequence */
   int64_t
       relative;    /* rows of the table of relative positions, by bucket of distance; 0: none */
-  int64_t buckets; /* of those in use */
-  int64_t farthest;  /* distances from here on share the last bucket */
+  int64_t buckets; /* of those in use; 0: each distance has a row */
+  int64_t farthest;      /* distances from here on share the last row */
+  bool meets_key_rows;   /* queries meet rows of relative positions, as they meet keys */
+  bool meets_query_rows; /* keys do, as they meet queries */
+  int score_terms;       /* what a score is the sum of, for its scale */
+  int64_t convolution; /* tokens a convolution beside the first layer sees; 0: there is none */
+  tfm_activation convolution_act;
   double rope;       /* base of the angles queries and keys are turned by; 0: they are not */
   double rope_local; /* the base of local layers; 0: the same */
   int64_t turned;    /* floats of a head that are */

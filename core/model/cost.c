@@ -2,24 +2,22 @@
 
 #include "core/model/arch/registry.h"
 
-static tfm__part part_of(int64_t unit)
+/* Of a layer, for the parts of a block. */
+static bool is_product_of(const tfm_config *config, tfm__part part, tfm__module module,
+                          int64_t layer)
 {
-  return unit % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN;
-}
-
-static bool is_linear_of(const tfm_config *config, tfm__part part, tfm__module module)
-{
+  const tfm__kind kind = tfm__module_shape_of(config, module).kind;
   return tfm__module_part(module) == part &&
-         tfm__module_shape_of(config, module).kind == TFM__LINEAR &&
-         tfm__module_name(config, module);
+         (kind == TFM__LINEAR || kind == TFM__CONVOLUTION) &&
+         tfm__module_name(config, module) && !tfm__layer_lacks(config, module, layer);
 }
 
-/* Flops of one row through the linear layers of a part. */
-static double linear_flops(const tfm_config *config, tfm__part part)
+/* Flops of one row through the products of a part. */
+static double product_flops(const tfm_config *config, tfm__part part, int64_t layer)
 {
   double flops = 0;
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    if (is_linear_of(config, part, (tfm__module)m)) {
+    if (is_product_of(config, part, (tfm__module)m, layer)) {
       const tfm__module_shape shape = tfm__module_shape_of(config, (tfm__module)m);
       flops += 2.0 * (double)shape.rows * (double)shape.width;
     }
@@ -27,15 +25,36 @@ static double linear_flops(const tfm_config *config, tfm__part part)
   return flops;
 }
 
+/* Tables of relative positions a layer's queries and keys meet. */
+static int64_t position_tables(const tfm_config *config)
+{
+  return (config->meets_key_rows ? 1 : 0) + (config->meets_query_rows ? 1 : 0);
+}
+
+/* Scores, and the values they weigh. */
+static double score_flops(const tfm_config *config, int64_t layer, int64_t len)
+{
+  const double wide = (double)(config->N * config->D);
+  const bool local = config->local && config->local[layer];
+  const int64_t window = config->causal ? config->window : 2 * config->window - 1;
+  const int64_t keys = local && window < len ? window : len;
+  const int64_t places = 2 * len - 1 < config->relative ? 2 * len - 1 : config->relative;
+  return 4.0 * (double)len * (double)keys * wide +
+         2.0 * (double)len * (double)(position_tables(config) * places) * wide;
+}
+
 double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
                      int64_t len)
 {
-  const double n = (double)len;
-  double flops = n * linear_flops(config, part_of(unit)) / tfm_precision_per_word(precision);
-  if (part_of(unit) == TFM__PART_ATTENTION) {
-    flops += 4.0 * n * n * (double)(config->N * config->D); /* scores, and their values */
+  const int64_t attention = tfm__unit_attention(config, unit);
+  const int64_t ffn = tfm__unit_ffn(unit);
+  double products = ffn < 0 ? 0.0 : product_flops(config, TFM__PART_FFN, ffn);
+  double scores = 0.0;
+  if (attention >= 0) {
+    products += product_flops(config, TFM__PART_ATTENTION, attention);
+    scores = score_flops(config, attention, len);
   }
-  return flops;
+  return (double)len * products / tfm_precision_per_word(precision) + scores;
 }
 
 double tfm_cost_head(const tfm_config *config, int64_t len)
@@ -43,7 +62,7 @@ double tfm_cost_head(const tfm_config *config, int64_t len)
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   /* A masked row has one or two masks. */
   const bool each = head && head->view == TFM__VIEW_EACH;
-  return linear_flops(config, TFM__PART_HEAD) * (each ? (double)len : 1.0);
+  return product_flops(config, TFM__PART_HEAD, 0) * (each ? (double)len : 1.0);
 }
 
 static int64_t part_bytes(const tfm_config *config, tfm__part part)
@@ -58,13 +77,28 @@ static int64_t saved_bytes(tfm__module_shape shape, tfm_precision precision)
   return 4 * shape.rows * (shape.width - words - (precision == TFM_INT8 ? 2 : 0));
 }
 
-int64_t tfm_cost_unit_bytes(const tfm_config *config, tfm_precision precision, int64_t unit)
+/* The modules of layer `layer` that bear a unit's name. */
+static int64_t half_bytes(const tfm_config *config, tfm_precision precision, tfm__part part,
+                          int64_t layer)
 {
-  int64_t bytes = part_bytes(config, part_of(unit));
+  const int64_t unit = 2 * layer + (part == TFM__PART_FFN ? 1 : 0);
+  int64_t bytes = tfm__unit_floats(config, unit) * (int64_t)sizeof(float);
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    if (is_linear_of(config, part_of(unit), (tfm__module)m)) {
+    if (is_product_of(config, part, (tfm__module)m, layer)) {
       bytes -= saved_bytes(tfm__module_shape_of(config, (tfm__module)m), precision);
     }
+  }
+  return bytes;
+}
+
+int64_t tfm_cost_unit_bytes(const tfm_config *config, tfm_precision precision, int64_t unit)
+{
+  const int64_t attention = tfm__unit_attention(config, unit);
+  const int64_t ffn = tfm__unit_ffn(unit);
+  int64_t bytes = ffn < 0 ? 0 : half_bytes(config, precision, TFM__PART_FFN, ffn);
+  if (attention >= 0) {
+    bytes += half_bytes(config, precision, TFM__PART_ATTENTION, attention);
+    bytes += position_tables(config) * config->relative * config->H * (int64_t)sizeof(float);
   }
   return bytes;
 }

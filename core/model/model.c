@@ -33,6 +33,7 @@ static tfm_status check_tensors(const tfm_model *model, tfm_err *err)
   TFM_TRY(check_part(model, TFM__PART_EMBED, 0, err));
   TFM_TRY(check_part(model, TFM__PART_SIGHT, 0, err));
   for (int64_t l = 0; l < model->config.L; ++l) {
+    TFM_TRY(check_part(model, TFM__PART_POSITIONS, l, err));
     TFM_TRY(check_part(model, TFM__PART_ATTENTION, l, err));
     TFM_TRY(check_part(model, TFM__PART_FFN, l, err));
   }

@@ -22,6 +22,45 @@ int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest)
   return first + (bucket < half ? bucket : half - 1);
 }
 
+int64_t tfm__sight_log_bucket(int64_t distance, int64_t buckets, int64_t farthest)
+{
+  const int64_t middle = buckets / 2;
+  const int64_t d = distance < 0 ? -distance : distance;
+  if (d <= middle) {
+    return distance;
+  }
+  const float steps = (float)log((double)((float)d / (float)middle));
+  const float all = (float)log((double)(float)((double)(farthest - 1) / (double)middle));
+  const int64_t bucket = middle + (int64_t)ceilf(steps / all * (float)(middle - 1));
+  return distance < 0 ? -bucket : bucket;
+}
+
+/* Rows of relative positions by distance: zero is in the middle of them. */
+static tfm_status open_places(tfm__sight *sight, const tfm_config *config, int64_t reach,
+                              tfm_err *err)
+{
+  const int64_t width = 2 * reach - 1;
+  const int64_t zero = config->relative / 2;
+  const size_t bytes = (size_t)width * sizeof *sight->place;
+  sight->place = tfm_alloc_aligned((size_t)width, sizeof *sight->place);
+  if (!sight->place) {
+    return tfm_fail(err, TFM_E_NOMEM, "attention's places by distance: %zu bytes", bytes);
+  }
+  for (int64_t i = 0; i < width; ++i) {
+    const int64_t distance = i - (reach - 1);
+    const int64_t step =
+        config->buckets ? tfm__sight_log_bucket(distance, config->buckets, config->farthest)
+                        : distance;
+    const int64_t row = zero + step < 0 ? 0 : zero + step;
+    sight->place[i] = (int32_t)(row < config->relative ? row : config->relative - 1);
+  }
+  sight->terms.place = sight->place;
+  sight->terms.R = config->relative;
+  sight->bytes += bytes;
+  sight->more = true;
+  return TFM_OK;
+}
+
 /* The kernel scales what it adds to q.k; this bias is for scaled scores. */
 static void spread_bias(const tfm_model *model, const float *table, const tfm_heads *heads,
                         int64_t reach, float *bias)
@@ -98,6 +137,9 @@ tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_
   if (tfm__module_name(&model->config, TFM__MODULE_POSITION_BIAS)) {
     TFM_TRY(open_bias(sight, model, heads, longest, err));
   }
+  if (tfm__module_name(&model->config, TFM__MODULE_POSITION_ROWS)) {
+    TFM_TRY(open_places(sight, &model->config, longest, err));
+  }
   if (model->config.rope > 0) {
     TFM_TRY(open_rope(sight, &model->config, local, longest, err));
   }
@@ -112,6 +154,7 @@ fail:
 void tfm__sight_fini(tfm__sight *sight)
 {
   tfm_free(sight->bias);
+  tfm_free(sight->place);
   tfm_free(sight->rope);
   *sight = (tfm__sight){.more = false};
 }

@@ -14,7 +14,8 @@
 typedef struct {
   bool more; /* there are terms */
   tfm_attention_terms terms;
-  float *bias; /* of terms, owned */
+  float *bias;    /* of terms, owned */
+  int32_t *place; /* of terms, owned */
   float *rope; /* tfm_rope_table() of `longest` places; NULL: queries and keys are not turned */
   size_t bytes;
 } tfm__sight;
@@ -31,5 +32,10 @@ void tfm__sight_fini(tfm__sight *sight);
  * `farthest`. Source: Raffel et al. 2019 (arXiv 1910.10683), section 2.1.
  *  Numerics: float32 steps, as the reference takes them, around a logarithm in double precision. */
 int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest);
+
+/** The bucket of a distance where `buckets` lie on either side of zero: the nearer half of them are
+ * for a distance alone, the others grow with its logarithm up to `farthest`. Source: DeBERTa-v2's
+ * own program, as make_log_bucket_position() of the reference. Numerics as above. */
+int64_t tfm__sight_log_bucket(int64_t distance, int64_t buckets, int64_t farthest);
 
 #endif

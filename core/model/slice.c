@@ -3,7 +3,7 @@
 #include "core/base/mem.h"
 #include "core/model/head.h"
 #include "core/model/slice_private.h"
-#include "core/model/weights.h"
+#include "core/model/unit.h"
 
 struct tfm_slice {
   int64_t first, last;
@@ -19,11 +19,6 @@ struct tfm_slice {
 static const tfm__unit *unit_of(const tfm_slice *slice, int64_t u)
 {
   return &slice->units[u - slice->first];
-}
-
-static size_t norm_bytes(const tfm_slice *slice)
-{
-  return 2 * (size_t)slice->bench.H * sizeof(float);
 }
 
 static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engine engine,
@@ -44,22 +39,28 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engin
       continue;
     }
     TFM_TRY(tfm__unit_load(unit, model, engine, u, err));
-    slice->weight_bytes +=
-        tfm_linear_bytes(unit->in) + tfm_linear_bytes(unit->out) + norm_bytes(slice);
+    slice->weight_bytes += tfm__unit_bytes(unit);
   }
 
 fail:
   return st;
 }
 
-/* Even units are attention: whether there is one in a local layer, or in another. */
+/* Whether there is an attention in a local layer, or in another. */
 static bool attends(const tfm_slice_options *options, const tfm_config *config, bool local)
 {
   bool found = false;
-  for (int64_t u = options->first + options->first % 2; u < options->last; u += 2) {
-    found = found || (config->local && config->local[u / 2]) == local;
+  for (int64_t u = options->first; u < options->last; ++u) {
+    const int64_t layer = tfm__unit_attention(config, u);
+    found = found || (layer >= 0 && (config->local && config->local[layer]) == local);
   }
   return found;
+}
+
+/* The convolution is beside the first layer, whose ffn unit does all of it. */
+static int64_t convolution_of(const tfm_slice_options *options, const tfm_config *config)
+{
+  return options->first <= 1 && options->last > 1 ? config->convolution : 0;
 }
 
 tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
@@ -70,7 +71,8 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
                                 .max_sequences = options->max_sequences,
                                 .nthread = options->nthread,
                                 .attends = {attends(options, &model->config, false),
-                                            attends(options, &model->config, true)}};
+                                            attends(options, &model->config, true)},
+                                .convolution = convolution_of(options, &model->config)};
   const int64_t units = 2 * model->config.L;
   TFM_ASSERT(0 <= options->first && options->first <= options->last && options->last <= units);
   TFM_ASSERT(!options->head || options->last == units);
@@ -162,31 +164,20 @@ void tfm_slice_head(tfm_slice *slice, const tfm_batch *batch, float *result, tfm
   tfm__head_run(&slice->head, batch, result, par);
 }
 
-static void each_linear(const tfm_linear *lin,
-                        void (*fn)(void *arg, const void *p, size_t bytes), void *arg)
-{
-  size_t bytes = 0;
-  const void *p = tfm_linear_memory(lin, &bytes);
-  fn(arg, p, bytes);
-}
-
 void tfm_slice_each_block(const tfm_slice *slice,
                           void (*fn)(void *arg, const void *p, size_t bytes), void *arg)
 {
   for (int64_t u = slice->first; u < slice->last; ++u) {
     const tfm__unit *unit = unit_of(slice, u);
-    if (unit->shared) {
-      continue;
-    }
-    each_linear(unit->in, fn, arg);
-    each_linear(unit->out, fn, arg);
-    if (unit->norm) {
-      fn(arg, unit->norm, norm_bytes(slice));
+    if (!unit->shared) {
+      tfm__unit_each_block(unit, fn, arg);
     }
   }
   const tfm_linear *lin = NULL;
   for (int i = 0; slice->has_head && (lin = tfm__head_linear(&slice->head, i, NULL)); ++i) {
-    each_linear(lin, fn, arg);
+    size_t bytes = 0;
+    const void *p = tfm_linear_memory(lin, &bytes);
+    fn(arg, p, bytes);
   }
 }
 
@@ -194,12 +185,7 @@ bool tfm_slice_probe_failed(const tfm_slice *slice, const char **name)
 {
   const char *failed = NULL;
   for (int64_t u = slice->first; !failed && u < slice->last; ++u) {
-    const tfm__unit *unit = unit_of(slice, u);
-    if (!tfm_linear_probe(unit->in)) {
-      failed = unit->in_name;
-    } else if (!tfm_linear_probe(unit->out)) {
-      failed = unit->out_name;
-    }
+    failed = tfm__unit_probe(unit_of(slice, u));
   }
   const tfm_linear *lin = NULL;
   const char *of_head = NULL;

@@ -4,7 +4,6 @@
 #include "core/base/mem.h"
 #include "core/model/shown.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,7 +126,14 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   const tfm__module_shape shape = tfm__module_shape_of(&model->config, module);
   const bool norm = shape.kind == TFM__NORM;
   const bool turned = tfm__stored_transposed(&model->config, module);
-  const int64_t dim[2] = {turned ? shape.width : shape.rows, turned ? shape.rows : shape.width};
+  const int64_t H = model->config.H;
+  int64_t dim[3] = {turned ? shape.width : shape.rows, turned ? shape.rows : shape.width};
+  int ndim = norm ? 1 : 2;
+  if (shape.kind == TFM__CONVOLUTION) {
+    dim[1] = H;
+    dim[2] = shape.width / H;
+    ndim = 3;
+  }
   const char *name = tfm__module_name(&model->config, module);
   const tfm__head_row *head = tfm__arch_head(model->config.arch, model->config.task);
   *out = (tfm__tensors){.weight = NULL};
@@ -140,7 +146,7 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
       TFM_TRY(find_tensor(model, name, layer, ".bias", norm ? ".beta" : NULL, &out->bias, err));
     }
   }
-  TFM_TRY(check_tensor(model->checkpoint, out->weight, dim, norm ? 1 : 2, err));
+  TFM_TRY(check_tensor(model->checkpoint, out->weight, dim, ndim, err));
   if (out->bias) {
     TFM_TRY(check_tensor(model->checkpoint, out->bias, &shape.rows, 1, err));
   }
@@ -237,6 +243,46 @@ fail:
   return st;
 }
 
+/* A file has [out][in][token], packing wants [out][token][in]. */
+static void turn_convolution(const float *file, int64_t H, int64_t tokens, float *weight)
+{
+  for (int64_t o = 0; o < H; ++o) {
+    for (int64_t i = 0; i < H; ++i) {
+      for (int64_t t = 0; t < tokens; ++t) {
+        weight[(o * tokens + t) * H + i] = file[(o * H + i) * tokens + t];
+      }
+    }
+  }
+}
+
+tfm_status tfm__convolution_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
+                                 tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__tensors found;
+  const int64_t H = model->config.H;
+  const int64_t tokens = model->config.convolution;
+  float *bias = tfm_alloc_aligned((size_t)H, sizeof *bias);
+  float *file = tfm_alloc_aligned((size_t)(H * tokens * H), sizeof *file);
+  float *weight = tfm_alloc_aligned((size_t)(H * tokens * H), sizeof *weight);
+  *out = NULL;
+  if (!bias || !file || !weight) {
+    TFM_TRY(no_memory(err, "reading a convolution", 2 * H * tokens * H));
+  }
+  TFM_TRY(tfm__tensors_find(model, TFM__MODULE_CONVOLUTION, 0, &found, err));
+  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, file, err));
+  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, bias, err));
+  turn_convolution(file, H, tokens, weight);
+  TFM_TRY(
+      tfm_linear_open(out, engine.backend, engine.precision, weight, bias, H, tokens * H, err));
+
+fail:
+  tfm_free(bias);
+  tfm_free(file);
+  tfm_free(weight);
+  return st;
+}
+
 tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
                           int64_t layer, tfm_err *err)
 {
@@ -281,74 +327,4 @@ tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module modu
 fail:
   tfm_free(table);
   return st;
-}
-
-/* The family's name of the first module the model has. */
-static const char *first_name(const tfm_config *config, const tfm__module *modules, int n)
-{
-  const char *name = NULL;
-  for (int i = 0; !name && i < n; ++i) {
-    name = tfm__module_name(config, modules[i]);
-  }
-  return name;
-}
-
-static tfm_status load_if_there(float **norm, const tfm_model *model, tfm__module module,
-                                int64_t layer, tfm_err *err)
-{
-  return tfm__module_name(&model->config, module) &&
-                 !tfm__layer_lacks(&model->config, module, layer)
-             ? tfm__norm_load(norm, model, module, layer, err)
-             : TFM_OK;
-}
-
-static void set_scores(tfm__unit *unit, const tfm_config *config, int64_t layer)
-{
-  double scale = config->scores_scaled ? 1.0 / sqrt((double)config->D) : 1.0;
-  scale /= config->scores_by_layer ? (double)(layer + 1) : 1.0;
-  unit->scale = (float)scale;
-  unit->local = config->local && config->local[layer];
-}
-
-tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
-                          tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  static const tfm__module qkv[] = {TFM__MODULE_QKV, TFM__MODULE_QUERY, TFM__MODULE_KEY,
-                                    TFM__MODULE_VALUE};
-  static const tfm__module context[] = {TFM__MODULE_CONTEXT};
-  static const tfm__module up[] = {TFM__MODULE_GATE_UP, TFM__MODULE_GATE, TFM__MODULE_UP};
-  static const tfm__module down[] = {TFM__MODULE_DOWN};
-  const bool ffn = u % 2 == 1;
-  const int64_t layer = u / 2;
-  *unit = (tfm__unit){.in = NULL};
-  unit->in_name = first_name(&model->config, ffn ? up : qkv, ffn ? 3 : 4);
-  unit->out_name = first_name(&model->config, ffn ? down : context, 1);
-  TFM_TRY(tfm__linear_load(&unit->in, model, engine, ffn ? up : qkv, ffn ? 3 : 4, layer, err));
-  TFM_TRY(tfm__linear_load(&unit->out, model, engine, ffn ? down : context, 1, layer, err));
-  TFM_TRY(load_if_there(&unit->norm, model,
-                        ffn ? TFM__MODULE_FFN_NORM : TFM__MODULE_ATTENTION_NORM, layer, err));
-  if (!ffn) {
-    set_scores(unit, &model->config, layer);
-    TFM_TRY(load_if_there(&unit->query_norm, model, TFM__MODULE_QUERY_NORM, layer, err));
-    TFM_TRY(load_if_there(&unit->key_norm, model, TFM__MODULE_KEY_NORM, layer, err));
-  } else if (layer == model->config.L - 1) {
-    TFM_TRY(load_if_there(&unit->final, model, TFM__MODULE_FINAL_NORM, layer, err));
-  }
-
-fail:
-  return st;
-}
-
-void tfm__unit_fini(tfm__unit *unit)
-{
-  if (!unit->shared) {
-    tfm_linear_close(unit->in);
-    tfm_linear_close(unit->out);
-    tfm_free(unit->norm);
-    tfm_free(unit->query_norm);
-    tfm_free(unit->key_norm);
-    tfm_free(unit->final);
-  }
-  *unit = (tfm__unit){.in = NULL};
 }

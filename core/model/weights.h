@@ -4,7 +4,6 @@
 
 #include "core/kernels/linear.h"
 #include "core/model/arch/registry.h"
-#include "core/model/block.h"
 #include "core/model/model.h"
 
 #include <stdint.h>
@@ -32,6 +31,11 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err) TFM_MUST_USE;
 
+/** Read the convolution beside the first layer and pack it as a linear layer [H, tokens*H] over a
+ * token's neighbours side by side, the earliest first. gives: *out. */
+tfm_status tfm__convolution_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
+                                 tfm_err *err) TFM_MUST_USE;
+
 /** Read a norm as [2,rows]: gain, then bias or zeros. gives: *out, release with tfm_free(). */
 tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
                           int64_t layer, tfm_err *err) TFM_MUST_USE;
@@ -39,11 +43,5 @@ tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module modul
 /** Read a table [rows,width]. gives: *out, release with tfm_free(). */
 tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
                            tfm_err *err) TFM_MUST_USE;
-
-/** Read and pack unit u (2l attention of layer l, 2l+1 its ffn). On failure *unit holds what
- * was loaded; release with tfm__unit_fini() either way. */
-tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
-                          tfm_err *err) TFM_MUST_USE;
-void tfm__unit_fini(tfm__unit *unit);
 
 #endif

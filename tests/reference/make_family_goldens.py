@@ -34,9 +34,18 @@ FAMILIES = {
     "modernbert-biased": ("ModernBert", {**MODERN, "norm_bias": True, "attention_bias": True, "mlp_bias": True, "classifier_bias": True, "decoder_bias": False,
                                          "hidden_activation": "silu", "classifier_activation": "relu", "classifier_pooling": "mean", "local_attention": 33,
                                          "layer_types": ["sliding_attention", "full_attention"]}, {}),
+    "deberta": ("DebertaV2", {**SHAPE, "relative_attention": True, "position_buckets": 8, "max_relative_positions": -1, "norm_rel_ebd": "layer_norm",
+                              "share_att_key": True, "pos_att_type": "p2c|c2p", "position_biased_input": False, "type_vocab_size": 0}, {}),
+    "deberta-conv": ("DebertaV2", {**SHAPE, "embedding_size": 12, "relative_attention": True, "position_buckets": 7, "norm_rel_ebd": "layer_norm",
+                                   "share_att_key": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False, "type_vocab_size": 0,
+                                   "conv_kernel_size": 3, "conv_act": "gelu"}, {}),
+    "deberta-unshared": ("DebertaV2", {**SHAPE, "relative_attention": True, "max_relative_positions": 20, "pos_att_type": ["p2c", "c2p"],
+                                       "share_att_key": False, "type_vocab_size": 2, "hidden_act": "gelu_new", "pooler_hidden_act": "tanh"}, {}),
+    "deberta-p2c": ("DebertaV2", {**SHAPE, "relative_attention": True, "position_buckets": 16, "pos_att_type": ["p2c"], "type_vocab_size": 0,
+                                  "legacy": False, "conv_kernel_size": 5}, {}),
 }
 
-SPANS = ["mpnet", "modernbert"]
+SPANS = ["mpnet", "modernbert", "deberta"]
 
 # Decoders: classifiers by the last token.
 TINY = dict(vocab_size=57, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=36, max_position_embeddings=50)

@@ -43,6 +43,7 @@ const tfm__head_row *tfm__arch_head(const tfm_arch *arch, tfm_task task)
 typedef enum {
   AXIS_ONE,
   AXIS_H,
+  AXIS_HC,
   AXIS_D,
   AXIS_Q,
   AXIS_K,
@@ -89,6 +90,8 @@ static int64_t axis_length(const tfm_config *config, axis a)
   switch (a) {
   case AXIS_H:
     return config->H;
+  case AXIS_HC:
+    return config->H * config->convolution;
   case AXIS_D:
     return config->D;
   case AXIS_Q:
@@ -195,7 +198,22 @@ bool tfm__stored_transposed(const tfm_config *config, tfm__module module)
 
 bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t layer)
 {
+  if (module == TFM__MODULE_CONVOLUTION || module == TFM__MODULE_CONVOLUTION_NORM) {
+    return layer > 0;
+  }
   return module == TFM__MODULE_ATTENTION_NORM && layer == 0 && config->arch->first_bare;
+}
+
+int64_t tfm__unit_attention(const tfm_config *config, int64_t unit)
+{
+  const bool whole = config->convolution > 0 && unit < 2;
+  const bool does = whole ? unit == 1 : unit % 2 == 0;
+  return does ? unit / 2 : -1;
+}
+
+int64_t tfm__unit_ffn(int64_t unit)
+{
+  return unit % 2 == 1 ? unit / 2 : -1;
 }
 
 static int64_t module_floats(const tfm_config *config, tfm__module module)
@@ -220,7 +238,8 @@ int64_t tfm__unit_floats(const tfm_config *config, int64_t unit)
   const tfm__part part = unit % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN;
   int64_t floats = tfm__part_floats(config, part);
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    if (modules[m].part == part && tfm__layer_lacks(config, (tfm__module)m, unit / 2)) {
+    if (modules[m].part == part && tfm__module_name(config, (tfm__module)m) &&
+        tfm__layer_lacks(config, (tfm__module)m, unit / 2)) {
       floats -= module_floats(config, (tfm__module)m);
     }
   }

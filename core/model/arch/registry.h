@@ -29,6 +29,7 @@
   X(mpnet)                                                                                     \
   X(nomic_bert)                                                                                \
   X(modernbert)                                                                                \
+  X(deberta_v2)                                                                                \
   X(gpt2)                                                                                      \
   X(llama)                                                                                     \
   X(mistral)                                                                                   \
@@ -38,7 +39,8 @@
 
 typedef enum {
   TFM__PART_EMBED,
-  TFM__PART_SIGHT, /* of all layers; every slice with an attention unit reads it */
+  TFM__PART_SIGHT,     /* of all layers; every slice with an attention unit reads it */
+  TFM__PART_POSITIONS, /* a layer's attention unit makes its rows of positions with it */
   TFM__PART_ATTENTION,
   TFM__PART_FFN,
   TFM__PART_FINAL, /* what ends the last unit */
@@ -46,16 +48,17 @@ typedef enum {
 } tfm__part;
 
 typedef enum {
-  TFM__TABLE,  /* "<name>.weight" [rows,width] */
-  TFM__LINEAR, /* "<name>.weight" [rows,width]; "<name>.bias" [rows] unless it has none */
-  TFM__NORM    /* the same with width 1, weight [rows]; old files: .gamma, .beta */
+  TFM__TABLE,       /* "<name>.weight" [rows,width] */
+  TFM__LINEAR,      /* "<name>.weight" [rows,width]; "<name>.bias" [rows] unless it has none */
+  TFM__CONVOLUTION, /* likewise, "<name>.weight" [rows,H,width/H] */
+  TFM__NORM         /* the same with width 1, weight [rows]; old files: .gamma, .beta */
 } tfm__kind;
 
 /* X(NAME, part, kind, rows, width): axes by the letters of tensor/dims.h, and P rows of the
  * position table, Y types, R relative positions; E the width of the embedding tables, W of their
  * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). Q is N*D, K is G*D, QKV
  * Q + 2*K. QKV stands for QUERY, KEY and VALUE in one, GATE_UP for GATE and UP; an ffn's activation
- * sees GATE where there is one. */
+ * sees GATE where there is one. CONVOLUTION is beside the first layer, over C tokens. */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
@@ -63,6 +66,10 @@ typedef enum {
   X(EMBED_NORM, EMBED, NORM, W, ONE)                                                           \
   X(PROJECT, EMBED, LINEAR, H, E)                                                              \
   X(POSITION_BIAS, SIGHT, TABLE, R, N)                                                         \
+  X(POSITION_ROWS, SIGHT, TABLE, R, H)                                                         \
+  X(POSITION_NORM, SIGHT, NORM, H, ONE)                                                        \
+  X(POSITION_KEY, POSITIONS, LINEAR, H, H)                                                     \
+  X(POSITION_QUERY, POSITIONS, LINEAR, H, H)                                                   \
   X(QKV, ATTENTION, LINEAR, QKV, H)                                                            \
   X(QUERY, ATTENTION, LINEAR, Q, H)                                                            \
   X(KEY, ATTENTION, LINEAR, K, H)                                                              \
@@ -76,6 +83,8 @@ typedef enum {
   X(UP, FFN, LINEAR, F, H)                                                                     \
   X(DOWN, FFN, LINEAR, H, F)                                                                   \
   X(FFN_NORM, FFN, NORM, H, ONE)                                                               \
+  X(CONVOLUTION, FFN, CONVOLUTION, H, HC)                                                      \
+  X(CONVOLUTION_NORM, FFN, NORM, H, ONE)                                                       \
   X(FINAL_NORM, FINAL, NORM, H, ONE)                                                           \
   X(HEAD_DENSE, HEAD, LINEAR, I, H)                                                            \
   X(HEAD_NORM, HEAD, NORM, I, ONE)                                                             \
@@ -177,7 +186,12 @@ int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
 /** Whether this layer lacks a module that others have. */
 bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t layer);
 
-/** Weights and biases of a unit. */
+/** The layer whose attention, or whose ffn, this unit does; -1 for none. They are its own two but
+ * for a first layer with a convolution beside it, which its ffn unit does as a whole. */
+int64_t tfm__unit_attention(const tfm_config *config, int64_t unit);
+int64_t tfm__unit_ffn(int64_t unit);
+
+/** Weights and biases of the modules that bear a unit's name, whichever unit holds them. */
 int64_t tfm__unit_floats(const tfm_config *config, int64_t unit);
 
 /** Say that this model has no such module. */

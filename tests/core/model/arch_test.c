@@ -1,6 +1,7 @@
 /* What families read of config.json beyond what all have: their switches, old spellings, and what
  * is refused by name before a weight is looked at. */
 #include "core/model/config.h"
+#include "core/model/cost.h"
 
 #include "tests/core/model/support.h"
 #include "tests/support/check.h"
@@ -13,6 +14,9 @@ static const char mpnet[] = "\"model_type\":\"mpnet\"," SHAPE;
 static const char nomic[] = "\"model_type\":\"nomic_bert\",\"type_vocab_size\":2," SHAPE;
 
 static const char modern[] = "\"model_type\":\"modernbert\"," SHAPE;
+
+static const char deberta[] = "\"model_type\":\"deberta-v2\"," SHAPE;
+#define RELATIVE "\"relative_attention\":true,\"pos_att_type\":\"p2c|c2p\""
 
 /* The family's good members, and more of them. */
 static tfm_status read_family(const char *family, const char *more, tfm_config *config,
@@ -79,6 +83,27 @@ static const struct {
     {"\"model_type\":\"modernbert\",\"hidden_size\":48,\"num_hidden_layers\":1,"
      "\"num_attention_heads\":16,\"intermediate_size\":9,\"vocab_size\":9",
      "\"max_position_embeddings\":9", TFM_E_FORMAT, "heads of 3"},
+    {deberta, "\"pos_att_type\":\"c2p|p2p\"", TFM_E_UNSUPPORTED, "pos_att_type: \"p2p\""},
+    {deberta, "\"pos_att_type\":[\"c2p\",1]", TFM_E_FORMAT, "pos_att_type"},
+    {deberta, "\"pos_att_type\":{}", TFM_E_FORMAT, "pos_att_type"},
+    {deberta, "\"norm_rel_ebd\":\"batch\"", TFM_E_UNSUPPORTED, "norm_rel_ebd: \"batch\""},
+    {deberta, "\"relative_attention\":1", TFM_E_FORMAT, "relative_attention"},
+    {deberta, RELATIVE ",\"position_buckets\":1", TFM_E_FORMAT, "position_buckets: want 2"},
+    {deberta, RELATIVE ",\"position_buckets\":126", TFM_E_FORMAT, "position_buckets"},
+    {deberta, RELATIVE ",\"max_relative_positions\":1e9", TFM_E_FORMAT, "max_relative_pos"},
+    {deberta, "\"conv_kernel_size\":4", TFM_E_FORMAT, "conv_kernel_size: want an odd"},
+    {deberta, "\"conv_kernel_size\":3,\"conv_groups\":2", TFM_E_UNSUPPORTED, "conv_groups: 2"},
+    {deberta, "\"conv_kernel_size\":3,\"conv_act\":\"x\"", TFM_E_UNSUPPORTED, "conv_act"},
+    {deberta, "\"attention_head_size\":16", TFM_E_UNSUPPORTED, "attention_head_size: 16"},
+    {deberta, "\"type_vocab_size\":-1", TFM_E_FORMAT, "type_vocab_size"},
+    {deberta,
+     "\"architectures\":[\"DebertaV2ForSequenceClassification\"],"
+     "\"pooler_hidden_size\":24",
+     TFM_E_UNSUPPORTED, "pooler_hidden_size: 24"},
+    {deberta,
+     "\"architectures\":[\"DebertaV2ForMaskedLM\"],\"legacy\":false,"
+     "\"embedding_size\":24",
+     TFM_E_UNSUPPORTED, "embedding_size: 24"},
 };
 
 static void switches_that_are_not_supported_are_refused_by_name(void **state)
@@ -142,6 +167,48 @@ static void modernbert_knows_its_layers_by_new_and_old_keys(void **state)
   tfm_config_fini(&c);
 }
 
+static void deberta_reads_what_its_scores_meet(void **state)
+{
+  (void)state;
+  tfm_config c = want_config(deberta, "");
+  assert_true(!c.meets_key_rows && !c.meets_query_rows && c.score_terms == 1 && c.types == 0);
+  tfm_config_fini(&c);
+  c = want_config(deberta, RELATIVE ",\"position_buckets\":-1");
+  assert_true(c.meets_key_rows && c.meets_query_rows && c.score_terms == 3);
+  assert_true(c.buckets == 0 && c.farthest == 64 && c.relative == 128);
+  tfm_config_fini(&c);
+  c = want_config(deberta, "\"relative_attention\":true,\"pos_att_type\":[\" C2P \"],"
+                           "\"position_buckets\":16,\"max_relative_positions\":30");
+  assert_true(c.meets_key_rows && !c.meets_query_rows && c.score_terms == 2);
+  assert_true(c.buckets == 16 && c.farthest == 30 && c.relative == 32);
+  tfm_config_fini(&c);
+  /* The scale counts what pos_att_type names, whether or not scores meet positions. */
+  c = want_config(deberta, "\"pos_att_type\":\"p2c|c2p\"");
+  assert_true(!c.meets_key_rows && !c.meets_query_rows && c.score_terms == 3);
+  tfm_config_fini(&c);
+}
+
+/* A first layer with a convolution beside it cannot be cut: its second unit is all of it. */
+static void a_layer_with_a_convolution_costs_in_its_second_unit(void **state)
+{
+  (void)state;
+  tfm_config plain = want_config(deberta, RELATIVE);
+  tfm_config c = want_config(deberta, RELATIVE ",\"conv_kernel_size\":3");
+  assert_int_equal(tfm_cost_unit_bytes(&c, TFM_FLOAT32, 0), 0);
+  assert_true(tfm_cost_unit(&c, TFM_FLOAT32, 0, 32) == 0.0);
+  assert_true(tfm_cost_unit(&c, TFM_FLOAT32, 1, 32) >
+              tfm_cost_unit(&plain, TFM_FLOAT32, 0, 32) +
+                  tfm_cost_unit(&plain, TFM_FLOAT32, 1, 32));
+  assert_int_equal(tfm_cost_unit_bytes(&c, TFM_FLOAT32, 1),
+                   tfm_cost_unit_bytes(&plain, TFM_FLOAT32, 0) +
+                       tfm_cost_unit_bytes(&plain, TFM_FLOAT32, 1) +
+                       4 * (48 * 3 * 48 + 48 + 2 * 48));
+  assert_int_equal(tfm_cost_unit_bytes(&c, TFM_FLOAT32, 2),
+                   tfm_cost_unit_bytes(&plain, TFM_FLOAT32, 2));
+  tfm_config_fini(&plain);
+  tfm_config_fini(&c);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -149,6 +216,8 @@ int main(void)
       cmocka_unit_test(mpnet_counts_around_id_one),
       cmocka_unit_test(nomic_reads_new_and_old_spellings),
       cmocka_unit_test(modernbert_knows_its_layers_by_new_and_old_keys),
+      cmocka_unit_test(deberta_reads_what_its_scores_meet),
+      cmocka_unit_test(a_layer_with_a_convolution_costs_in_its_second_unit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,7 @@ static void spans_of_families_have_the_reference_logits(void **state)
   (void)state;
   check_golden("families/mpnet-span", "families/mpnet-span");
   check_golden("families/modernbert-span", "families/modernbert-span");
+  check_golden("families/deberta-span", "families/deberta-span");
 }
 
 int main(void)

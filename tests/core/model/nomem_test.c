@@ -109,6 +109,8 @@ static void no_refused_allocation_is_missed(void **state)
   refuse_each(MODEL_FIXTURES "bf16-sharded");
   refuse_each(MODEL_FIXTURES "families/mpnet");
   refuse_each(MODEL_FIXTURES "families/modernbert-biased");
+  refuse_each(MODEL_FIXTURES "families/deberta-conv");
+  refuse_each(MODEL_FIXTURES "families/deberta-unshared");
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* Which row of a table a distance has, beyond what the short sequences of golden_test.c reach. The
- * numbers are the reference library's (MPNetEncoder.relative_position_bucket). */
+ * numbers are the reference library's (MPNetEncoder.relative_position_bucket, and DeBERTa's). */
 #include "core/model/sight.h"
 #include "tests/core/model/support.h"
 
@@ -17,10 +17,32 @@ static void distances_have_the_reference_buckets(void **state)
   }
 }
 
+/* make_log_bucket_position() of the reference, for 256 buckets of 512 and for 7 of 50. */
+static void distances_have_the_reference_log_buckets(void **state)
+{
+  (void)state;
+  static const struct {
+    int64_t distance, bucket;
+  } wide[] = {{0, 0},     {127, 127}, {128, 128},   {129, 129},   {131, 131},   {200, 169},
+              {255, 192}, {257, 192}, {362, 224},   {400, 233},   {511, 255},   {512, 256},
+              {700, 284}, {-1, -1},   {-129, -129}, {-256, -192}, {-511, -255}, {-512, -256}};
+  static const struct {
+    int64_t distance, bucket;
+  } narrow[] = {{3, 3},  {4, 4},  {5, 4},   {9, 4},   {20, 5},
+                {49, 5}, {50, 6}, {120, 6}, {-4, -4}, {-49, -5}};
+  for (size_t i = 0; i < sizeof wide / sizeof *wide; ++i) {
+    assert_int_equal(tfm__sight_log_bucket(wide[i].distance, 256, 512), wide[i].bucket);
+  }
+  for (size_t i = 0; i < sizeof narrow / sizeof *narrow; ++i) {
+    assert_int_equal(tfm__sight_log_bucket(narrow[i].distance, 7, 50), narrow[i].bucket);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(distances_have_the_reference_buckets),
+      cmocka_unit_test(distances_have_the_reference_log_buckets),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,10 @@ const char *const family_models[] = {"families/roberta",
                                      "families/nomic",
                                      "families/modernbert",
                                      "families/modernbert-biased",
+                                     "families/deberta",
+                                     "families/deberta-conv",
+                                     "families/deberta-unshared",
+                                     "families/deberta-p2c",
                                      NULL};
 
 const char *const decoder_models[] = {"families/gpt2",    "families/gpt2-by-layer",

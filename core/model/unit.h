@@ -1,0 +1,61 @@
+/** A unit's weights: loaded, counted, tested. Room-private. */
+#ifndef TFM_CORE_MODEL_UNIT_H
+#define TFM_CORE_MODEL_UNIT_H
+
+#include "core/kernels/linear.h"
+#include "core/model/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct tfm__beside tfm__beside;
+
+/** Packed weights of one unit; zero-initialised is empty, and does nothing. Norms are [2,width],
+ * gain, then bias; NULL where there is none. */
+typedef struct {
+  tfm_linear *in;               /* attention: query, key and value in one [(N+2G)*D,H];
+                                   ffn: up [F,H] or, gated, gate and up [2F,H] */
+  tfm_linear *out;              /* attention: [H,N*D]; ffn: down [H,F] */
+  float *norm;                  /* of H */
+  float *query_norm, *key_norm; /* attention: of D, of each head of them */
+  float *final;                 /* ffn of the last layer: of H, the norm that ends it */
+  float *key_rows, *query_rows; /* attention: relative positions as queries and keys meet them,
+                                   packed by tfm_attention_pack(), or NULL */
+  size_t position_bytes;        /* of each of these */
+  int64_t H, D;                 /* widths of norms */
+  float scale;                  /* attention: of scores */
+  bool local;                   /* attention: through the window */
+  tfm__beside *beside;          /* ffn of a first layer: all else of it, or NULL */
+  bool shared;                  /* with a unit before it, which frees them */
+  const char *in_name, *out_name; /* the family's, static */
+} tfm__unit;
+
+/** What a first layer has where a convolution of its input is beside it: the convolution sees what
+ * goes into the attention and is added behind the ffn. So the ffn's unit does the whole layer, and
+ * the attention's unit nothing. */
+struct tfm__beside {
+  tfm__unit attention;
+  tfm_linear *convolution; /* [H, tokens*H]: a token between its neighbours, side by side */
+  int64_t tokens;          /* odd */
+  float *norm;             /* of H */
+};
+
+/** Read and pack unit u (2l attention of layer l, 2l+1 its ffn). On failure *unit holds what
+ * was loaded; release with tfm__unit_fini() either way. */
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
+                          tfm_err *err) TFM_MUST_USE;
+void tfm__unit_fini(tfm__unit *unit);
+
+/** Bytes of what the unit holds. */
+size_t tfm__unit_bytes(const tfm__unit *unit);
+
+typedef void (*tfm__block_fn)(void *arg, const void *p, size_t bytes);
+
+/** Calls fn for each block of memory the unit holds (biases of products aside). */
+void tfm__unit_each_block(const tfm__unit *unit, tfm__block_fn fn, void *arg);
+
+/** The name of a linear layer that did not pass tfm_linear_probe(); NULL when all did. */
+const char *tfm__unit_probe(const tfm__unit *unit);
+
+#endif
