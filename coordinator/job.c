@@ -280,7 +280,7 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
   set_rows(job);
   if (demo) {
     TFM_TRY(open_sample(job, err));
-  } else if (options->verb != TFM_VERB_PLAN) {
+  } else if (options->verb != TFM_VERB_PLAN && options->nlength == 0) {
     TFM_TRY(tfm_reader_open(&job->reader, options, &job->task->wants, err));
   }
   TFM_TRY(tfm_machine_open(&job->machine, err));
@@ -535,14 +535,9 @@ static bool marks_last(const tfm_config *config)
   return config->causal && config->pad_id >= 0 && config->task == TFM_TASK_TEXT_CLASSIFICATION;
 }
 
-tfm_status tfm_job_load(tfm_job *job,
-                        tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err),
-                        tfm_status (*rest)(void *arg, bool idle, tfm_err *err), void *arg,
-                        tfm_err *err)
+tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  job->times.load = tfm_now_s();
-  TFM_TRY(tfm_crew_assign(&job->crew, err));
   TFM_TRY(tfm_embed_open(&job->embed, &job->model, err));
   job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
                                .limits = tfm_embed_limits(job->embed),
@@ -555,6 +550,20 @@ tfm_status tfm_job_load(tfm_job *job,
                                .shape = job->context.shape,
                                .row = job->task->row,
                                .task = &job->context};
+
+fail:
+  return st;
+}
+
+tfm_status tfm_job_load(tfm_job *job,
+                        tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err),
+                        tfm_status (*rest)(void *arg, bool idle, tfm_err *err), void *arg,
+                        tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  job->times.load = tfm_now_s();
+  TFM_TRY(tfm_crew_assign(&job->crew, err));
+  TFM_TRY(tfm_job_encoder(job, err));
   tfm_pump_options options = {.crew = &job->crew,
                               .plan = &job->plan,
                               .embed = job->embed,

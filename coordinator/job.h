@@ -67,6 +67,9 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 /** The plan alone, for nworker ranks that need not be there. */
 tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err) TFM_MUST_USE;
 
+/** Load the embeddings and make the encoder. */
+tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
 /** Give every rank its part; load the embeddings while they load their weights; open the lines.
  */
 tfm_status tfm_job_load(tfm_job *job,

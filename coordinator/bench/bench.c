@@ -23,6 +23,9 @@ tfm_status tfm_bench_run(const tfm_options *options, tfm_buf *out, tfm_err *err)
   case TFM_BENCH_TOKENIZE:
     st = tfm_bench_tokenize(options, &table, err);
     break;
+  case TFM_BENCH_ENCODE:
+    st = tfm_bench_encode(options, &table, err);
+    break;
   case TFM_BENCH_COUNT:
     st = tfm_fail(err, TFM_E_USAGE, "bench what? See tfm-cluster help bench");
     break;

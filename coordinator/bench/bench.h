@@ -17,6 +17,13 @@ tfm_status tfm_bench_run(const tfm_options *options, tfm_buf *out, tfm_err *err)
 tfm_status tfm_bench_tokenize(const tfm_options *options, tfm_bench_table *table,
                               tfm_err *err) TFM_MUST_USE;
 
+/** `bench encode`: the input's rows, or rows of --lengths tokens, through the model in --dtype
+ *  (auto: in each), without text: embeddings, units and head of one process, --threads threads
+ *  with a copy of the model each. Flops are of real tokens, two a multiply-add; the peak is that
+ *  of the dtype's register tile (core/kernels/peak.h); both are by CPU seconds. */
+tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table,
+                            tfm_err *err) TFM_MUST_USE;
+
 /** Sort n samples (n >= 1) and give the middle one; of an even number the mean of both. */
 double tfm_bench_median(double *samples, size_t n);
 

@@ -37,7 +37,7 @@
   X(VERIFY, "verify", NULL,                                                                    \
     "the cluster's bits against the one-process oracle: PASSED or FAILED")                     \
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
-  X(BENCH, "bench", NULL, "how fast a part of the program is: bench tokenize")                 \
+  X(BENCH, "bench", NULL, "how fast a part of the program is: tokenize, encode")               \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
   X(HELP, "help", NULL, "this help, or the help of a verb")
 
@@ -47,7 +47,8 @@ typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
 
 /* What bench measures: X(NAME, "word", "one line of help") */
 #define TFM_BENCH_MAP(X)                                                                       \
-  X(TOKENIZE, "tokenize", "texts to ids, offsets included: MB/s and tokens/s")
+  X(TOKENIZE, "tokenize", "texts to ids, offsets included: MB/s and tokens/s")                 \
+  X(ENCODE, "encode", "ids through the model in each dtype: tokens/s and share of the peak")
 
 #define TFM_BENCH_ENUM(name, text, help) TFM_BENCH_##name,
 typedef enum { TFM_BENCH_MAP(TFM_BENCH_ENUM) TFM_BENCH_COUNT } tfm_bench_subject;
@@ -164,6 +165,8 @@ typedef struct {
   bool decode;          /* tokenize: ids to text instead */
   const char *expected; /* verify: a JSONL of expected results, or NULL */
   int64_t repetitions;  /* bench: passes of each kind, >= 1 */
+  const char **lengths; /* bench encode: [nlength] tokens of made rows, as typed; none: input */
+  int nlength;
   tfm_bench_format bench_format;
 
   int64_t max_batch_tokens; /* 0: by rule */

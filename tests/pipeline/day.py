@@ -99,6 +99,20 @@ def test_verify_says_what_a_dtype_costs():
         assert changed <= 1 and 0 < mean <= largest < 0.2, run.out
 
 
+def test_bench_encode_measures_every_dtype():
+    src = rows(harness.texts()[:9], scratch() / "rows.jsonl")
+    made = json.loads(must(call("bench", "encode", "--lengths", "16,40", "-r", 2, "-o", "json")).out)
+    assert [(r["dtype"], r["lengths"]) for r in made] == [
+        (dtype, n) for dtype in ("float32", "bfloat16", "int8") for n in ("16", "40")]
+    read = json.loads(must(call("bench", "encode", src, "--dtype", "int8", "-r", 1, "-o", "json",
+                                "--threads", 2, "--isa", "avx2")).out)
+    assert [(r["rows"], r["threads"]) for r in read] == [(9, 2)] and read[0]["tokens"] > 9
+    for r in made + read:
+        assert 0 < r["tokens_per_cpu_s"] and 0 < r["share_of_peak"] < 130, r
+    assert "--lengths" in must(call("bench", "encode", "--lengths", "513"), 64).err
+    must(call("bench", "encode", stdin=b""), 66)
+
+
 def test_formats_in_and_out():
     folder = scratch()
     plain = folder / "rows.csv"

@@ -4,6 +4,7 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/linear.h"
+#include "core/kernels/peak.h"
 #include "core/kernels/table.h"
 #include "tests/core/kernels/kernels_test.h"
 #include "tests/support/ref/ref.h"
@@ -186,6 +187,19 @@ static void bits_are_those_of_contract_v1(void **state)
   tfm_free(l);
 }
 
+/* No claim about speed, which tests cannot make: it answers, and in operations. */
+static void the_peak_is_a_number_of_operations(void **state)
+{
+  (void)state;
+  FOR_EACH_ISA(isa)
+  {
+    for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+      const double peak = tfm_linear_peak((tfm_precision)p);
+      assert_true(peak > 1e7 && peak < 1e15);
+    }
+  }
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
   (void)state;
@@ -216,6 +230,7 @@ int main(void)
       cmocka_unit_test(tiles_agree),
       cmocka_unit_test(rows_do_not_meet),
       cmocka_unit_test(bits_are_those_of_contract_v1),
+      cmocka_unit_test(the_peak_is_a_number_of_operations),
       cmocka_unit_test(what_cannot_be_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
