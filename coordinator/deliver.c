@@ -57,6 +57,7 @@ tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
   tfm_delivery *d = arg;
   tfm_job *job = d->job;
   tfm_answer_clear(&d->answer);
+  d->answer.tokens = item->tokens;
   if (item->status == TFM_OK) {
     TFM_TRY(job->task->answer(&job->context, item, &d->answer, err));
   } else {

@@ -47,8 +47,10 @@ static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
 static const char *const aggregations[] = {"none", "simple", "first", "average", "max", NULL};
-static const char *const input_formats[] = {"auto", "jsonl", "csv", "tsv", "text", NULL};
-static const char *const output_formats[] = {"jsonl", "csv", "tsv", "npy", NULL};
+static const char *const input_formats[] = {"auto", "jsonl",        "csv", "tsv",
+                                            "text", "openai-batch", NULL};
+static const char *const output_formats[] = {"jsonl", "csv",          "tsv",
+                                             "npy",   "openai-batch", NULL};
 static const char *const bench_formats[] = {"md", "csv", "json", NULL};
 static const char *const applies[] = {"default", "softmax", "sigmoid", "none", NULL};
 /* By the numbers of tfm_pooling and tfm_normalize (embed_test). */

@@ -292,6 +292,35 @@ static bool ends_with(const char *s, size_t n, const char *end)
   return n >= m && memcmp(s + n - m, end, m) == 0;
 }
 
+/* An OpenAI batch is answered by one: what would change the form of its lines makes no sense. */
+static tfm_status settle_openai(tfm_options *options, tfm_err *err)
+{
+  static const char *const off[] = {"passthrough", "text-column", "pair-column",
+                                    "id-column",   "precision",   "similarity"};
+  const bool answers = options->output_format == TFM_OUT_OPENAI;
+  const bool asks = options->input_format == TFM_IN_OPENAI;
+  const bool form = tfm_option_source_of(options, "output-format") != TFM_FROM_DEFAULT;
+  if (answers != asks && form) {
+    return tfm_fail(
+        err, TFM_E_USAGE,
+        "-f openai-batch goes with --input-format openai-batch, and no other -f does");
+  }
+  if (!asks) {
+    return TFM_OK;
+  }
+  for (size_t i = 0; i < sizeof off / sizeof off[0]; ++i) {
+    if (tfm_option_source_of(options, off[i]) != TFM_FROM_DEFAULT) {
+      return tfm_fail(
+          err, TFM_E_USAGE,
+          "--%s: an OpenAI batch (--input-format openai-batch) is read and answered in "
+          "its own form; leave it out",
+          off[i]);
+    }
+  }
+  options->output_format = TFM_OUT_OPENAI;
+  return TFM_OK;
+}
+
 /* out.csv and out.csv.gz are CSV, and so on, unless something else was asked for. */
 static void format_by_name(tfm_options *options)
 {
@@ -334,6 +363,7 @@ static tfm_status read_all(tfm_options *options, int argc, char *const *argv, ch
     options->task = "text-classification"; /* the same task; Hugging Face has both names */
   }
   format_by_name(options);
+  TFM_TRY(settle_openai(options, err));
 
 fail:
   return st;

@@ -69,9 +69,16 @@ typedef enum {
   TFM_IN_JSONL,
   TFM_IN_CSV,
   TFM_IN_TSV,
-  TFM_IN_TEXT
+  TFM_IN_TEXT,
+  TFM_IN_OPENAI
 } tfm_input_format;
-typedef enum { TFM_OUT_JSONL, TFM_OUT_CSV, TFM_OUT_TSV, TFM_OUT_NPY } tfm_output_format;
+typedef enum {
+  TFM_OUT_JSONL,
+  TFM_OUT_CSV,
+  TFM_OUT_TSV,
+  TFM_OUT_NPY,
+  TFM_OUT_OPENAI /* where the input is one, always */
+} tfm_output_format;
 typedef enum {
   TFM_NUMBER_FLOAT32,
   TFM_NUMBER_FLOAT16,

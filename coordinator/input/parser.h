@@ -13,12 +13,13 @@ enum { TFM__TEXT_NAMES = 5, TFM__MOST_COLUMNS = 1 << 20 };
 typedef struct {
   const char *text[TFM__TEXT_NAMES]; /* in order of preference */
   int ntext;
-  bool text_array;  /* the text may be an array: its JSON is the text */
-  const char *pair; /* NULL: pairs are not read */
-  bool pair_named;  /* asked for, or needed by the task: must be there */
-  const char *list; /* NULL: no list is read */
-  bool list_named;  /* must be there */
-  bool list_commas; /* a string is a list too, its parts between commas */
+  bool text_array;         /* the text may be an array: its JSON is the text */
+  const char *pair;        /* NULL: pairs are not read */
+  bool pair_named;         /* asked for, or needed by the task: must be there */
+  const char *list;        /* NULL: no list is read */
+  bool list_named;         /* must be there */
+  bool list_commas;        /* a string is a list too, its parts between commas */
+  const char *const *urls; /* of an OpenAI batch, up to a NULL; NULL: none */
   const char *id;
   bool id_named;
   const char *const *extra; /* [nextra] */
@@ -76,7 +77,8 @@ typedef struct {
   void (*read)(tfm__parser *p, const tfm__record *record);
 } tfm__format;
 
-extern const tfm__format tfm__format_jsonl, tfm__format_csv, tfm__format_tsv, tfm__format_text;
+extern const tfm__format tfm__format_jsonl, tfm__format_csv, tfm__format_tsv, tfm__format_text,
+    tfm__format_openai;
 
 /** Read a JSON array of strings as the row's list; also a string where commas make one. Returns the
  * kind of the value; any other than these leaves the draft without a list, and a wrong element

@@ -39,7 +39,8 @@ static const tfm__format *const formats[] = {[TFM_IN_AUTO] = NULL,
                                              [TFM_IN_JSONL] = &tfm__format_jsonl,
                                              [TFM_IN_CSV] = &tfm__format_csv,
                                              [TFM_IN_TSV] = &tfm__format_tsv,
-                                             [TFM_IN_TEXT] = &tfm__format_text};
+                                             [TFM_IN_TEXT] = &tfm__format_text,
+                                             [TFM_IN_OPENAI] = &tfm__format_openai};
 
 static const struct {
   const char *ending;
@@ -278,6 +279,7 @@ static void choose_columns(tfm_reader *reader, const tfm_row_wants *wants)
   c->list = wants->list_name;
   c->list_named = wants->list_needed;
   c->list_commas = wants->list_commas;
+  c->urls = wants->urls;
   c->id_named = o->id_column != NULL;
   c->id = o->id_column ? o->id_column : "id";
   c->extra = o->passthrough;
@@ -308,6 +310,12 @@ tfm_status tfm_reader_open(tfm_reader **out, const tfm_options *options,
   tfm_status st = TFM_OK;
   tfm_reader *reader = NULL;
   *out = NULL;
+  if (options->input_format == TFM_IN_OPENAI && !wants->urls) {
+    return tfm_fail(
+        err, TFM_E_USAGE,
+        "--input-format openai-batch: this task answers no requests; embed and rerank "
+        "do (/v1/embeddings, /v1/rerank, /v1/score)");
+  }
   TFM_TRY(make_reader(&reader, options, wants, err));
   reader->paths = options->ninput ? options->inputs : only_stdin;
   reader->npath = options->ninput ? options->ninput : 1;

@@ -31,6 +31,7 @@ typedef struct {
   const char *text_name; /* of the text's field; NULL: text, sentence, content, inputs, input */
   const char *pair_name; /* NULL: text_pair */
   const char *list_name; /* NULL: no list is read */
+  const char *const *urls; /* of an OpenAI batch it answers, up to a NULL; NULL: none */
 } tfm_row_wants;
 
 /** Check and open the inputs named in options (all of them are looked at before the first is

@@ -49,6 +49,17 @@ typedef struct {
   void *memory; /* one block; released by tfm_row_free() */
 } tfm_row;
 
+/** The value of a field that is passed through; {NULL, 0} when the row has none of this name. */
+static inline tfm_span tfm_row_extra(const tfm_row *row, const char *name)
+{
+  for (int i = 0; i < row->nextra; ++i) {
+    if (tfm_span_is(row->extra[i].name, name)) {
+      return row->extra[i].value;
+    }
+  }
+  return (tfm_span){NULL, 0};
+}
+
 /** Release a row's memory and the row. NULL is allowed. */
 void tfm_row_free(tfm_row *row);
 

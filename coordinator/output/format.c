@@ -1,4 +1,6 @@
 #include "coordinator/output/format.h"
+
+#include "coordinator/output/openai.h"
 #include "core/base/utf8.h"
 
 #include <ctype.h>
@@ -29,14 +31,14 @@ void tfm_answer_fini(tfm_answer *answer)
   tfm_buf_fini(&answer->numbers);
 }
 
-/* "format" of TFM_E_FORMAT: what `code` says. */
-static void append_code(tfm_status status, tfm_buf *out)
+void tfm_answer_code(const tfm_answer *answer, tfm_buf *out)
 {
   static const char *const names[] = {
 #define STATUS_NAME(name, number, code, text) [number] = #name,
       TFM_STATUS_MAP(STATUS_NAME)
 #undef STATUS_NAME
   };
+  const tfm_status status = answer->status;
   const char *name = status < TFM_STATUS_COUNT ? names[status] : "E_INTERNAL";
   name += strncmp(name, "E_", 2) == 0 ? 2 : 0;
   for (; *name; ++name) {
@@ -48,7 +50,7 @@ static void append_code(tfm_status status, tfm_buf *out)
 static void append_error(const tfm_answer *answer, tfm_buf *out)
 {
   (void)tfm_buf_str(out, "{\"code\":\"");
-  append_code(answer->status, out);
+  tfm_answer_code(answer, out);
   (void)tfm_buf_str(out, "\",\"message\":");
   (void)tfm_buf_json_string(out, tfm_span_of(answer->error));
   (void)tfm_buf_char(out, '}');
@@ -296,7 +298,7 @@ tfm_status tfm_layout_header(const tfm_layout *layout, tfm_buf *out)
 {
   tfm_output_format format = layout->format;
   char between = format == TFM_OUT_CSV ? ',' : '\t';
-  if (format == TFM_OUT_JSONL) {
+  if (format == TFM_OUT_JSONL || format == TFM_OUT_OPENAI) {
     return TFM_OK;
   }
   if (format == TFM_OUT_NPY) {
@@ -336,7 +338,9 @@ tfm_status tfm_layout_row(const tfm_layout *layout, const tfm_row *row,
                                answered ? tfm_buf_view(&answer->numbers) : (tfm_span){NULL, 0},
                                out);
   }
-  if (layout->format == TFM_OUT_JSONL) {
+  if (layout->format == TFM_OUT_OPENAI) {
+    tfm__openai_row(row, answer, out);
+  } else if (layout->format == TFM_OUT_JSONL) {
     append_json_row(layout, row, answer, out);
   } else {
     append_table_row(layout, row, answer, out);
@@ -355,7 +359,7 @@ tfm_status tfm_layout_error(const tfm_layout *layout, const tfm_row *row,
   }
   (void)tfm_buf_printf(out, ",\"line\":%lld,\"byte_offset\":%lld,\"code\":\"",
                        (long long)row->line, (long long)row->byte_offset);
-  append_code(answer->status, out);
+  tfm_answer_code(answer, out);
   (void)tfm_buf_str(out, "\",\"message\":");
   (void)tfm_buf_json_string(out, tfm_span_of(answer->error));
   (void)tfm_buf_str(out, "}\n");

@@ -22,6 +22,7 @@ enum { TFM_ANSWER_MAX_FIELDS = 16 };
 typedef struct {
   tfm_buf value[TFM_ANSWER_MAX_FIELDS]; /* n == 0: the field is left out */
   tfm_buf numbers;                      /* of a row of an array (NPY), in place of the fields */
+  int64_t tokens;                       /* of the row */
   tfm_status status;                    /* not OK: an error row */
   char error[TFM_ERR_TEXT];
 } tfm_answer;
@@ -32,6 +33,9 @@ void tfm_answer_clear(tfm_answer *answer);
 void tfm_answer_fail(tfm_answer *answer, tfm_status status, const char *text);
 
 void tfm_answer_fini(tfm_answer *answer);
+
+/** Append what `code` says of an error: "format" of TFM_E_FORMAT. */
+void tfm_answer_code(const tfm_answer *answer, tfm_buf *out);
 
 /** What all rows of an output share. Plain data, borrowed. */
 typedef struct {

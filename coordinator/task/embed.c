@@ -1,6 +1,7 @@
 /* Embeddings: a vector a text, as sentence-transformers gives it; a vector a token without pooling;
  * or the cosine of a pair.
  */
+#include "coordinator/task/openai.h"
 #include "coordinator/task/quantize.h"
 #include "coordinator/task/sentence_files.h"
 #include "coordinator/task/task.h"
@@ -20,6 +21,10 @@ static tfm_status embed_ask(tfm_task_context *context, tfm_err *err)
     return tfm_fail(
         err, TFM_E_USAGE,
         "--similarity compares one vector a text: --pooling none gives one a token");
+  }
+  if (o->output_format == TFM_OUT_OPENAI && spec->pooling == TFM_POOLING_EACH) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--pooling none: an OpenAI batch wants one vector a text; leave it out");
   }
   if (o->precision != TFM_NUMBER_FLOAT32 &&
       (o->similarity || spec->pooling == TFM_POOLING_EACH)) {
@@ -100,6 +105,12 @@ static tfm_status embed_row(const tfm_encoder *encoder, tfm_item *item, tfm_enco
     (void)tfm_fail(&bad, TFM_E_FORMAT,
                    "--similarity compares text with text_pair; this row has no text_pair");
     return tfm_encoder_failed(item, &bad);
+  }
+  if (row->has_list) { /* a request of a batch may have several texts */
+    for (int i = 0; i < row->nlist && item->status == TFM_OK; ++i) {
+      TFM_TRY(add_text(encoder, item, row->list[i], scratch, err));
+    }
+    return TFM_OK;
   }
   TFM_TRY(add_text(encoder, item, row->text, scratch, err));
   if (context->options->similarity && item->status == TFM_OK) {
@@ -197,6 +208,8 @@ static tfm_status embed_answer(const tfm_task_context *context, const tfm_item *
   if (context->options->output_format == TFM_OUT_NPY) {
     out = &answer->numbers;
     put_numbers(out, type, s->values, item->width);
+  } else if (context->options->output_format == TFM_OUT_OPENAI) {
+    tfm_openai_embeddings(item, out);
   } else if (type == TFM_NUMBER_FLOAT16) {
     put_halves(out, s->values, item->width);
   } else if (type != TFM_NUMBER_FLOAT32) {
@@ -211,10 +224,12 @@ static tfm_status embed_answer(const tfm_task_context *context, const tfm_item *
   return out->failed ? tfm_fail(err, TFM_E_NOMEM, "an embedding") : TFM_OK;
 }
 
+static const char *const embed_urls[] = {"/v1/embeddings", NULL};
+
 const tfm_task_ops tfm_task_embed = {
     .name = "feature-extraction",
     .head = TFM_TASK_FEATURE_EXTRACTION,
-    .wants = {.pair = true},
+    .wants = {.pair = true, .urls = embed_urls},
     .ask = embed_ask,
     .begin = embed_begin,
     .end = embed_end,

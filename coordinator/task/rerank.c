@@ -3,6 +3,7 @@
  *
  *  Source: sentence-transformers 6, CrossEncoder.rank().
  */
+#include "coordinator/task/openai.h"
 #include "coordinator/task/sentence_files.h"
 #include "coordinator/task/task.h"
 #include "core/base/json.h"
@@ -20,11 +21,6 @@ typedef struct {
   score_rule rule;
   tfm_buf prompt; /* before every query */
 } settings;
-
-typedef struct {
-  float score;
-  int64_t index;
-} ranked;
 
 static tfm_status no_memory(tfm_err *err)
 {
@@ -112,14 +108,28 @@ fail:
 
 /* ---- the task ---- */
 
+static const char *const rerank_urls[] = {"/v1/rerank", "/v1/score", NULL};
+
 static int better_first(const void *left, const void *right)
 {
-  const ranked *a = left;
-  const ranked *b = right;
+  const tfm_ranked *a = left;
+  const tfm_ranked *b = right;
   if (a->score > b->score || a->score < b->score) {
     return a->score > b->score ? -1 : 1;
   }
   return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void put_results(const tfm_ranked *order, int64_t n, tfm_buf *out)
+{
+  (void)tfm_buf_char(out, '[');
+  for (int64_t i = 0; i < n; ++i) {
+    (void)tfm_buf_printf(out, "%s{\"index\":%lld,\"score\":", i ? "," : "",
+                         (long long)order[i].index);
+    (void)tfm_buf_float(out, order[i].score);
+    (void)tfm_buf_char(out, '}');
+  }
+  (void)tfm_buf_char(out, ']');
 }
 
 static tfm_status rerank_answer(const tfm_task_context *context, const tfm_item *item,
@@ -128,23 +138,26 @@ static tfm_status rerank_answer(const tfm_task_context *context, const tfm_item 
   const settings *own = context->own;
   const int64_t asked = context->options->top_k;
   const int64_t n = item->nseq;
+  const int64_t most = asked > 0 && asked < n ? asked : n;
+  const bool batch = context->options->output_format == TFM_OUT_OPENAI;
   tfm_buf *out = &answer->value[0];
-  ranked *order = tfm_calloc((size_t)n, sizeof *order);
+  tfm_ranked *order = tfm_calloc((size_t)n, sizeof *order);
   if (!order) {
     return no_memory(err);
   }
   for (int64_t i = 0; i < n; ++i) {
-    order[i] = (ranked){score_of(own->rule, item->seqs[i].values[0]), i};
+    order[i] = (tfm_ranked){score_of(own->rule, item->seqs[i].values[0]), i};
   }
-  qsort(order, (size_t)n, sizeof *order, better_first);
-  (void)tfm_buf_char(out, '[');
-  for (int64_t i = 0; i < n && (asked <= 0 || i < asked); ++i) {
-    (void)tfm_buf_printf(out, "%s{\"index\":%lld,\"score\":", i ? "," : "",
-                         (long long)order[i].index);
-    (void)tfm_buf_float(out, order[i].score);
-    (void)tfm_buf_char(out, '}');
+  if (batch && tfm_span_is(tfm_row_extra(item->row, "url"), rerank_urls[1])) {
+    tfm_openai_scores(order, n, out);
+  } else {
+    qsort(order, (size_t)n, sizeof *order, better_first);
+    if (batch) {
+      tfm_openai_ranking(item, order, most, out);
+    } else {
+      put_results(order, most, out);
+    }
   }
-  (void)tfm_buf_char(out, ']');
   tfm_free(order);
   return out->failed ? no_memory(err) : TFM_OK;
 }
@@ -235,7 +248,10 @@ fail:
 const tfm_task_ops tfm_task_rerank = {
     .name = "rerank",
     .head = TFM_TASK_TEXT_CLASSIFICATION,
-    .wants = {.list_needed = true, .text_name = "query", .list_name = "texts"},
+    .wants = {.list_needed = true,
+              .text_name = "query",
+              .list_name = "texts",
+              .urls = rerank_urls},
     .ask = rerank_ask,
     .begin = rerank_begin,
     .end = rerank_end,

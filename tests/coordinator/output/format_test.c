@@ -195,6 +195,34 @@ static void arrays_are_numpys(void **state)
   tfm_buf_fini(&out);
 }
 
+static void batches_are_answered_in_their_form(void **state)
+{
+  (void)state;
+  const tfm_layout layout = {.format = TFM_OUT_OPENAI};
+  const tfm_field model = {span("model"), span("\"m\"")};
+  const tfm_row row = {.number = 7, .id = span("\"a\""), .nextra = 1, .extra = &model};
+  tfm_answer answer = {.tokens = 5};
+  tfm_buf out = {0};
+  (void)tfm_buf_str(&answer.value[0], "\"object\":\"list\"");
+  assert_int_equal(tfm_layout_header(&layout, &out), TFM_OK);
+  assert_int_equal(tfm_layout_row(&layout, &row, &answer, &out), TFM_OK);
+  assert_string_equal(tfm_buf_cstr(&out),
+                      "{\"id\":\"batch_req_7\",\"custom_id\":\"a\",\"response\":{"
+                      "\"status_code\":200,\"request_id\":\"req_7\",\"body\":{\"object\":"
+                      "\"list\",\"model\":\"m\",\"usage\":{\"prompt_tokens\":5,"
+                      "\"total_tokens\":5}}},\"error\":null}\n");
+  tfm_buf_clear(&out);
+  tfm_answer_fail(&answer, TFM_E_FORMAT, "no");
+  assert_int_equal(tfm_layout_row(&layout, &row, &answer, &out), TFM_OK);
+  assert_string_equal(tfm_buf_cstr(&out),
+                      "{\"id\":\"batch_req_7\",\"custom_id\":\"a\",\"response\":{"
+                      "\"status_code\":400,\"request_id\":\"req_7\",\"body\":{\"error\":{"
+                      "\"code\":\"format\",\"message\":\"no\"}}},\"error\":{\"code\":"
+                      "\"format\",\"message\":\"no\"}}\n");
+  tfm_answer_fini(&answer);
+  tfm_buf_fini(&out);
+}
+
 static void errors_tell_where(void **state)
 {
   (void)state;
@@ -220,6 +248,7 @@ int main(void)
       cmocka_unit_test(headers_fit_the_rows),
       cmocka_unit_test(errors_tell_where),
       cmocka_unit_test(arrays_are_numpys),
+      cmocka_unit_test(batches_are_answered_in_their_form),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

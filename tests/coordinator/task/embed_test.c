@@ -192,6 +192,31 @@ static void a_row_of_an_array_is_its_bytes(void **state)
               "--similarity");
 }
 
+/* Little-endian bytes of 3, 0, 4 in base64, as base64.b64encode of Python's struct.pack. */
+static void batches_are_answered_as_they_ask(void **state)
+{
+  (void)state;
+  static const tfm_field format = {{"encoding_format", 15}, {"\"base64\"", 8}};
+  static const char head[] =
+      "\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,"
+      "\"embedding\":";
+  fixture f;
+  tfm_row row = {0};
+  char wanted[256];
+  make(&f, true, TFM_ROWS_SEQUENCE);
+  f.options.similarity = false;
+  f.options.output_format = TFM_OUT_OPENAI;
+  f.item.row = &row;
+  (void)snprintf(wanted, sizeof wanted,
+                 "%s[3,0,4]},{\"object\":\"embedding\",\"index\":1,\"embedding\":[0,0,2]}]",
+                 head);
+  expect(&f, "embedding", wanted);
+  row = (tfm_row){.extra = &format, .nextra = 1};
+  f.item.nseq = 1;
+  (void)snprintf(wanted, sizeof wanted, "%s\"AABAQAAAAAAAAIBA\"}]", head);
+  expect(&f, "embedding", wanted);
+}
+
 static void integers_of_one_vector_only(void **state)
 {
   (void)state;
@@ -216,6 +241,7 @@ int main(void)
       cmocka_unit_test(similarity_of_tokens_is_refused),
       cmocka_unit_test(the_folder_says_length_and_prompts),
       cmocka_unit_test(integers_are_the_references),
+      cmocka_unit_test(batches_are_answered_as_they_ask),
       cmocka_unit_test(integers_of_one_vector_only),
       cmocka_unit_test(halves_are_the_nearest),
       cmocka_unit_test(a_row_of_an_array_is_its_bytes),

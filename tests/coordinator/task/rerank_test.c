@@ -77,6 +77,47 @@ static void an_empty_text_is_one_of_a_pair(void **state)
   stage_drop(&f);
 }
 
+/* Requests of a batch: /v1/rerank best first and with the texts, /v1/score in their order. */
+static void batches_are_answered_as_they_ask(void **state)
+{
+  (void)state;
+  static const struct {
+    tfm_field extra[2];
+    int n;
+    const char *wanted;
+  } cases[] = {
+      {{{{"url", 3}, {"/v1/rerank", 10}}, {{"top_n", 5}, {"1", 1}}},
+       2,
+       "\"results\":[{\"index\":1,\"document\":{\"text\":\"\"},\"relevance_score\":2}]"},
+      {{{{"url", 3}, {"/v1/score", 9}}, {{NULL, 0}, {NULL, 0}}},
+       1,
+       "\"object\":\"list\",\"data\":[{\"index\":0,\"object\":\"score\",\"score\":1},"
+       "{\"index\":1,\"object\":\"score\",\"score\":2}]"},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); ++i) {
+    stage f;
+    tfm_err err = {0};
+    tfm_answer answer = {0};
+    const float logits[2] = {1, 2};
+    make(&f, "plain");
+    f.options.function_to_apply = TFM_APPLY_NONE;
+    tfm_item *item = rank(&f, logits, 2, &answer);
+    tfm_answer_clear(&answer);
+    f.options.output_format = TFM_OUT_OPENAI;
+    tfm_row row = *item->row;
+    row.extra = cases[i].extra;
+    row.nextra = cases[i].n;
+    tfm_row *own = item->row;
+    item->row = &row;
+    CHECK_OK(tfm_task_rerank.answer(&f.context, item, &answer, &err), &err);
+    assert_string_equal(tfm_buf_cstr(&answer.value[0]), cases[i].wanted);
+    item->row = own;
+    tfm_answer_fini(&answer);
+    tfm_item_close(item);
+    stage_drop(&f);
+  }
+}
+
 static void what_does_not_rank_is_refused(void **state)
 {
   (void)state;
@@ -95,6 +136,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ranks_are_the_references),
       cmocka_unit_test(an_empty_text_is_one_of_a_pair),
+      cmocka_unit_test(batches_are_answered_as_they_ask),
       cmocka_unit_test(what_does_not_rank_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
