@@ -5,6 +5,7 @@
 #include "coordinator/deliver.h"
 #include "coordinator/report/facts.h"
 #include "coordinator/report/summary.h"
+#include "coordinator/stop.h"
 #include "coordinator/task/tokenize.h"
 #include "coordinator/task/verify.h"
 #include "core/base/file.h"
@@ -118,6 +119,18 @@ fail:
   return st;
 }
 
+/* A signal ended the job early: what is there is kept, and said. */
+static void conclude_early(const tfm_job *job, tfm_delivery *d, tfm_err *err)
+{
+  tfm_err ignored = {0}; /* the signal is what is told */
+  tfm_progress_clear(&d->progress);
+  tfm_outlet_stop(&d->outlet, err);
+  if (job->pump && tfm_pump_ended(job->pump)) {
+    (void)!write_summary(job, &d->outlet, &ignored);
+    tfm_summary_log(job, &d->outlet);
+  }
+}
+
 static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *options,
                         tfm_err *err)
 {
@@ -127,6 +140,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   bool demo = options->bare && tfm_bare_input(tfm_world_launched_by_mpi());
   TFM_TRY(check_summary_path(options, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
+  tfm_stop_heed(world);
   TFM_TRY(tfm_job_plan(job, err));
   TFM_TRY(tfm_delivery_open(&d, job, &done, err));
   if (done) {
@@ -142,6 +156,9 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   TFM_TRY(conclude(job, &d, err));
 
 fail:
+  if (st == TFM_E_STOPPED) {
+    conclude_early(job, &d, err);
+  }
   tfm_delivery_fini(&d);
   return st;
 }

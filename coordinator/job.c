@@ -593,11 +593,13 @@ tfm_status tfm_job_run(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   job->times.run = tfm_now_s();
-  TFM_TRY(tfm_pump_run(job->pump, err));
+  tfm_err stats = {0};
+  st = tfm_pump_run(job->pump, err);
   job->times.end = tfm_now_s();
-  TFM_TRY(tfm_crew_await_stats(&job->crew, err));
-
-fail:
+  if (tfm_pump_ended(job->pump) && tfm_crew_await_stats(&job->crew, &stats) != TFM_OK) {
+    *err = stats;
+    st = stats.status;
+  }
   return st;
 }
 

@@ -4,13 +4,13 @@
  *  thread for each worker, over link_local: the same pipeline.
  */
 #include "coordinator/coordinator.h"
+#include "coordinator/stop.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "proto/world.h"
 #include "worker/worker.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -107,6 +107,7 @@ static int run_mpi(int argc, char **argv)
   if (tfm_world_rank(world) == 0) {
     code = leave(world, run_coordinator(world, argc, argv));
   } else {
+    tfm_stop_ignore();
     code = tfm_worker_main(world);
   }
   tfm_world_close(world);
@@ -115,8 +116,7 @@ static int run_mpi(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-  (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2), not the end */
-  (void)signal(SIGXFSZ, SIG_IGN); /* so is a file size limit */
+  tfm_stop_install();
   tfm_fp_default();
   return tfm_world_launched_by_mpi() ? run_mpi(argc, argv) : run_coordinator(NULL, argc, argv);
 }

@@ -1,6 +1,7 @@
 #include "coordinator/input/stream.h"
 
 #include "coordinator/input/unpack.h"
+#include "coordinator/stop.h"
 #include "core/base/mem.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RAW_BYTES = 128 << 10 };
+enum { RAW_BYTES = 128 << 10, LOOK_UP_MS = 200 };
 
 struct tfm__stream {
   const char *name;
@@ -40,7 +41,9 @@ static tfm_status open_file(tfm__stream *s, const char *path, tfm_err *err)
     /* A FIFO is opened only once somebody writes to it. */
     bool fifo = stat(path, &about) == 0 && S_ISFIFO(about.st_mode);
     atomic_store(&s->gauge->waiting, fifo);
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    do {
+      s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    } while (s->fd < 0 && errno == EINTR && tfm_stop_asked() == TFM_STOP_NONE);
     atomic_store(&s->gauge->waiting, false);
     s->owned = s->fd >= 0;
   }
@@ -111,15 +114,18 @@ static tfm_status read_memory(tfm__stream *s, void *out, size_t cap, size_t *n)
   return TFM_OK;
 }
 
-/* Nothing there this moment: tell so before the read blocks. A descriptor that somebody else set
- * to not block is waited for here. */
-static void wait_for_bytes(tfm__stream *s)
+/* Nothing there this moment: tell so while waiting, and look up now and then whether the job is to
+ * end. Errors: TFM_E_STOPPED. */
+static tfm_status wait_for_bytes(tfm__stream *s, tfm_err *err)
 {
   struct pollfd p = {.fd = s->fd, .events = POLLIN};
-  if (poll(&p, 1, 0) == 0) {
+  for (int wait_ms = 0; poll(&p, 1, wait_ms) <= 0; wait_ms = LOOK_UP_MS) {
     atomic_store(&s->gauge->waiting, true);
-    (void)poll(&p, 1, -1);
+    if (tfm_stop_asked() != TFM_STOP_NONE) {
+      return tfm_stop_fail(err);
+    }
   }
+  return TFM_OK;
 }
 
 static tfm_status read_raw(tfm__stream *s, void *out, size_t cap, size_t *n, tfm_err *err)
@@ -130,8 +136,10 @@ static tfm_status read_raw(tfm__stream *s, void *out, size_t cap, size_t *n, tfm
   }
   ssize_t got = -1;
   do {
-    if (s->slow) {
-      wait_for_bytes(s);
+    tfm_status st = s->slow ? wait_for_bytes(s, err) : TFM_OK;
+    if (st != TFM_OK) {
+      atomic_store(&s->gauge->waiting, false);
+      return st;
     }
     got = read(s->fd, out, cap);
   } while (got < 0 && (errno == EINTR || (errno == EAGAIN && s->slow)));

@@ -174,9 +174,9 @@ static tfm_status check_array(const tfm_outlet *outlet, int64_t rows, tfm_err *e
 tfm_status tfm_outlet_finish(tfm_outlet *outlet, const tfm_mark *end, tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  outlet->tally.mark = *end;
   if (outlet->sink) {
     TFM_TRY(check_array(outlet, end->rows, err));
-    outlet->tally.mark = *end;
     TFM_TRY(tfm_sink_finish(outlet->sink, &outlet->tally, outlet->sha256, err));
     outlet->costs = tfm_sink_cost(outlet->sink);
   }
@@ -185,12 +185,37 @@ fail:
   return st;
 }
 
+/* What ended the job is told; what cannot be kept is done once more. */
+static bool keep_rows(tfm_outlet *outlet)
+{
+  tfm_err ignored = {0};
+  return outlet->sink && !outlet->within &&
+         tfm_sink_commit(outlet->sink, &outlet->written, &ignored) == TFM_OK;
+}
+
+void tfm_outlet_stop(tfm_outlet *outlet, tfm_err *err)
+{
+  const tfm_err why = *err;
+  long long rows = (long long)outlet->written.mark.rows;
+  if (!keep_rows(outlet)) {
+    return;
+  }
+  if (tfm_sink_keeps(outlet->sink)) {
+    (void)tfm_fail(err, TFM_E_STOPPED,
+                   "%.64s: the %lld rows so far are kept; the same command goes on behind them",
+                   why.text, rows);
+  } else {
+    (void)tfm_fail(
+        err, TFM_E_STOPPED,
+        "%.64s after %lld rows; this output cannot be gone on with (name a file with "
+        "--output): the same command begins anew",
+        why.text, rows);
+  }
+}
+
 void tfm_outlet_fini(tfm_outlet *outlet)
 {
-  tfm_err ignored = {0}; /* what ended the job is told; what cannot be kept is done once more */
-  if (outlet->sink && !outlet->within) {
-    (void)!tfm_sink_commit(outlet->sink, &outlet->written, &ignored);
-  }
+  (void)keep_rows(outlet);
   tfm_sink_close(outlet->sink);
   tfm_buf_fini(&outlet->line);
   *outlet = (tfm_outlet){0};

@@ -51,6 +51,10 @@ tfm_status tfm_outlet_rest(tfm_outlet *outlet, bool idle, tfm_err *err) TFM_MUST
 tfm_status tfm_outlet_finish(tfm_outlet *outlet, const tfm_mark *end,
                              tfm_err *err) TFM_MUST_USE;
 
+/** The job ends early (err is TFM_E_STOPPED): keep or show the rows that were written, and say in
+ * err how many there are and how to go on. */
+void tfm_outlet_stop(tfm_outlet *outlet, tfm_err *err);
+
 /** Without finish(): the rows that were written are kept for the next attempt. */
 void tfm_outlet_fini(tfm_outlet *outlet);
 

@@ -15,9 +15,9 @@
 enum { WRITE_BYTES = 256 << 10, COMMITS_QUICK = 1000 };
 
 /* A commit costs what the disk's sync costs. The next is due when all of them, it included, will
- * have taken a hundredth of the time since the output was opened; the bounds keep a journal small,
- * and what is lost little. */
-static const double share = 0.01;
+ * have taken this share of the time since the output was opened, so that with the last one they
+ * stay under a hundredth; the bounds keep a journal small, and what is lost little. */
+static const double share = 0.008;
 static const double between_least_s = 0.1;
 static const double between_steady_s = 1.0; /* once there are COMMITS_QUICK of them */
 static const double between_most_s = 30.0;
@@ -300,11 +300,19 @@ fail:
   return st;
 }
 
+bool tfm_sink_keeps(const tfm_sink *sink)
+{
+  return sink->journal != NULL;
+}
+
 tfm_status tfm_sink_commit(tfm_sink *sink, const tfm_tally *tally, tfm_err *err)
 {
   bool nothing = tally->mark.rows <= sink->committed.mark.rows;
-  if (!sink->journal || sink->broken || sink->final || nothing) {
+  if (sink->broken || sink->finished || (sink->journal && (sink->final || nothing))) {
     return TFM_OK;
+  }
+  if (!sink->journal) {
+    return tfm_sink_flush(sink, err);
   }
   return commit(sink, TFM__RECORD_COMMIT, tally, err);
 }

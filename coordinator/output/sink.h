@@ -69,8 +69,12 @@ tfm_status tfm_sink_flush(tfm_sink *sink, tfm_err *err) TFM_MUST_USE;
  * a hundredth of the time. */
 bool tfm_sink_due(const tfm_sink *sink);
 
-/** Put everything added so far on the disk, as the rows of tally. Nothing for standard output, when
- * nothing is new, and after an error of this sink. */
+/** Whether what was committed is kept for another attempt: not so for standard output, a device
+ * or a pipe. */
+bool tfm_sink_keeps(const tfm_sink *sink);
+
+/** Put everything added so far on the disk, as the rows of tally; what is not kept is pushed out.
+ * Nothing when nothing is new, and after an error of this sink. */
 tfm_status tfm_sink_commit(tfm_sink *sink, const tfm_tally *tally, tfm_err *err) TFM_MUST_USE;
 
 /** Finish: commit, rename, manifest, no journal any more. hex gets the sha256 of all bytes of the

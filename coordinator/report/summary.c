@@ -63,14 +63,14 @@ static void log_journal(const tfm_outlet *outlet, double run_s)
 void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet)
 {
   double run_s = job->times.end - job->times.run;
-  tfm_reader_counts read = tfm_reader_counted(job->reader);
   tfm_pump_counts sent = tfm_pump_counted(job->pump);
   tfm_pop pop = tfm_pop_of(&job->crew, run_s);
   const tfm_tally *tally = &outlet->tally;
   tfm_log(TFM_LOG_INFO,
           "%lld rows in, %lld out, %lld errors, %lld truncated, %lld blank lines skipped",
-          (long long)read.rows, (long long)tally->mark.rows, (long long)tally->row_errors,
-          (long long)tally->rows_truncated, (long long)read.blank_lines);
+          (long long)tally->mark.rows, (long long)tally->mark.rows,
+          (long long)tally->row_errors, (long long)tally->rows_truncated,
+          (long long)tally->mark.blank_lines);
   log_journal(outlet, run_s);
   tfm_log(TFM_LOG_INFO,
           "%lld tokens in %.2f s: %.1f rows/s, %.0f tokens/s (start %.2f s, load %.2f s)",
@@ -105,16 +105,15 @@ static void put_int(tfm_buf *out, const char *before, int64_t value)
 
 static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
 {
-  tfm_reader_counts read = tfm_reader_counted(job->reader);
   tfm_pump_counts sent = tfm_pump_counted(job->pump);
   double run_s = job->times.end - job->times.run;
-  put_int(out, "\"rows_in\":", read.rows);
+  put_int(out, "\"rows_in\":", outlet->tally.mark.rows);
   put_int(out, ",\"rows_out\":", outlet->tally.mark.rows);
   put_int(out, ",\"row_errors\":", outlet->tally.row_errors);
   put_int(out, ",\"rows_truncated\":", outlet->tally.rows_truncated);
   put_int(out, ",\"rows_windowed\":", outlet->tally.rows_windowed);
   put_int(out, ",\"rows_resumed\":", outlet->resumed_rows);
-  put_int(out, ",\"blank_lines\":", read.blank_lines);
+  put_int(out, ",\"blank_lines\":", outlet->tally.mark.blank_lines);
   put_int(out, ",\"tokens\":", outlet->tally.tokens);
   put_number(out, ",\"seconds\":{\"start\":", job->times.load - job->times.begin);
   put_number(out, ",\"load\":", job->times.run - job->times.load);

@@ -1,5 +1,6 @@
 #include "coordinator/schedule/crew.h"
 
+#include "coordinator/stop.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
@@ -175,6 +176,16 @@ static tfm_status collect(tfm_crew *crew, collection wanted, tfm_err *err)
   return st;
 }
 
+/* The same before the first row, when there is nothing to lose by stopping. */
+static tfm_status collect_early(tfm_crew *crew, collection wanted, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  while (st == TFM_OK && wanted.missing > 0) {
+    st = tfm_stop_asked() != TFM_STOP_NONE ? tfm_stop_fail(err) : turn(crew, &wanted, err);
+  }
+  return st;
+}
+
 tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_msg_hello *own,
                           tfm_err *err)
 {
@@ -185,7 +196,7 @@ tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_
   for (int rank = 1; rank < crew->nrank; ++rank) {
     TFM_TRY(tell(crew, rank, TFM_FRAME_START, &payload, err));
   }
-  TFM_TRY(collect(crew, (collection){TFM_FRAME_HELLO, crew->nrank - 1}, err));
+  TFM_TRY(collect_early(crew, (collection){TFM_FRAME_HELLO, crew->nrank - 1}, err));
   TFM_TRY(compare_hellos(crew, err));
 
 fail:
@@ -210,7 +221,7 @@ fail:
 
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err)
 {
-  return collect(crew, (collection){TFM_FRAME_READY, crew->nrank - 1}, err);
+  return collect_early(crew, (collection){TFM_FRAME_READY, crew->nrank - 1}, err);
 }
 
 tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err)

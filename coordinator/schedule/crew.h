@@ -39,7 +39,7 @@ tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_
 /** Send every worker its entry's `assign`. */
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
-/** Collect READY from all workers. */
+/** Collect READY from all workers. Errors: those of listening; TFM_E_STOPPED. */
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** Take what has come on the control links: heartbeats and statistics are kept; FAILED is

@@ -1,6 +1,7 @@
 #include "coordinator/schedule/pump.h"
 
 #include "coordinator/batch/batcher.h"
+#include "coordinator/stop.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "proto/credit.h"
@@ -14,6 +15,10 @@ enum { ROWS_PER_WINDOW = 8, ROWS_LEAST = 8192 };
 static const int64_t held_bytes_limit = 256 << 20;
 static const double silence_limit_s = 300.0;
 static const double check_every_s = 1.0;
+/* A drain goes on sending what it has for the first time, and waits for results until the second.
+ */
+static const double drain_send_s = 30.0;
+static const double drain_limit_s = 60.0;
 
 /* One line of stages. */
 typedef struct {
@@ -37,6 +42,9 @@ struct tfm_pump {
   int64_t fed;
   tfm_pack *ready; /* cut, waiting for a line */
   bool feed_ended, end_sent;
+  bool draining;  /* no more rows are taken, although there may be some */
+  bool closing;   /* nor is anything sent any more */
+  double drain_s; /* since when */
   uint64_t batch;
   int32_t *ids, *type_ids, *cu_len, *marks; /* one micro-batch before embedding */
   int64_t in_flight;
@@ -162,7 +170,8 @@ static tfm_status take_rows(tfm_pump *pump, bool *news, bool *flush, tfm_err *er
 {
   tfm_feed_state state = TFM_FEED_MORE;
   feed_sequences(pump);
-  while (!pump->feeding && !is_bounded(pump) && tfm_batcher_room(pump->batcher)) {
+  while (!pump->draining && !pump->feeding && !is_bounded(pump) &&
+         tfm_batcher_room(pump->batcher)) {
     tfm_item *item = tfm_feed_take(pump->options.feed, &state);
     if (!item) {
       break;
@@ -171,14 +180,14 @@ static tfm_status take_rows(tfm_pump *pump, bool *news, bool *flush, tfm_err *er
     feed_sequences(pump);
     *news = true;
   }
-  if (state == TFM_FEED_FAILED) {
+  if (state == TFM_FEED_FAILED && tfm_stop_asked() == TFM_STOP_NONE) {
     *err = *tfm_feed_error(pump->options.feed);
     return err->status;
   }
   pump->feed_ended = pump->feed_ended || state == TFM_FEED_END;
   /* A full house with nothing under way must move too: the rows outside wait for those inside.
    */
-  *flush = pump->feed_ended || state == TFM_FEED_WAITING ||
+  *flush = pump->feed_ended || pump->draining || state == TFM_FEED_WAITING ||
            (is_bounded(pump) && pump->in_flight == 0);
   return TFM_OK;
 }
@@ -271,7 +280,7 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
 static tfm_status send_packs(tfm_pump *pump, bool flush, bool *news, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  for (;;) {
+  while (!pump->closing) {
     if (!pump->ready) {
       TFM_TRY(tfm_batcher_next(pump->batcher, flush, &pump->ready, err));
     }
@@ -291,9 +300,10 @@ fail:
 /* After the last row: END down every line that has a free frame for it. */
 static tfm_status send_ends(tfm_pump *pump, tfm_err *err)
 {
-  bool nothing_left = pump->feed_ended && !pump->feeding && !pump->ready &&
-                      tfm_batcher_held(pump->batcher) == 0;
-  if (!nothing_left || pump->end_sent || pump->in_flight > 0) {
+  bool no_more = pump->feed_ended || pump->draining;
+  bool nothing_left =
+      no_more && !pump->feeding && !pump->ready && tfm_batcher_held(pump->batcher) == 0;
+  if (!(nothing_left || pump->closing) || pump->end_sent || pump->in_flight > 0) {
     return TFM_OK;
   }
   for (int r = 0; r < pump->nline; ++r) {
@@ -414,9 +424,9 @@ static tfm_status deliver_rows(tfm_pump *pump, bool *news, tfm_err *err)
 /* ---- the loop
  * --------------------------------------------------------------------------------- */
 
-static bool finished(const tfm_pump *pump)
+bool tfm_pump_ended(const tfm_pump *pump)
 {
-  if (!pump->end_sent || pump->delivered < pump->admitted) {
+  if (!pump->end_sent || (pump->delivered < pump->admitted && !pump->closing)) {
     return false;
   }
   for (int r = 0; r < pump->nline; ++r) {
@@ -437,13 +447,27 @@ static tfm_status watch(tfm_pump *pump, tfm_err *err)
   return tfm_crew_check_alive(pump->options.crew, silence_limit_s, err);
 }
 
+/* What a signal asked for. */
+static tfm_status heed(tfm_pump *pump, tfm_err *err)
+{
+  tfm_stop stop = tfm_stop_asked();
+  if (stop == TFM_STOP_DRAIN && pump->drain_s <= 0) {
+    pump->draining = !pump->feed_ended;
+    pump->drain_s = tfm_now_s();
+  }
+  double past = pump->drain_s > 0 ? tfm_now_s() - pump->drain_s : 0;
+  pump->closing = pump->closing || past > drain_send_s;
+  return stop == TFM_STOP_NOW || past > drain_limit_s ? tfm_stop_fail(err) : TFM_OK;
+}
+
 tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_world *world = pump->options.crew->world;
-  while (!finished(pump)) {
+  while (!tfm_pump_ended(pump)) {
     bool news = false;
     bool flush = false;
+    TFM_TRY(heed(pump, err));
     TFM_TRY(tfm_world_poll(world, err));
     TFM_TRY(tfm_crew_listen(pump->options.crew, NULL, err));
     TFM_TRY(take_results(pump, &news, err));
@@ -459,6 +483,8 @@ tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err)
       tfm_world_idle(world);
     }
   }
+  bool all = !pump->draining && pump->delivered == pump->admitted;
+  TFM_TRY(all ? TFM_OK : tfm_stop_fail(err));
 
 fail:
   return st;

@@ -41,8 +41,15 @@ typedef struct tfm_pump tfm_pump;
 tfm_status tfm_pump_open(tfm_pump **out, const tfm_pump_options *options,
                          tfm_err *err) TFM_MUST_USE;
 
-/** Run until the feed has ended, all rows are delivered and END has come back on every line. */
+/** Run until the feed has ended, all rows are delivered and END has come back on every line.
+ * Asked to drain, no more rows are taken; what is under way is finished as far as a minute
+ * allows, END comes back, and the result is TFM_E_STOPPED unless that was all there is. Asked to
+ * stop now: TFM_E_STOPPED at once. */
 tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err) TFM_MUST_USE;
+
+/** Whether tfm_pump_run() came to its end in order, so that the ranks can be asked for
+ * statistics. */
+bool tfm_pump_ended(const tfm_pump *pump);
 
 typedef struct {
   int64_t rows;           /* delivered */

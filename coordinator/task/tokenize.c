@@ -2,6 +2,7 @@
 
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/stop.h"
 #include "coordinator/task/points.h"
 #include "coordinator/task/token_stats.h"
 #include "core/base/file.h"
@@ -203,6 +204,13 @@ static tfm_status count_row(tokenizing *t, const tfm_row *row, tfm_err *err)
   return tfm_token_stats_add(&t->stats, row->text.n + row->pair.n, &t->encoding, err);
 }
 
+/* The next row, unless the job is to end. */
+static tfm_status next_row(tokenizing *t, tfm_row **row, tfm_err *err)
+{
+  return tfm_stop_asked() == TFM_STOP_NONE ? tfm_reader_next(t->reader, row, err)
+                                           : tfm_stop_fail(err);
+}
+
 static tfm_status finish(tokenizing *t, tfm_err *err)
 {
   tfm_mark end = tfm_reader_mark(t->reader);
@@ -218,7 +226,7 @@ static tfm_status run_stats(tokenizing *t, tfm_err *err)
   t->stats.max_length =
       t->options->max_length ? (size_t)t->options->max_length : facts.model_max_length;
   for (;;) {
-    TFM_TRY(tfm_reader_next(t->reader, &row, err));
+    TFM_TRY(next_row(t, &row, err));
     if (!row) {
       break;
     }
@@ -243,7 +251,7 @@ static tfm_status run_rows(tokenizing *t, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_row *row = NULL;
   for (;;) {
-    TFM_TRY(tfm_reader_next(t->reader, &row, err));
+    TFM_TRY(next_row(t, &row, err));
     if (!row) {
       break;
     }
@@ -303,10 +311,14 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   int nfield = options->stats ? -1 : decode ? 1 : NFIELD;
   TFM_TRY(tfm_outlet_open(&t.outlet, options, t.reader, nfield, &identity, &done, err));
   if (!done) {
+    tfm_stop_heed(NULL);
     TFM_TRY(options->stats ? run_stats(&t, err) : run_rows(&t, err));
   }
 
 fail:
+  if (st == TFM_E_STOPPED) {
+    tfm_outlet_stop(&t.outlet, err);
+  }
   tfm_outlet_fini(&t.outlet);
   tfm_reader_close(t.reader);
   tfm_tokenizer_close(t.tokenizer);

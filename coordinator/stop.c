@@ -1,0 +1,91 @@
+#include "coordinator/stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* What a signal handler may touch: lock-free atomics alone. */
+static atomic_int asked; /* a tfm_stop */
+static atomic_int by;    /* the signal that asked for it */
+static atomic_bool heeded;
+static _Atomic(tfm_world *) sleeper;
+
+static const struct {
+  int signal;
+  tfm_stop stop;
+  bool polite; /* stays ignored where it was */
+  const char *name;
+} signals[] = {{SIGUSR1, TFM_STOP_DRAIN, false, "SIGUSR1"},
+               {SIGUSR2, TFM_STOP_DRAIN, false, "SIGUSR2"},
+               {SIGTERM, TFM_STOP_NOW, false, "SIGTERM"},
+               {SIGINT, TFM_STOP_NOW, false, "SIGINT"},
+               {SIGHUP, TFM_STOP_NOW, true, "SIGHUP"}};
+
+enum { NSIGNAL = sizeof signals / sizeof signals[0] };
+
+static void handle(int signal)
+{
+  int keep = errno;
+  int stop = TFM_STOP_DRAIN;
+  for (int i = 0; i < NSIGNAL; ++i) {
+    stop = signals[i].signal == signal ? (int)signals[i].stop : stop;
+  }
+  bool again = stop == TFM_STOP_NOW && atomic_load(&asked) == TFM_STOP_NOW;
+  if (again || !atomic_load(&heeded)) {
+    _exit(tfm_status_exit(TFM_E_STOPPED));
+  }
+  if (stop > atomic_load(&asked)) {
+    atomic_store(&by, signal);
+    atomic_store(&asked, stop);
+  }
+  tfm_world *world = atomic_load(&sleeper);
+  if (world) {
+    tfm_world_wake(world);
+  }
+  errno = keep;
+}
+
+void tfm_stop_install(void)
+{
+  for (int i = 0; i < NSIGNAL; ++i) {
+    struct sigaction now = {0};
+    struct sigaction action = {.sa_handler = handle};
+    bool ignored = sigaction(signals[i].signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    if (!signals[i].polite || !ignored) {
+      (void)sigemptyset(&action.sa_mask);
+      (void)sigaction(signals[i].signal, &action, NULL);
+    }
+  }
+  (void)signal(SIGPIPE, SIG_IGN);
+  (void)signal(SIGXFSZ, SIG_IGN);
+}
+
+void tfm_stop_ignore(void)
+{
+  for (int i = 0; i < NSIGNAL; ++i) {
+    (void)signal(signals[i].signal, SIG_IGN);
+  }
+}
+
+void tfm_stop_heed(tfm_world *world)
+{
+  atomic_store(&sleeper, world);
+  atomic_store(&heeded, true);
+}
+
+tfm_stop tfm_stop_asked(void)
+{
+  return (tfm_stop)atomic_load(&asked);
+}
+
+tfm_status tfm_stop_fail(tfm_err *err)
+{
+  const char *name = "a signal";
+  for (int i = 0; i < NSIGNAL; ++i) {
+    name = signals[i].signal == atomic_load(&by) ? signals[i].name : name;
+  }
+  return tfm_fail(err, TFM_E_STOPPED, "stopped by %s", name);
+}

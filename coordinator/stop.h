@@ -1,0 +1,32 @@
+/** Signals, as the wish that the job should end early. The coordinator alone decides; other ranks
+ * ignore them, or one that left early would break the line for the rest.
+ *
+ *  USR1 and USR2: finish what is under way, commit, end with 75. TERM, INT and HUP: commit what is
+ * contiguous and end with 75; a second one ends the process at once. HUP stays ignored where it was
+ * ignored from the start (nohup). */
+#ifndef TFM_COORDINATOR_STOP_H
+#define TFM_COORDINATOR_STOP_H
+
+#include "core/base/status.h"
+#include "proto/world.h"
+
+typedef enum { TFM_STOP_NONE, TFM_STOP_DRAIN, TFM_STOP_NOW } tfm_stop;
+
+/** First thing in the program, before MPI starts: until somebody heeds signals, one of them ends
+ * the process at once, with 75: nothing is lost yet. A closed pipe and a file size limit become
+ * errors of write(2). */
+void tfm_stop_install(void);
+
+/** This rank is not the coordinator: ignore them from now on. */
+void tfm_stop_ignore(void);
+
+/** From now on the job asks tfm_stop_asked(). world: woken by a signal; may be NULL. */
+void tfm_stop_heed(tfm_world *world);
+
+/** What was asked for so far. Threads: any. */
+tfm_stop tfm_stop_asked(void);
+
+/** TFM_E_STOPPED, naming the signal. */
+tfm_status tfm_stop_fail(tfm_err *err);
+
+#endif

@@ -1,0 +1,219 @@
+"""A job that is told to end keeps what it has, ends with its code, and goes on later; a full disk, a
+size limit and a reader that left are clean errors."""
+import json
+import os
+import pathlib
+import random
+import resource
+import signal
+import subprocess
+import time
+
+import harness
+from harness import MODEL, PROGRAM, call, digest, must, scratch
+from resume import commits, source, words
+
+LONG = 1 if harness.SANITIZED else 6
+
+
+def start(args, np=0, **more):
+    command = [PROGRAM, *map(str, args)]
+    if np:
+        command = ["mpirun", "-np", str(np), *command]
+    return subprocess.Popen(command, env={**os.environ, **harness.MPI}, stderr=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, **{"stdin": subprocess.DEVNULL, **more})
+
+
+def ended(run, limit):
+    """Exit code, what it said, and how long it took from now."""
+    begin = time.monotonic()
+    err = run.stderr.read()  # to its end; standard input, if it is a pipe, stays open
+    run.wait(timeout=120)
+    took = time.monotonic() - begin
+    assert took < limit * (10 if harness.SANITIZED else 1), f"{took} s\n{err[-2000:]}"
+    return run.returncode, err.decode("utf-8", "replace")
+
+
+def work_of(folder):
+    """A job of some seconds, and what it should write."""
+    src, out, want = source(folder, n=LONG * 1500), folder / "out.jsonl", folder / "want.jsonl"
+    must(call("classify", "-m", MODEL, "-i", src, "-o", want))
+    return ["classify", "-m", MODEL, "-i", src, "-o", out], out, want
+
+
+def until_it_works(out):
+    """Until the job has committed something."""
+    for _ in range(3000):
+        if commits(out):
+            return
+        time.sleep(0.02)
+    raise AssertionError("nothing was committed")
+
+
+def goes_on(args, out, want, np=0):
+    must(call(*args, np=np))
+    assert digest(out) == digest(want)
+    assert not out.with_name("out.jsonl.journal").exists()
+
+
+def test_usr1_and_usr2_drain():
+    for sig, np in ((signal.SIGUSR1, 0), (signal.SIGUSR2, 0), (signal.SIGUSR1, 3)):
+        folder = scratch()
+        args, out, want = work_of(folder)
+        run = start([*args, "--summary-json", folder / "s.json"], np)
+        until_it_works(out)
+        run.send_signal(sig)
+        code, err = ended(run, 60)
+        assert code == 75 and sig.name in err and "same command" in err, (code, err)
+        s = json.loads((folder / "s.json").read_text())
+        assert 0 < s["rows_out"] < len(harness.lines(want)) and f"{s['rows_out']} rows" in err, s
+        goes_on(args, out, want, np)
+
+
+def test_term_int_and_hup_keep_what_is_contiguous():
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        folder = scratch()
+        args, out, want = work_of(folder)
+        run = start(args)
+        until_it_works(out)
+        run.send_signal(sig)
+        code, err = ended(run, 2)
+        assert code == 75 and sig.name in err, (code, err)
+        goes_on(args, out, want)
+
+
+def test_term_under_mpirun():
+    """mpirun itself reports 1; what was committed in the second it leaves is kept."""
+    folder = scratch()
+    args, out, want = work_of(folder)
+    run = start(args, 3)
+    until_it_works(out)
+    run.send_signal(signal.SIGTERM)
+    code, err = ended(run, 10)
+    assert code not in (0, 64, 65), (code, err)
+    time.sleep(1)
+    goes_on(args, out, want, 3)
+
+
+def test_hup_that_nobody_wants_is_ignored():
+    folder = scratch()
+    args, out, want = work_of(folder)
+    run = start(args, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    until_it_works(out)
+    run.send_signal(signal.SIGHUP)
+    assert ended(run, 60)[0] == 0 and digest(out) == digest(want)
+
+
+def test_a_second_term_ends_it_at_once():
+    folder = scratch()
+    args, out, want = work_of(folder)
+    run = start(args)
+    until_it_works(out)
+    run.send_signal(signal.SIGUSR1)
+    run.send_signal(signal.SIGTERM)
+    run.send_signal(signal.SIGTERM)
+    code, _ = ended(run, 2)
+    assert code == 75, code
+    goes_on(args, out, want)
+
+
+def test_early_signals():
+    """Before there is a job, while ranks say hello, while weights are read."""
+    rng = random.Random(5)
+    folder = scratch()
+    args, out, want = work_of(folder)
+    for i in range(4 if harness.SANITIZED else 12):
+        run = start(args, 3 if i % 3 == 0 else 0)
+        time.sleep(rng.uniform(0.05, 0.4))
+        run.send_signal((signal.SIGTERM, signal.SIGUSR1)[i % 2])
+        code, err = ended(run, 30)
+        # mpirun says 1 for a TERM, and forwards nothing to ranks that it has not started: 0 then.
+        assert code in (0, 1, 75) or code > 128 or code < 0, (code, err)
+        if code == 0:
+            assert digest(out) == digest(want)
+            break
+        time.sleep(1 if i % 3 == 0 else 0)
+    goes_on(args, out, want)
+
+
+def test_tokenize_waiting_for_a_pipe():
+    folder = scratch()
+    out = folder / "out.jsonl"
+    args = ["tokenize", "-m", MODEL, "-o", out]
+    body = "".join(text + "\n" for text in words(10, 3)).encode()
+    run = start(args, stdin=subprocess.PIPE)
+    run.stdin.write(body)
+    run.stdin.flush()
+    time.sleep(3 if harness.SANITIZED else 1)
+    run.send_signal(signal.SIGTERM)
+    code, err = ended(run, 2)
+    assert code == 75 and "10 rows" in err, (code, err)
+    must(call(*args, stdin=body))
+    assert len(harness.lines(out)) == 10
+
+
+def test_standard_output_shows_what_there_is():
+    run = subprocess.Popen([PROGRAM, "tokenize", "-m", str(MODEL)], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run.stdin.write(b"one\ntwo\n")
+    run.stdin.flush()
+    time.sleep(3 if harness.SANITIZED else 1)
+    run.send_signal(signal.SIGTERM)
+    out, err = run.stdout.read(), run.stderr.read()
+    assert run.wait(timeout=60) == 75 and out.count(b"\n") == 2, (out, err)
+    assert b"begins anew" in err
+
+
+def test_a_file_size_limit():
+    folder = scratch()
+    args, out, want = work_of(folder)
+    limit = want.stat().st_size // 2
+    run = start(args, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                                            (limit, limit)))
+    code, err = ended(run, 60)
+    assert code == 74 and "out.jsonl.part" in err and "too large" in err, (code, err)
+    assert not out.exists()
+    goes_on(args, out, want)
+
+
+def test_a_reader_that_left():
+    folder = scratch()
+    src = source(folder)
+    words_ = f"'{PROGRAM}' tokenize -m '{MODEL}' -i '{src}' | head -n 1 > /dev/null"
+    run = subprocess.run(["bash", "-c", f"{words_}; exit ${{PIPESTATUS[0]}}"],
+                         capture_output=True, check=False)
+    assert run.returncode == 74 and b"gone away" in run.stderr, run
+
+
+def small_disk(folder, kib):
+    """A file system of its own size; needs rights that a test may not have."""
+    disk = folder / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tfm-test", str(disk)],
+                      capture_output=True, check=False).returncode != 0:
+        raise harness.Skip("no right to mount a small file system")
+    return disk
+
+
+def test_a_disk_that_fills():
+    """Full at some row; freed; the same command goes on."""
+    folder = scratch()
+    args, _, want = work_of(folder)
+    disk = small_disk(folder, want.stat().st_size // 1024 // 2)
+    try:
+        out = disk / "out.jsonl"
+        args[-1] = out
+        run = must(call(*args), 74)
+        assert "No space left" in run.err and not out.exists()
+        must(call(*args), 74)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        must(call(*args, "--summary-json", folder / "s.json"))
+        assert digest(out) == digest(want)
+        assert json.loads((folder / "s.json").read_text())["rows_resumed"] > 0
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+if __name__ == "__main__":
+    assert pathlib.Path(MODEL).exists()
+    harness.run(globals())
