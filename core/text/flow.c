@@ -20,7 +20,7 @@ static size_t grown(size_t cap, size_t n, size_t more, size_t least)
 
 tfm_status tfm__text_reserve(tfm__text *t, size_t n)
 {
-  if (n <= t->cap - t->n) {
+  if (t->at && n <= t->cap - t->n) {
     return TFM_OK;
   }
   size_t cap = grown(t->cap, t->n, n, 256);

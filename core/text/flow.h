@@ -49,7 +49,7 @@ static inline int32_t tfm__at_end(int32_t at)
   return at < 0 ? ~at : at + 1;
 }
 
-/** Make room for n more bytes. */
+/** Make room for n more bytes; of none, for the slack. */
 tfm_status tfm__text_reserve(tfm__text *t, size_t n);
 
 /** at = the code points of n bytes at p, the first of which begins code point `first`. Returns the
