@@ -13,6 +13,14 @@ tfm_status tfm_encoder_failed(tfm_item *item, const tfm_err *err)
   return TFM_OK;
 }
 
+void tfm_encoder_no_room(tfm_item *item, const char *why)
+{
+  if (item->status == TFM_E_USAGE && item->err) {
+    (void)tfm_err_prefix(item->err, "%s", why);
+    item->status = item->err->status = TFM_E_FORMAT;
+  }
+}
+
 static int64_t count_id(const tfm_encoding *e, int32_t id)
 {
   int64_t n = 0;

@@ -54,6 +54,10 @@ tfm_status tfm_encoder_add_windows(const tfm_encoder *encoder, tfm_item *item, t
 tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t mark,
                             const tfm_encoding *scratch, tfm_err *err) TFM_MUST_USE;
 
+/** Where the item has just failed because one of its texts is too long to stand beside the other:
+ * put `why` before the numbers. The row is at fault then, not the options. */
+void tfm_encoder_no_room(tfm_item *item, const char *why);
+
 /** Make what err says the row's own failure: TFM_OK then; memory alone ends the job. */
 tfm_status tfm_encoder_failed(tfm_item *item, const tfm_err *err);
 

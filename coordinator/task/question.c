@@ -15,7 +15,8 @@
 enum {
   USUAL_LENGTH = 384, /* tokens of a window, question included */
   USUAL_STRIDE = 128,
-  MOST_ANSWERS = 10000
+  MOST_ANSWERS = 1000,
+  MOST_PARTS = 1 << 18 /* different texts of one row that are kept, whatever its windows give */
 };
 
 /* A part of the context: code points, and the sum of the scores of all spans that read so. */
@@ -39,6 +40,7 @@ typedef struct {
   bool *allowed; /* [tokens of the longest window] */
   part *v;       /* [n] */
   int64_t n, cap;
+  int64_t found;   /* so far */
   tfm_map by_text; /* of v, by the text in lower case */
   tfm_buf lower;
   double none; /* the smallest score of "there is no answer" of a window */
@@ -94,10 +96,50 @@ static tfm_span text_of(const reading *r, const part *p)
 
 /* ---- answers ---- */
 
+static int better_first(const void *left, const void *right)
+{
+  const part *a = left;
+  const part *b = right;
+  if (a->score > b->score || a->score < b->score) {
+    return a->score > b->score ? -1 : 1;
+  }
+  return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Of texts that differ in case alone the first has the place. */
+static tfm_status look_up(reading *r, const part *p, bool *there, int64_t *at, tfm_err *err)
+{
+  tfm_buf_clear(&r->lower);
+  return tfm_text_lower(text_of(r, p), &r->lower) == TFM_OK &&
+                 tfm_map_add(&r->by_text, tfm_buf_view(&r->lower), r->n, there, at) == TFM_OK
+             ? TFM_OK
+             : no_memory(err);
+}
+
+/* Too many to keep: forget the worse half. */
+static tfm_status forget(reading *r, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const int64_t half = r->n / 2;
+  qsort(r->v, (size_t)r->n, sizeof *r->v, better_first);
+  tfm_map_fini(&r->by_text);
+  for (r->n = 0; r->n < half; ++r->n) {
+    bool there = false;
+    int64_t at = 0;
+    TFM_TRY(look_up(r, &r->v[r->n], &there, &at, err));
+  }
+
+fail:
+  return st;
+}
+
 static tfm_status grow(reading *r, tfm_err *err)
 {
   if (r->n < r->cap) {
     return TFM_OK;
+  }
+  if (r->n >= MOST_PARTS) {
+    return forget(r, err);
   }
   const int64_t cap = r->cap ? 2 * r->cap : 16;
   part *v = tfm_realloc(r->v, (size_t)cap, sizeof *v);
@@ -109,24 +151,18 @@ static tfm_status grow(reading *r, tfm_err *err)
   return TFM_OK;
 }
 
-/* Texts that differ in case alone are one answer, the first one's place. */
 static tfm_status add_part(reading *r, const part *p, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  bool found = false;
+  bool there = false;
   int64_t at = 0;
   TFM_TRY(grow(r, err));
-  tfm_buf_clear(&r->lower);
-  if (tfm_text_lower(text_of(r, p), &r->lower) != TFM_OK ||
-      tfm_map_add(&r->by_text, tfm_buf_view(&r->lower), r->n, &found, &at) != TFM_OK) {
-    return no_memory(err);
-  }
-  if (found) {
+  TFM_TRY(look_up(r, p, &there, &at, err));
+  if (there) {
     r->v[at].score += p->score;
   } else {
     r->v[r->n] = *p;
-    r->v[r->n].order = r->n;
-    ++r->n;
+    r->v[r->n++].order = r->found++;
   }
 
 fail:
@@ -165,16 +201,6 @@ fail:
   return st;
 }
 
-static int better_first(const void *left, const void *right)
-{
-  const part *a = left;
-  const part *b = right;
-  if (a->score > b->score || a->score < b->score) {
-    return a->score > b->score ? -1 : 1;
-  }
-  return a->order < b->order ? -1 : a->order > b->order;
-}
-
 static tfm_status read_item(reading *r, const tfm_item *item, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -188,8 +214,7 @@ static tfm_status read_item(reading *r, const tfm_item *item, tfm_err *err)
   }
   if (r->context->options->handle_impossible_answer) {
     TFM_TRY(grow(r, err));
-    r->v[r->n] = (part){.score = r->none, .order = r->n};
-    ++r->n;
+    r->v[r->n++] = (part){.score = r->none, .order = r->found++};
   }
   if (r->n) {
     qsort(r->v, (size_t)r->n, sizeof *r->v, better_first);
@@ -371,7 +396,10 @@ static tfm_status question_row(const tfm_encoder *encoder, tfm_item *item,
                    row->text.n == 0 ? "question" : "context");
     return tfm_encoder_failed(item, &bad);
   }
-  return tfm_encoder_add_windows(encoder, item, row->text, row->pair, &windows, scratch, err);
+  tfm_status st =
+      tfm_encoder_add_windows(encoder, item, row->text, row->pair, &windows, scratch, err);
+  tfm_encoder_no_room(item, "the question leaves no room for the context");
+  return st;
 }
 
 const tfm_task_ops tfm_task_question = {

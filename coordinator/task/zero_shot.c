@@ -278,6 +278,7 @@ static tfm_status zero_shot_row(const tfm_encoder *encoder, tfm_item *item,
     }
     const tfm_span pair = {tfm_buf_cstr(&hypothesis), hypothesis.n};
     TFM_TRY(tfm_encoder_add(encoder, item, item->row->text, pair, -1, scratch, err));
+    tfm_encoder_no_room(item, "a label's hypothesis leaves no room for the text");
   }
 
 fail:

@@ -79,17 +79,21 @@ static void fields_are_the_best_answer_and_its_logits(void **state)
   stage_drop(&f);
 }
 
-static void rows_without_text_are_refused(void **state)
+static void rows_without_text_or_room_are_refused(void **state)
 {
   (void)state;
-  static const char *const rows[][2] = {{"", "the fox"}, {"who", ""}};
+  static const char *const rows[][3] = {
+      {"", "the fox", "question is empty"},
+      {"who", "", "context is empty"},
+      {"the fox the fox the fox", "the fox", "the question leaves no room for the context: "}};
   for (size_t i = 0; i < COUNT_OF(rows); ++i) {
     stage f;
     make(&f, "text/bert.json");
+    f.options.max_seq_len = 9;
     stage_begin(&f);
     tfm_item *item = stage_encode(&f, rows[i][0], rows[i][1], NULL, 0);
     assert_int_equal(item->status, TFM_E_FORMAT);
-    assert_non_null(strstr(tfm_item_error(item), i ? "context is empty" : "question is empty"));
+    assert_non_null(strstr(tfm_item_error(item), rows[i][2]));
     tfm_item_close(item);
     stage_drop(&f);
   }
@@ -118,7 +122,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(answers_are_the_references),
       cmocka_unit_test(fields_are_the_best_answer_and_its_logits),
-      cmocka_unit_test(rows_without_text_are_refused),
+      cmocka_unit_test(rows_without_text_or_room_are_refused),
       cmocka_unit_test(windows_that_cannot_be_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static void hypotheses_are_whole(void **state)
   stage_drop(&f);
 }
 
-static void rows_without_labels_are_refused(void **state)
+static void rows_without_labels_or_room_are_refused(void **state)
 {
   (void)state;
   static const tfm_span none[1];
@@ -92,6 +92,15 @@ static void rows_without_labels_are_refused(void **state)
     assert_non_null(strstr(tfm_item_error(item), "no labels"));
     tfm_item_close(item);
   }
+  stage_drop(&f);
+  const tfm_span label = tfm_span_of("the way of the world");
+  make(&f, "usual");
+  f.context.max_length = 9;
+  stage_begin(&f);
+  tfm_item *item = stage_encode(&f, "the fox", NULL, &label, 1);
+  assert_int_equal(item->status, TFM_E_FORMAT);
+  assert_non_null(strstr(tfm_item_error(item), "hypothesis leaves no room for the text: "));
+  tfm_item_close(item);
   stage_drop(&f);
 }
 
@@ -115,7 +124,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(labels_are_the_references),
       cmocka_unit_test(hypotheses_are_whole),
-      cmocka_unit_test(rows_without_labels_are_refused),
+      cmocka_unit_test(rows_without_labels_or_room_are_refused),
       cmocka_unit_test(templates_without_a_place_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
