@@ -1,8 +1,5 @@
 #include "coordinator/cli/option_table.h"
 
-#include <ctype.h>
-#include <string.h>
-
 #define VERB(name) (1u << TFM_VERB_##name)
 
 enum {
@@ -218,6 +215,17 @@ static const tfm__option rows[] = {
      .metavar = "N",
      .start = "all",
      .help = "Read at most N rows."},
+    {.name = "shard",
+     .kind = TFM__TEXT,
+     .group = TFM__GROUP_INPUT,
+     .verbs = ROWS,
+     AT(shard),
+     .metavar = "I/N",
+     .shown = "all rows",
+     .help =
+         "Only part I of N, from 0: contiguous by bytes of plain files, by rows where one is "
+         "packed. Numbers stay those of the whole; the N outputs are the whole output. slurm: "
+         "this task's place in its job array."},
 
     {.name = "output",
      .letter = 'o',
@@ -758,36 +766,4 @@ const tfm__option *tfm__option_rows(int *n)
 {
   *n = NROW;
   return rows;
-}
-
-static bool same_name(const char *name, const char *asked, size_t n)
-{
-  for (size_t i = 0; i < n; ++i) {
-    char c = asked[i] == '_' ? '-' : asked[i];
-    if (name[i] != c || c == '\0') {
-      return false;
-    }
-  }
-  return name[n] == '\0';
-}
-
-const tfm__option *tfm__option_find(const char *name, size_t n)
-{
-  for (int i = 0; i < NROW; ++i) {
-    if (same_name(rows[i].name, name, n)) {
-      return &rows[i];
-    }
-  }
-  return NULL;
-}
-
-void tfm__option_variable(const tfm__option *row, char out[TFM__OPTION_NAME])
-{
-  static const char prefix[] = "TFM_";
-  size_t n = sizeof prefix - 1;
-  memcpy(out, prefix, n);
-  for (const char *p = row->name; *p && n + 1 < TFM__OPTION_NAME; ++p) {
-    out[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-  }
-  out[n] = '\0';
 }

@@ -72,6 +72,13 @@ static inline bool tfm__option_is_flag(const tfm__option *row)
 tfm_status tfm__option_set(tfm_options *options, const tfm__option *row, const char *where,
                            const char *text, tfm_option_source source, tfm_err *err);
 
+/** The value of a variable that is set to something; an empty one counts as not set. */
+const char *tfm__variable(char *const *envp, const char *name);
+
+/** Read the text of --shard, and what Slurm says about a job array, into its numbers. Errors:
+ * TFM_E_USAGE, TFM_E_NOMEM. */
+tfm_status tfm__options_shard(tfm_options *options, char *const *envp, tfm_err *err);
+
 /** Read a --config file into options. Errors: TFM_E_MISSING, TFM_E_USAGE, TFM_E_NOMEM. */
 tfm_status tfm__options_read_config(tfm_options *options, const char *path, tfm_err *err);
 

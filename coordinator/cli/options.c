@@ -231,8 +231,7 @@ static tfm_status set_defaults(tfm_options *options, tfm_err *err)
   return st;
 }
 
-/* The value of a variable that is set to something; an empty one counts as not set. */
-static const char *variable(char *const *envp, const char *name)
+const char *tfm__variable(char *const *envp, const char *name)
 {
   size_t n = strlen(name);
   for (; envp && *envp; ++envp) {
@@ -251,7 +250,7 @@ static tfm_status read_environment(tfm_options *options, char *const *envp, tfm_
   for (int i = 0; i < n && st == TFM_OK; ++i) {
     char name[TFM__OPTION_NAME];
     tfm__option_variable(&rows[i], name);
-    const char *value = rows[i].typed ? NULL : variable(envp, name);
+    const char *value = rows[i].typed ? NULL : tfm__variable(envp, name);
     if (value) {
       st = tfm__option_set(options, &rows[i], name, value, TFM_FROM_ENV, err);
     }
@@ -364,6 +363,7 @@ static tfm_status read_all(tfm_options *options, int argc, char *const *argv, ch
   }
   format_by_name(options);
   TFM_TRY(settle_openai(options, err));
+  TFM_TRY(tfm__options_shard(options, envp, err));
 
 fail:
   return st;

@@ -132,6 +132,8 @@ typedef struct {
   bool passthrough_all;
   int64_t limit; /* -1: all rows */
   int64_t skip;
+  const char *shard;                /* NULL: all rows; else "i/n" */
+  int64_t shard_index, shard_count; /* the same as numbers; count 0: all rows */
 
   const char *output; /* NULL or "-": standard output */
   tfm_output_format

@@ -1,6 +1,7 @@
 #include "coordinator/input/reader.h"
 
 #include "coordinator/input/parser.h"
+#include "coordinator/input/shard.h"
 #include "core/base/crc32c.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -25,6 +26,9 @@ struct tfm_reader {
   tfm__gauge gauge;
   int64_t number;  /* of the next row */
   uint32_t before; /* see tfm_mark */
+  tfm__shard shard;
+  int64_t bytes_before; /* of the files before, for a shard by bytes */
+  bool ended;           /* behind the shard */
   int64_t total_bytes;
   atomic_int_fast64_t rows, blank_lines;
   tfm_span *names; /* [nname] of the columns passed through */
@@ -115,6 +119,7 @@ static void finish_file(tfm_reader *reader)
     seen[8 + i] = (unsigned char)(reader->window.crc >> 8 * i);
   }
   reader->before = tfm_crc32c(reader->before, seen, sizeof seen);
+  reader->bytes_before += (int64_t)bytes;
   end_file(reader);
   ++reader->file;
 }
@@ -304,6 +309,34 @@ static tfm_status make_reader(tfm_reader **out, const tfm_options *options,
              : tfm_fail(err, TFM_E_NOMEM, "no memory to read the input");
 }
 
+/* Where a part begins and ends: in bytes as long as all inputs are plain files, else in rows, which
+ * are counted now. */
+static tfm_status set_shard(tfm_reader *reader, const tfm_row_wants *wants, tfm_err *err)
+{
+  tfm_options whole = *reader->options;
+  int64_t total = reader->total_bytes;
+  bool packed = false;
+  if (whole.shard_count == 0) {
+    return TFM_OK;
+  }
+  for (int i = 0; i < reader->npath; ++i) {
+    if (tfm_path_look(reader->paths[i]) != TFM_PATH_FILE) {
+      return tfm_fail(
+          err, TFM_E_USAGE,
+          "--shard: %.400s is no file: where its parts begin is not known; name a file",
+          strcmp(reader->paths[i], "-") == 0 ? "standard input" : reader->paths[i]);
+    }
+    packed = packed || tfm__shard_packed(reader->paths[i]);
+  }
+  whole.shard_count = 0;
+  whole.skip = 0;
+  whole.limit = -1;
+  tfm_status st = packed ? tfm_reader_count(&whole, wants, &total, err) : TFM_OK;
+  reader->shard =
+      tfm__shard_of(reader->options->shard_index, reader->options->shard_count, total, !packed);
+  return st;
+}
+
 tfm_status tfm_reader_open(tfm_reader **out, const tfm_options *options,
                            const tfm_row_wants *wants, tfm_err *err)
 {
@@ -328,6 +361,7 @@ tfm_status tfm_reader_open(tfm_reader **out, const tfm_options *options,
                      "row; give them: --passthrough a,b"));
   }
   TFM_TRY(check_headers(reader, err));
+  TFM_TRY(set_shard(reader, wants, err));
   *out = reader;
   return TFM_OK;
 
@@ -355,25 +389,43 @@ tfm_status tfm_reader_open_text(tfm_reader **out, const tfm_options *options, tf
   return TFM_OK;
 }
 
-/* The next record that is a row and is not skipped. *there: false at the end of all inputs. */
+/* The rows of --limit are there, whatever shard they are in. */
+static bool is_past_limit(const tfm_reader *reader)
+{
+  int64_t skip = reader->options->skip;
+  int64_t limit = reader->options->limit;
+  return limit == 0 || (limit > 0 && reader->number >= skip && reader->number - skip >= limit);
+}
+
+/* The next record that is a row, is not skipped and belongs to the shard. *there: false behind the
+ * last. */
 static tfm_status next_record(tfm_reader *reader, tfm__record *record, bool *there,
                               tfm_err *err)
 {
   tfm_status st = TFM_OK;
   *there = false;
-  while (reader->file < reader->npath) {
+  while (reader->file < reader->npath && !reader->ended && !is_past_limit(reader)) {
     if (!reader->stream) {
       TFM_TRY(begin_file(reader, reader->file, err));
     }
     TFM_TRY(reader->format->next(&reader->parser, &reader->window, record, there, err));
     if (!*there) {
       finish_file(reader);
-    } else if (reader->format->blank(record)) {
-      (void)atomic_fetch_add(&reader->blank_lines, 1);
-    } else if (reader->number++ >= reader->options->skip) {
+      continue;
+    }
+    int side =
+        tfm__shard_side(&reader->shard, reader->number, reader->bytes_before + record->offset);
+    reader->ended = side > 0;
+    if (reader->ended) {
+      break;
+    }
+    if (reader->format->blank(record)) {
+      (void)atomic_fetch_add(&reader->blank_lines, side == 0);
+    } else if (reader->number++ >= reader->options->skip && side == 0) {
       return TFM_OK;
     }
   }
+  *there = false;
 
 fail:
   return st;
@@ -385,11 +437,7 @@ tfm_status tfm_reader_next(tfm_reader *reader, tfm_row **row, tfm_err *err)
   tfm__record record = {0};
   bool there = false;
   tfm__draft *draft = &reader->parser.draft;
-  int64_t limit = reader->options->limit;
   *row = NULL;
-  if (limit >= 0 && atomic_load(&reader->rows) >= limit) {
-    return TFM_OK;
-  }
   TFM_TRY(next_record(reader, &record, &there, err));
   if (!there) {
     return TFM_OK;
@@ -519,6 +567,10 @@ tfm_status tfm_reader_resume(tfm_reader *reader, const tfm_mark *mark, const tfm
   if (!leap && reader->before != mark->before) {
     TFM_TRY(input_changed(reader, mark->file - 1, "it or a file before it has changed", err));
   }
+  for (int i = reader->file; i < mark->file; ++i) {
+    struct stat about = {0};
+    reader->bytes_before += look(reader->paths[i], &about, NULL) == TFM_OK ? about.st_size : 0;
+  }
   reader->file = mark->file;
   reader->before = mark->before;
   reader->number = mark->number;
@@ -579,24 +631,24 @@ tfm_status tfm_reader_count(const tfm_options *options, const tfm_row_wants *wan
 {
   tfm_status st = TFM_OK;
   tfm_reader *reader = NULL;
-  tfm_row *row = NULL;
+  tfm__record record = {0};
+  bool there = false;
   *rows = 0;
   for (int i = 0; i < options->ninput || i == 0; ++i) {
     const char *path = options->ninput ? options->inputs[i] : "-";
     if (tfm_path_look(path) != TFM_PATH_FILE) {
       return tfm_fail(
           err, TFM_E_USAGE,
-          "-f npy: the number of rows stands at the beginning of the array, and %.400s "
-          "cannot be read twice to count them; name a file",
+          "the rows must be counted first (-f npy, --shard), and %.400s cannot be read twice; "
+          "name a file",
           strcmp(path, "-") == 0 ? "standard input" : path);
     }
   }
   TFM_TRY(tfm_reader_open(&reader, options, wants, err));
   do {
-    TFM_TRY(tfm_reader_next(reader, &row, err));
-    *rows += row != NULL;
-    tfm_row_free(row);
-  } while (row);
+    TFM_TRY(next_record(reader, &record, &there, err));
+    *rows += there;
+  } while (there);
 
 fail:
   tfm_reader_close(reader);

@@ -172,6 +172,38 @@ def test_pipes():
     must(call("tokenize", "-m", MODEL, "-o", out, stdin=body), 73)
 
 
+def test_shards_are_the_whole():
+    """The outputs of all parts, one behind the other, with numbers of the whole; also in pieces."""
+    folder = scratch()
+    plain, packed = source(folder), source(folder, "rows.jsonl.gz")
+    must(call("tokenize", "-m", MODEL, "-i", plain, "-o", folder / "want.jsonl"))
+    want = (folder / "want.jsonl").read_bytes()
+    for src, n in ((plain, 4), (packed, 3)):
+        parts = []
+        for i in range(n):
+            out = folder / f"part{i}.jsonl"
+            env = {"SLURM_ARRAY_TASK_ID": str(i + 1), "SLURM_ARRAY_TASK_MIN": "1",
+                   "SLURM_ARRAY_TASK_COUNT": str(n)}
+            must(call("tokenize", "-m", MODEL, "-i", src, "-o", out, "--restart", "--shard",
+                      "slurm" if i % 2 else f"{i}/{n}", env=env))
+            parts.append(out.read_bytes())
+        assert b"".join(parts) == want and all(parts)
+    body = plain.read_bytes()
+    must(call("tokenize", "-m", MODEL, "--shard", "0/2", stdin=body), 64)
+
+
+def test_a_shard_goes_on():
+    folder = scratch()
+    src, out = source(folder, n=6 * ROWS), folder / "out.jsonl"
+    begun(folder, src, out, "--shard", "1/2")
+    run = must(call("classify", "-m", MODEL, "-i", src, "-o", out, "--shard", "0/2"), 78)
+    assert "--shard" in run.err, run.err
+    must(call("classify", "-m", MODEL, "-i", src, "-o", out, "--shard", "1/2"))
+    must(call("classify", "-m", MODEL, "-i", src, "-o", folder / "want.jsonl"))
+    assert (folder / "want.jsonl").read_bytes().endswith(out.read_bytes())
+    assert len(harness.lines(out)) > 2 * ROWS
+
+
 def test_must_and_standard_output():
     folder = scratch()
     src = source(folder, n=10)

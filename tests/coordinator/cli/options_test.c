@@ -183,7 +183,11 @@ static void wrong_lines_are_refused_by_name(void **state)
       {"classify --modle x", "--modle", "--model?"},
       {"classify --max-batch 3", "--max-batch-tokens", "did you mean"},
       {"classify --resume nonsense", "--resume", "auto, never or must"},
-      {"classify --shard 3/2", "--shard", "unknown"},
+      {"classify --shard 3/2", "--shard", "from 0 to n - 1"},
+      {"classify --shard -1/2", "--shard", "from 0 to n - 1"},
+      {"classify --shard 1", "--shard", "slurm"},
+      {"classify --shard 1/2/3", "--shard", "1/2/3"},
+      {"classify --shard 0/99999999999999999999", "--shard", "i/n"},
       {"classify --max_length 3", "max_length", "--max-length"},
       {"classify -Z", "-Z", "unknown"},
       {"classify -qZ", "-qZ", "unknown"},
@@ -275,6 +279,58 @@ static void the_environment_comes_after_flags(void **state)
   o = read_env("topo", env);
   assert_int_equal(o.st, TFM_OK);
   tfm_options_fini(&o.options);
+}
+
+/* A part is said by hand, or by Slurm: numbers may begin anywhere and have equal steps. */
+static void shards_are_numbers_or_a_job_array(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *line;
+    const char *id, *count, *least, *most, *step; /* of SLURM_ARRAY_TASK_; NULL: not set */
+    tfm_status st;
+    int64_t index, of;
+    const char *text;
+  } cases[] = {
+      {"run --shard 2/5", NULL, NULL, NULL, NULL, NULL, TFM_OK, 2, 5, "2/5"},
+      {"run --shard 02/005", NULL, NULL, NULL, NULL, NULL, TFM_OK, 2, 5, "2/5"},
+      {"run", "3", "4", "0", "3", "1", TFM_OK, 0, 0, NULL},
+      {"run --shard slurm", "3", "4", NULL, NULL, NULL, TFM_OK, 3, 4, "3/4"},
+      {"run --shard slurm", "1", "4", "1", "4", "1", TFM_OK, 0, 4, "0/4"},
+      {"run --shard slurm", "20", "3", "10", "30", "10", TFM_OK, 1, 3, "1/3"},
+      {"run --shard slurm", "7", "3", "0", "7", "1", TFM_E_USAGE, 0, 0, "equal steps"},
+      {"run --shard slurm", "4", "4", NULL, NULL, NULL, TFM_E_USAGE, 0, 0, "equal steps"},
+      {"run --shard slurm", NULL, "4", NULL, NULL, NULL, TFM_E_USAGE, 0, 0, "--array"},
+      {"run --shard slurm", "x", "4", NULL, NULL, NULL, TFM_E_USAGE, 0, 0, "--array"},
+      {"run --shard slurm", "0", "0", NULL, NULL, NULL, TFM_E_USAGE, 0, 0, "--array"},
+  };
+  static const char *const names[] = {"ID", "COUNT", "MIN", "MAX", "STEP"};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    const char *const values[] = {cases[i].id, cases[i].count, cases[i].least, cases[i].most,
+                                  cases[i].step};
+    char text[5][40];
+    char *env[6] = {NULL};
+    int n = 0;
+    for (int v = 0; v < 5; ++v) {
+      if (values[v]) {
+        (void)snprintf(text[n], sizeof text[n], "SLURM_ARRAY_TASK_%s=%s", names[v], values[v]);
+        env[n] = text[n];
+        ++n;
+      }
+    }
+    outcome o = read_env(cases[i].line, env);
+    if (o.st != cases[i].st) {
+      fail_msg("case %zu: status %d: %s", i, o.st, o.err.text);
+    }
+    assert_int_equal(o.options.shard_index, cases[i].index);
+    assert_int_equal(o.options.shard_count, cases[i].of);
+    if (o.st != TFM_OK) {
+      assert_non_null(strstr(o.err.text, cases[i].text));
+    } else if (cases[i].text) {
+      assert_string_equal(o.options.shard, cases[i].text);
+    }
+    tfm_options_fini(&o.options);
+  }
 }
 
 static void a_wrong_variable_is_named(void **state)
@@ -462,6 +518,7 @@ int main(void)
       cmocka_unit_test(wrong_lines_are_refused_by_name),
       cmocka_unit_test(numbers_are_plain_digits),
       cmocka_unit_test(the_environment_comes_after_flags),
+      cmocka_unit_test(shards_are_numbers_or_a_job_array),
       cmocka_unit_test(a_wrong_variable_is_named),
       cmocka_unit_test(a_config_file_comes_last),
       cmocka_unit_test(wrong_config_files_are_refused),

@@ -1,0 +1,99 @@
+#include "coordinator/cli/option_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_SHARDS = 1 << 24 };
+
+/* Digits alone, up to `most`; *end is behind them. */
+static bool read_number(const char *text, int64_t most, int64_t *value, const char **end)
+{
+  *value = 0;
+  *end = text;
+  while (**end >= '0' && **end <= '9' && *value <= most) {
+    *value = 10 * *value + (**end - '0');
+    ++*end;
+  }
+  return *end > text && *value <= most;
+}
+
+static bool read_whole(const char *text, int64_t *value)
+{
+  const char *end = NULL;
+  return text && read_number(text, INT32_MAX, value, &end) && *end == '\0';
+}
+
+/* A variable that is not set has the value it has in most job arrays. */
+static bool read_variable(char *const *envp, const char *name, int64_t unset, int64_t *value)
+{
+  const char *text = tfm__variable(envp, name);
+  *value = unset;
+  return text ? read_whole(text, value) : unset >= 0;
+}
+
+/* This task's place in a Slurm job array, whose numbers may begin anywhere and have equal steps. */
+static tfm_status from_slurm(tfm_options *options, char *const *envp, tfm_err *err)
+{
+  int64_t id = 0;
+  int64_t count = 0;
+  int64_t least = 0;
+  int64_t step = 1;
+  int64_t most = 0;
+  bool read = read_variable(envp, "SLURM_ARRAY_TASK_ID", -1, &id) &&
+              read_variable(envp, "SLURM_ARRAY_TASK_COUNT", -1, &count) &&
+              read_variable(envp, "SLURM_ARRAY_TASK_MIN", 0, &least) &&
+              read_variable(envp, "SLURM_ARRAY_TASK_STEP", 1, &step);
+  if (!read || count < 1 || step < 1 ||
+      !read_variable(envp, "SLURM_ARRAY_TASK_MAX", least + step * (count - 1), &most)) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--shard slurm: SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT do not tell "
+                    "which part this is; submit with sbatch --array, or pass --shard i/n");
+  }
+  if (most != least + step * (count - 1) || id < least || id > most || (id - least) % step) {
+    return tfm_fail(
+        err, TFM_E_USAGE,
+        "--shard slurm: want a job array of numbers with equal steps, got task %lld of "
+        "%lld from %lld to %lld; pass --shard i/n",
+        (long long)id, (long long)count, (long long)least, (long long)most);
+  }
+  options->shard_index = (id - least) / step;
+  options->shard_count = count;
+  return TFM_OK;
+}
+
+static tfm_status from_text(tfm_options *options, tfm_err *err)
+{
+  const char *end = NULL;
+  int64_t index = 0;
+  int64_t count = 0;
+  char shown[TFM__QUOTED];
+  bool read = read_number(options->shard, MOST_SHARDS, &index, &end) && *end == '/' &&
+              read_number(end + 1, MOST_SHARDS, &count, &end) && *end == '\0';
+  if (!read || index >= count) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--shard: want i/n with i from 0 to n - 1, or slurm, got %s",
+                    tfm__quote(options->shard, shown));
+  }
+  options->shard_index = index;
+  options->shard_count = count;
+  return TFM_OK;
+}
+
+tfm_status tfm__options_shard(tfm_options *options, char *const *envp, tfm_err *err)
+{
+  if (!options->shard) {
+    return TFM_OK;
+  }
+  tfm_status st = strcmp(options->shard, "slurm") == 0 ? from_slurm(options, envp, err)
+                                                       : from_text(options, err);
+  char text[64];
+  int n = snprintf(text, sizeof text, "%lld/%lld", (long long)options->shard_index,
+                   (long long)options->shard_count);
+  if (st == TFM_OK) {
+    /* One way to say it: it is part of what the job is. */
+    options->shard = tfm_arena_strndup(&options->arena, text, (size_t)n);
+    st = options->shard ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "the command line");
+  }
+  return st;
+}
