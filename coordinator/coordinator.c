@@ -56,35 +56,17 @@ static void log_lines(tfm_log_level level, tfm_buf *text)
 
 /* ---- scoring ----------------------------------------------------------------------------- */
 
-static tfm_status check_summary_path(const tfm_options *options, tfm_err *err)
-{
-  if (!options->summary_json) {
-    return TFM_OK;
-  }
-  tfm_status st = tfm_sink_check(options->summary_json, options->inputs, options->ninput, err);
-  return st == TFM_OK ? st : tfm_err_prefix(err, "--summary-json");
-}
-
 static tfm_status write_summary(const tfm_job *job, const tfm_outlet *outlet, tfm_err *err)
 {
-  const char *path = job->options->summary_json;
-  if (!path) {
+  if (!job->options->summary_json) {
     return TFM_OK;
   }
   tfm_buf text = {0};
   tfm_status st = tfm_summary_json(job, outlet, &text);
-  FILE *file = st == TFM_OK ? fopen(path, "we") : NULL;
-  bool written = file && fwrite(text.data, 1, text.n, file) == text.n;
-  if (file && fclose(file) != 0) {
-    written = false;
-  }
+  st = st == TFM_OK ? tfm_summary_write(job->options, &text, err)
+                    : tfm_fail(err, st, "the summary");
   tfm_buf_fini(&text);
-  if (st != TFM_OK) {
-    return tfm_fail(err, st, "the summary");
-  }
-  return written ? TFM_OK
-                 : tfm_fail(err, TFM_E_IO, "--summary-json %.512s cannot be written: %s", path,
-                            strerror(errno));
+  return st;
 }
 
 static tfm_status say_plan(const tfm_job *job, tfm_err *err)
@@ -138,7 +120,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   tfm_delivery d = {0};
   bool done = false;
   bool demo = options->bare && tfm_bare_input(tfm_world_launched_by_mpi());
-  TFM_TRY(check_summary_path(options, err));
+  TFM_TRY(tfm_summary_check(options, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
   tfm_stop_heed(world);
   TFM_TRY(tfm_job_plan(job, err));

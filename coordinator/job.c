@@ -144,6 +144,7 @@ static tfm_status open_model(tfm_job *job, tfm_err *err)
   TFM_TRY(tfm_model_open_for(&job->model, job->folder, &job->spec, err));
   bool named = job->task != NULL;
   TFM_TRY(find_task(job, err));
+  TFM_TRY(tfm_options_fit_task(job->options, job->task->name, err));
   if (!named && job->task->ask) {
     job->spec.task = job->task->head;
     TFM_TRY(job->task->ask(&job->context, err));

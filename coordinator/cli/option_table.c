@@ -683,7 +683,7 @@ static const tfm__option rows[] = {
     {.name = "progress",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_GENERAL,
-     .verbs = ROWS,
+     .verbs = SCORE | VERB(VERIFY),
      AT(progress),
      .choices = progresses,
      .metavar = "HOW",

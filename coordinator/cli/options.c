@@ -401,3 +401,37 @@ const char *tfm_options_task(const tfm_options *options)
 #undef VERB_TASK
   return options->task ? options->task : fixed[options->verb];
 }
+
+/* The verb that runs one task alone; COUNT when there is none. */
+static int verb_of(const char *task)
+{
+#define VERB_TASK(name, text, task, help) [TFM_VERB_##name] = task,
+  static const char *const fixed[TFM_VERB_COUNT] = {TFM_VERB_MAP(VERB_TASK)};
+#undef VERB_TASK
+  int verb = 0;
+  while (verb < TFM_VERB_COUNT && !(fixed[verb] && strcmp(fixed[verb], task) == 0)) {
+    ++verb;
+  }
+  return verb;
+}
+
+tfm_status tfm_options_fit_task(const tfm_options *options, const char *task, tfm_err *err)
+{
+  int n = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  const int own = verb_of(task);
+  const bool any = options->verb == TFM_VERB_RUN || options->verb == TFM_VERB_VERIFY;
+  if (!any && options->task && own != (int)options->verb && own < TFM_VERB_COUNT) {
+    return tfm_fail(err, TFM_E_USAGE, "--task %.64s: %s is for another task; say run, or %s",
+                    options->task, tfm_verb_name(options->verb), tfm_verb_name((tfm_verb)own));
+  }
+  for (int i = 0; i < n && any && own < TFM_VERB_COUNT; ++i) {
+    const bool shared = rows[i].verbs >> TFM_VERB_RUN & 1;
+    if (rows[i].group == TFM__GROUP_TASK && shared && !(rows[i].verbs >> own & 1) &&
+        tfm_option_source_of(options, rows[i].name) == TFM_FROM_FLAG) {
+      return tfm_fail(err, TFM_E_USAGE, "--%s is not an option of %.64s; leave it out",
+                      rows[i].name, task);
+    }
+  }
+  return TFM_OK;
+}

@@ -226,4 +226,9 @@ const char *tfm_bench_name(tfm_bench_subject subject);
 /** The task that was asked for: --task, else the verb's own; NULL: the model's. */
 const char *tfm_options_task(const tfm_options *options);
 
+/** Whether what was typed goes with the task that is run: a verb of another task, or an option that
+ * only other tasks have, is TFM_E_USAGE. */
+tfm_status tfm_options_fit_task(const tfm_options *options, const char *task,
+                                tfm_err *err) TFM_MUST_USE;
+
 #endif

@@ -2,9 +2,11 @@
 
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/report/summary.h"
 #include "coordinator/stop.h"
 #include "coordinator/task/points.h"
 #include "coordinator/task/token_stats.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -29,6 +31,8 @@ typedef struct {
   size_t ids_cap;
   tfm_buf decoded;
   tfm_token_stats stats; /* --stats */
+  int64_t tokens;
+  double begin; /* seconds */
 } tokenizing;
 
 tfm_status tfm_tokenize_open(const tfm_options *options, tfm_tokenizer **out,
@@ -111,6 +115,7 @@ static tfm_status encode_row(tokenizing *t, const tfm_row *row, tfm_err *err)
     TFM_TRY(tfm_points_find(&t->points[0], row->text, t->options->offsets, err));
     TFM_TRY(tfm_points_find(&t->points[1], row->pair, t->options->offsets, err));
   }
+  t->tokens += (int64_t)t->encoding.n;
   put_answer(t);
   return TFM_OK;
 
@@ -201,6 +206,7 @@ static tfm_status count_row(tokenizing *t, const tfm_row *row, tfm_err *err)
     tfm_answer_fail(&t->answer, st, bad.text);
     return TFM_OK;
   }
+  t->tokens += (int64_t)t->encoding.n;
   return tfm_token_stats_add(&t->stats, row->text.n + row->pair.n, &t->encoding, err);
 }
 
@@ -211,10 +217,34 @@ static tfm_status next_row(tokenizing *t, tfm_row **row, tfm_err *err)
                                            : tfm_stop_fail(err);
 }
 
+/* --summary-json: of the members a scoring job has, those that a tokenizer can fill. */
+static tfm_status summarize(const tokenizing *t, tfm_err *err)
+{
+  tfm_buf text = {0};
+  const tfm_tally *tally = &t->outlet.tally;
+  (void)tfm_buf_printf(&text,
+                       "{\"rows_in\":%lld,\"rows_out\":%lld,\"row_errors\":%lld,"
+                       "\"blank_lines\":%lld,\"tokens\":%lld,\"seconds\":{\"total\":%.6f},"
+                       "\"output_sha256\":",
+                       (long long)tally->mark.rows, (long long)tally->mark.rows,
+                       (long long)tally->row_errors, (long long)tally->mark.blank_lines,
+                       (long long)t->tokens, tfm_now_s() - t->begin);
+  if (t->outlet.sha256[0]) {
+    (void)tfm_buf_json_string(&text, tfm_span_of(t->outlet.sha256));
+  } else {
+    (void)tfm_buf_str(&text, "null");
+  }
+  (void)tfm_buf_str(&text, "}\n");
+  tfm_status st = tfm_summary_write(t->options, &text, err);
+  tfm_buf_fini(&text);
+  return st;
+}
+
 static tfm_status finish(tokenizing *t, tfm_err *err)
 {
   tfm_mark end = tfm_reader_mark(t->reader);
-  return tfm_outlet_finish(&t->outlet, &end, err);
+  tfm_status st = tfm_outlet_finish(&t->outlet, &end, err);
+  return st == TFM_OK ? summarize(t, err) : st;
 }
 
 static tfm_status run_stats(tokenizing *t, tfm_err *err)
@@ -282,7 +312,7 @@ static tfm_status tell(const tfm_options *options, tfm_identity *identity, tfm_e
 tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tokenizing t = {.options = options};
+  tokenizing t = {.options = options, .begin = tfm_now_s()};
   const bool decode = options->decode;
   tfm_row_wants wants = {
       .pair = !decode, .text_array = decode, .text_name = decode ? "ids" : NULL};
@@ -299,11 +329,16 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   if (options->decode && options->stats) {
     return tfm_fail(err, TFM_E_USAGE, "--stats counts texts: leave --decode out");
   }
+  if (options->stats && options->output_format != TFM_OUT_JSONL) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--stats gives one JSON object: -f csv and tsv are for rows");
+  }
   if (decode) {
     memcpy(t.outlet.fields, decoded_names, sizeof decoded_names);
   } else {
     memcpy(t.outlet.fields, field_names, sizeof field_names);
   }
+  TFM_TRY(tfm_summary_check(options, err));
   TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
   TFM_TRY(tfm_tokenize_open(options, &t.tokenizer, &identity, err));
   TFM_TRY(tell(options, &identity, err));

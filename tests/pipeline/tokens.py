@@ -87,6 +87,17 @@ def test_stats_are_those_of_the_rows():
     must(call("tokenize", "-i", src, "--stats", "--decode"), 64)
 
 
+def test_the_summary_counts_the_rows():
+    folder = scratch()
+    src = rows(["i love this!", "the cat"], folder / "rows.jsonl")
+    src.write_text(src.read_text() + "\n{bad\n")
+    must(call("tokenize", "-i", src, "-o", folder / "ids.jsonl", "--summary-json", folder / "sum.json"))
+    got = [json.loads(line) for line in harness.lines(folder / "ids.jsonl")]
+    want = json.loads((folder / "sum.json").read_text())
+    assert want["rows_in"] == want["rows_out"] == 3 and want["row_errors"] == want["blank_lines"] == 1
+    assert want["tokens"] == sum(len(row.get("ids", ())) for row in got)
+
+
 def test_a_text_that_is_too_long():
     src = rows(["one two three four five six"], scratch() / "rows.jsonl")
     assert len(tokenized(src, "--max-length", 4)[0]["ids"]) == 4

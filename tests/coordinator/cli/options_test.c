@@ -226,6 +226,33 @@ static void wrong_lines_are_refused_by_name(void **state)
   }
 }
 
+/* run and verify take the options of every task; those of another than the one run are refused. */
+static void options_fit_the_task(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *line, *task;
+    tfm_status st;
+    const char *word;
+  } cases[] = {
+      {"run --stride 5", "token-classification", TFM_OK, ""},
+      {"run --stride 5", "text-classification", TFM_E_USAGE, "--stride"},
+      {"verify --expected x --top-k 2", "text-classification", TFM_OK, ""},
+      {"verify --pooling cls", "text-classification", TFM_E_USAGE, "--pooling"},
+      {"classify --task text-classification", "text-classification", TFM_OK, ""},
+      {"classify --task feature-extraction", "feature-extraction", TFM_E_USAGE, "embed"},
+      {"run --task feature-extraction --pooling cls", "feature-extraction", TFM_OK, ""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    tfm_err err = {0};
+    outcome o = read_line(cases[i].line);
+    assert_int_equal(o.st, TFM_OK);
+    assert_int_equal(tfm_options_fit_task(&o.options, cases[i].task, &err), cases[i].st);
+    assert_non_null(strstr(err.text, cases[i].word));
+    tfm_options_fini(&o.options);
+  }
+}
+
 static void numbers_are_plain_digits(void **state)
 {
   (void)state;
@@ -516,6 +543,7 @@ int main(void)
       cmocka_unit_test(the_output_name_decides_the_format),
       cmocka_unit_test(bench_has_a_subject_and_a_table),
       cmocka_unit_test(wrong_lines_are_refused_by_name),
+      cmocka_unit_test(options_fit_the_task),
       cmocka_unit_test(numbers_are_plain_digits),
       cmocka_unit_test(the_environment_comes_after_flags),
       cmocka_unit_test(shards_are_numbers_or_a_job_array),
