@@ -1,5 +1,6 @@
 #include "coordinator/job.h"
 
+#include "coordinator/growth.h"
 #include "coordinator/output/sink.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
@@ -434,6 +435,8 @@ static void assign_rank(tfm_job *job, int rank)
                         .max_tokens = job->max_tokens,
                         .max_sequences = job->max_sequences,
                         .max_rows = job->max_rows,
+                        .slots = job->turns.slots,
+                        .pages = job->turns.pages,
                         .threads = threads_of(job, rank, count),
                         .probe = job->options->openblas_probe};
   a->previous = planned->stage > 0 ? rank - 1 : 0;
@@ -486,6 +489,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   (void)snprintf(start.dtype, sizeof start.dtype, "%s",
                  tfm_precision_name(job->engine.precision));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
+  TFM_TRY(tfm_growth_plan(job, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
   TFM_TRY(own_hello(job, &hello, err));
   TFM_TRY(tfm_crew_start(&job->crew, &start, &hello, err));
@@ -576,6 +580,7 @@ tfm_status tfm_job_load(tfm_job *job,
                               .max_sequences = job->max_sequences,
                               .max_rows = job->max_rows,
                               .window = job->window,
+                              .turns = job->task->ends ? &job->turns : NULL,
                               .deliver = deliver,
                               .rest = rest,
                               .arg = arg};

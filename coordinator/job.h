@@ -38,7 +38,8 @@ typedef struct {
   char numeric_id[128];
   int64_t max_length; /* tokens of a row */
   int64_t budget, max_tokens, max_sequences, max_rows, window;
-  tfm_head_spec spec; /* of the head, as every rank is asked for it */
+  tfm_turns_options turns; /* of texts that grow; zeros: rows come whole */
+  tfm_head_spec spec;      /* of the head, as every rank is asked for it */
   tfm_embed *embed;
   tfm_encoder encoder;
   tfm_buf sample; /* the demo's text */

@@ -17,6 +17,7 @@ enum {
   AT_TYPE = 6,
   AT_SOURCE = 8,
   AT_EXTRAS = 12,
+  AT_F = 14,
   AT_SEQUENCE = 16,
   AT_BATCH = 24,
   AT_B = 32,
@@ -29,7 +30,7 @@ enum {
 };
 
 /* Bits of the extras. */
-enum { HAS_IDS = 1, IS_PLACED = 2 };
+enum { HAS_IDS = 1, IS_PLACED = 2, FREED_MOST = UINT16_MAX };
 
 static const unsigned char magic[4] = {'T', 'F', 'M', 'F'};
 
@@ -95,12 +96,13 @@ float *tfm_frame_values(unsigned char *bytes, int64_t table)
 
 int64_t tfm_frame_table(const tfm_frame_head *head)
 {
-  return head->B + head->M + (head->placed ? 3 * head->B : 0) + (head->ids ? head->T : 0);
+  return head->B + head->M + (head->placed ? 3 * head->B : 0) + (head->ids ? head->T : 0) +
+         head->F;
 }
 
 int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T)
 {
-  return 4 * max_B + 2 * max_T; /* as many marks as tokens at most */
+  return 5 * max_B + 2 * max_T; /* as many marks as tokens at most, and slots as sequences */
 }
 
 tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head)
@@ -115,6 +117,7 @@ tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head 
     at += 3 * head->B;
   }
   tables.ids = head->ids ? at : NULL;
+  tables.freed = at + (head->ids ? head->T : 0);
   return tables;
 }
 
@@ -136,7 +139,8 @@ void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
   put(bytes + AT_VERSION, TFM_WIRE_VERSION, 2);
   put(bytes + AT_TYPE, (uint64_t)head->type, 2);
   put(bytes + AT_SOURCE, (uint64_t)head->source, 4);
-  put(bytes + AT_EXTRAS, (head->ids ? HAS_IDS : 0U) | (head->placed ? IS_PLACED : 0U), 4);
+  put(bytes + AT_EXTRAS, (head->ids ? HAS_IDS : 0U) | (head->placed ? IS_PLACED : 0U), 2);
+  put(bytes + AT_F, (uint64_t)head->F, 2);
   put(bytes + AT_SEQUENCE, head->sequence, 8);
   put(bytes + AT_BATCH, head->batch, 8);
   put(bytes + AT_B, (uint64_t)head->B, 4);
@@ -167,7 +171,7 @@ static tfm_status check_plain(const tfm_frame_head *head, size_t max_payload, tf
   TFM_TRY(check_count("tokens", 0, 0, head->T, err));
   TFM_TRY(check_count("width", 0, 0, head->width, err));
   TFM_TRY(check_count("marks", 0, 0, head->M, err));
-  TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed, err));
+  TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed || head->F != 0, err));
   if (head->batch != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "batch: want 0, got %" PRIu64, head->batch));
   }
@@ -191,11 +195,13 @@ static tfm_status check_data(const tfm_frame_head *head, const tfm_frame_limits 
   if (head->type == TFM_FRAME_ACTIVATIONS) {
     TFM_TRY(check_count("tokens", head->B, limits->max_T, head->T, err));
     TFM_TRY(check_count("marks", 0, head->T, head->M, err));
+    TFM_TRY(check_count("freed slots", 0,
+                        limits->max_B < FREED_MOST ? limits->max_B : FREED_MOST, head->F, err));
     fits = tfm_frame_activation_bytes(tfm_frame_table(head), head->T, head->width, &want);
   } else {
     TFM_TRY(check_count("rows", 0, limits->max_T, head->T, err));
     TFM_TRY(check_count("marks", 0, 0, head->M, err));
-    TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed, err));
+    TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed || head->F != 0, err));
     fits = tfm_frame_result_bytes(head->B, head->T, head->width, &want);
   }
   if (!fits || want > limits->max_payload || head->payload_bytes != want) {
@@ -282,7 +288,7 @@ static tfm_status check_envelope(const unsigned char *bytes, size_t n, tfm_err *
 
 static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tfm_err *err)
 {
-  uint64_t extras = get(bytes + AT_EXTRAS, 4);
+  uint64_t extras = get(bytes + AT_EXTRAS, 2);
   if (extras > (HAS_IDS | IS_PLACED)) {
     return tfm_fail(err, TFM_E_FORMAT, "extras: want 0 to %d, got %" PRIu64,
                     HAS_IDS | IS_PLACED, extras);
@@ -301,6 +307,7 @@ static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tf
                            .M = (int64_t)get(bytes + AT_M, 4),
                            .ids = (extras & HAS_IDS) != 0,
                            .placed = (extras & IS_PLACED) != 0,
+                           .F = (int64_t)get(bytes + AT_F, 2),
                            .payload_bytes = get(bytes + AT_PAYLOAD_BYTES, 8)};
   return TFM_OK;
 }

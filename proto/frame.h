@@ -32,12 +32,13 @@ typedef struct {
   int64_t M;   /* marks (ACTIVATIONS) */
   bool ids;    /* ACTIVATIONS: with the tokens' ids */
   bool placed; /* ACTIVATIONS: with where each sequence stands in a cache */
+  int64_t F;   /* ACTIVATIONS: slots of a cache that are free again, at most 65535 */
   uint64_t payload_bytes;
 } tfm_frame_head;
 
 /** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), where
- * placed slots, starts and rows u32 [B] each, with ids ids u32 [T], zeros up to a multiple of 64
- * bytes, x f32 [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0:
+ * placed slots, starts and rows u32 [B] each, with ids ids u32 [T], freed slots u32 [F], zeros up
+ * to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0:
  * that row failed), zeros up to a multiple of 64 bytes, values f32 [T,width]. These give the byte
  * counts, where `table` is tfm_frame_table(); false, with *out untouched, when a count is negative
  * or the product does not fit. */
@@ -53,9 +54,10 @@ int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T);
 typedef struct {
   uint32_t *lengths, *marks; /* [B], [M] */
   uint32_t *slots,
-      *starts;    /* [B] whose keys and values these tokens join, from which place on */
-  uint32_t *rows; /* [B] number of the input's row, modulo 2^32 */
-  uint32_t *ids;  /* [T] */
+      *starts;     /* [B] whose keys and values these tokens join, from which place on */
+  uint32_t *rows;  /* [B] number of the input's row, modulo 2^32 */
+  uint32_t *ids;   /* [T] */
+  uint32_t *freed; /* [F] slots that nobody uses any more: before slots are looked at */
 } tfm_frame_tables;
 
 tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head);

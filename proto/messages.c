@@ -57,6 +57,7 @@ static const field assign_fields[] = {
     {I64, 0, AT(assign, max_sequences)}, {I64, 0, AT(assign, max_rows)},
     {I32, 0, AT(assign, threads)},       {I32, 0, AT(assign, share_index)},
     {I32, 0, AT(assign, share_count)},   {BOOL, 0, AT(assign, probe)},
+    {I64, 0, AT(assign, slots)},         {I64, 0, AT(assign, pages)},
 };
 
 static const field ready_fields[] = {

@@ -62,7 +62,8 @@ typedef struct {
   int32_t previous, next; /* ranks of the data links; next is 0 for the last stage */
   int64_t hidden, result_width;
   int64_t max_tokens, max_sequences;
-  int64_t max_rows; /* of values in one result */
+  int64_t max_rows;     /* of values in one result */
+  int64_t slots, pages; /* sequences that grow, and the pages they share; 0: all come whole */
   int32_t threads;
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */

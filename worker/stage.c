@@ -138,6 +138,17 @@ static tfm_status check_ids(const tfm_stage *stage, const tfm_frame *frame, cons
   return TFM_OK;
 }
 
+/* Sequences that grow travel with their places, whole ones without; a slice is made for one. */
+static tfm_status check_places(const tfm_stage *stage, const tfm_frame *frame, tfm_err *err)
+{
+  const bool grow = stage->assign.slots > 0;
+  if (frame->head.placed != grow) {
+    return tfm_fail(err, TFM_E_FORMAT, "frame %llu: want sequences %s places",
+                    (unsigned long long)frame->head.sequence, grow ? "with" : "without");
+  }
+  return TFM_OK;
+}
+
 /* View a frame as a batch. tfm_frame_open() proved that the lengths are >= 1 and sum to T; that
  * none is longer than the model can take is known only here. */
 static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch, tfm_err *err)
@@ -156,7 +167,8 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
     at += (int32_t)lengths[b];
   }
   stage->cu_len[head->B] = at;
-  if (check_ids(stage, frame, tables.ids, err) != TFM_OK) {
+  if (check_ids(stage, frame, tables.ids, err) != TFM_OK ||
+      check_places(stage, frame, err) != TFM_OK) {
     return err->status;
   }
   /* Marks are below T and ids below V, which fit an int32_t: the bits are the same. */
@@ -166,7 +178,12 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
                        .x = tfm_frame_values(frame->bytes, tfm_frame_table(head)),
                        .nmark = head->M,
                        .marks = (const int32_t *)(const void *)tables.marks,
-                       .ids = (const int32_t *)(const void *)tables.ids};
+                       .ids = (const int32_t *)(const void *)tables.ids,
+                       .slot = (const int32_t *)(const void *)tables.slots,
+                       .start = (const int32_t *)(const void *)tables.starts,
+                       .row = tables.rows,
+                       .nfreed = head->F,
+                       .freed = (const int32_t *)(const void *)tables.freed};
   return TFM_OK;
 }
 
@@ -258,7 +275,8 @@ fail:
 static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
 {
   tfm_batch batch;
-  if (batch_of(stage, frame, &batch, err) != TFM_OK) {
+  if (batch_of(stage, frame, &batch, err) != TFM_OK ||
+      (batch.slot && tfm_slice_take(stage->slice, &batch, err) != TFM_OK)) {
     tfm_link_release(frame);
     return err->status;
   }

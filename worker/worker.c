@@ -252,7 +252,9 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
                                .head = a->head,
                                .max_tokens = a->max_tokens,
                                .max_sequences = a->max_sequences,
-                               .nthread = a->threads};
+                               .nthread = a->threads,
+                               .slots = a->slots,
+                               .pages = a->pages};
   tfm_team_options team = {.nthread = a->threads,
                            .spin = w->pin && w->share.ncore >= a->threads,
                            .start = pin_member,

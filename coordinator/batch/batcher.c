@@ -157,6 +157,7 @@ void tfm_pack_close(tfm_pack *pack)
 {
   if (pack) {
     tfm_free(pack->seqs);
+    tfm_free(pack->freed);
     tfm_free(pack);
   }
 }

@@ -26,6 +26,8 @@ typedef struct {
   int64_t B, T;
   int64_t rows, marks; /* of all of them */
   tfm_sequence **seqs; /* [B], owned by the pack */
+  int64_t nfreed;
+  int32_t *freed; /* [nfreed] slots of texts that are finished; owned */
 } tfm_pack;
 
 /** gives: *out. Errors: TFM_E_NOMEM. */

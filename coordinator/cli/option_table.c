@@ -1,16 +1,19 @@
 #include "coordinator/cli/option_table.h"
 
+#include "coordinator/cli/choices.h"
+
 #define VERB(name) (1u << TFM_VERB_##name)
 
 enum {
   SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) |
-          VERB(ZERO_SHOT) | VERB(EMBED) | VERB(RERANK) | VERB(SCORE),
+          VERB(ZERO_SHOT) | VERB(EMBED) | VERB(RERANK) | VERB(SCORE) | VERB(GENERATE),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
   TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   ANSWERS = VERB(RUN) | VERB(QA) | VERB(VERIFY),
   MASKS = VERB(RUN) | VERB(FILL_MASK) | VERB(VERIFY),
   CANDIDATES = VERB(RUN) | VERB(ZERO_SHOT) | VERB(VERIFY),
   RANKS = VERB(RUN) | VERB(RERANK) | VERB(VERIFY),
+  TEXTS = VERB(RUN) | VERB(GENERATE) | VERB(VERIFY),
   VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   READ = WRITE | VERB(VERIFY) | VERB(BENCH),
@@ -26,45 +29,6 @@ enum {
 
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
 enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
-
-static const char *const tasks[] = {"text-classification",
-                                    "sentiment-analysis",
-                                    "token-classification",
-                                    "ner",
-                                    "question-answering",
-                                    "fill-mask",
-                                    "zero-shot-classification",
-                                    "feature-extraction",
-                                    "sentence-embedding",
-                                    "rerank",
-                                    "text-ranking",
-                                    "score",
-                                    NULL};
-static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
-static const char *const digests[] = {"sampled", "full", NULL};
-static const char *const overflows[] = {"truncate", "error", "window", NULL};
-static const char *const aggregations[] = {"none", "simple", "first", "average", "max", NULL};
-static const char *const input_formats[] = {"auto", "jsonl",        "csv", "tsv",
-                                            "text", "openai-batch", NULL};
-static const char *const output_formats[] = {"jsonl", "csv",          "tsv",
-                                             "npy",   "openai-batch", NULL};
-static const char *const bench_formats[] = {"md", "csv", "json", NULL};
-static const char *const applies[] = {"default", "softmax", "sigmoid", "none", NULL};
-/* By the numbers of tfm_pooling and tfm_normalize (embed_test). */
-static const char *const poolings[] = {
-    "auto", "cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "none", NULL};
-static const char *const normalizes[] = {"auto", "true", "false", NULL};
-static const char *const precisions[] = {"float32", "float16", "int8", "uint8",
-                                         "binary",  "ubinary", NULL};
-static const char *const offset_units[] = {"char", "byte", "utf16", NULL};
-static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
-static const char *const binds[] = {"auto", "inherit", "none", NULL};
-static const char *const backends[] = {"auto", "ref", "openblas", "native", NULL};
-static const char *const resumes[] = {"auto", "never", "must", NULL};
-static const char *const switches[] = {"on", "off", NULL};
-static const char *const progresses[] = {"auto", "bar", "line", "none", NULL};
-static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
-static const char *const log_formats[] = {"text", "json", NULL};
 
 /* The order is the order of the help. */
 static const tfm__option rows[] = {
@@ -328,9 +292,31 @@ static const tfm__option rows[] = {
     {.name = "return-tokens",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,
-     .verbs = VERB(RUN) | VERB(SCORE) | VERB(VERIFY),
+     .verbs = VERB(RUN) | VERB(SCORE) | VERB(GENERATE) | VERB(VERIFY),
      AT(return_tokens),
      .help = "Also write the tokens' ids, and how likely each was."},
+    {.name = "max-new-tokens",
+     .kind = TFM__INT,
+     .group = TFM__GROUP_TASK,
+     .verbs = TEXTS,
+     AT(max_new_tokens),
+     .low = 1,
+     .high = MOST_TOKENS,
+     .word = "auto",
+     .metavar = "N",
+     .start = "auto",
+     .shown = "generation_config.json's, else 256",
+     .help =
+         "Tokens to generate for a row at most. A text also ends where the model has no more "
+         "places."},
+    {.name = "return-full-text",
+     .kind = TFM__SWITCH,
+     .group = TFM__GROUP_TASK,
+     .verbs = TEXTS,
+     AT(return_full_text),
+     .metavar = "SWITCH",
+     .start = "on",
+     .help = "Write the row's text before what was generated, or not."},
     {.name = "aggregation-strategy",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
@@ -666,6 +652,20 @@ static const tfm__option rows[] = {
      .start = "auto",
      .shown = "by rule from model and dtype",
      .help = "Tokens of one micro-batch. Never changes results."},
+    {.name = "kv-budget",
+     .kind = TFM__INT,
+     .group = TFM__GROUP_CLUSTER,
+     .verbs = TEXTS,
+     AT(kv_budget),
+     .low = 1,
+     .high = (int64_t)1 << 50,
+     .word = "auto",
+     .metavar = "BYTES",
+     .start = "auto",
+     .shown = "64 texts of full length, at most 1 GiB",
+     .help =
+         "Memory of a rank for the keys and values of texts that are being generated; how many "
+         "are in flight follows from it."},
     {.name = "sort-window",
      .kind = TFM__INT,
      .group = TFM__GROUP_CLUSTER,

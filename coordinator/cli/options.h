@@ -30,6 +30,7 @@
     "a vector for each text, or a similarity for each pair")                                   \
   X(RERANK, "rerank", "rerank",                                                                \
     "which of some texts answers a query best, by a cross-encoder")                            \
+  X(GENERATE, "generate", "text-generation", "what a language model goes on with")             \
   X(SCORE, "score", "score", "how likely a language model finds each text: log-probabilities") \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
   X(INSPECT, "inspect", NULL, "what a checkpoint is, and what in it is not supported")         \
@@ -148,6 +149,9 @@ typedef struct {
   tfm_apply function_to_apply;
   bool return_logits;
   bool return_tokens;
+  bool return_full_text;
+  int64_t max_new_tokens; /* 0: as generation_config.json says, else 256 */
+  int64_t kv_budget;      /* bytes of a rank; 0: by rule */
   tfm_aggregation aggregation;
   const char **ignore_labels; /* [nignore] labels that are no entities */
   int nignore;

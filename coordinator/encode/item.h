@@ -27,8 +27,11 @@ typedef struct {
   int64_t nmark;
   int32_t *marks;    /* [nmark] tokens the head looks at, ascending (core/model/batch.h) */
   tfm_places places; /* all NULL unless the task wants them */
-  int64_t rows;      /* of results */
-  float *values;     /* [rows, width] what the last stage said; NULL before and for no rows */
+  int64_t rows;  /* of results; of a text that grows those so far, [id, log-probability] each */
+  float *values; /* [rows, width] what the last stage said; NULL before and for no rows */
+  int64_t grow;  /* at most so many tokens are to be added; 0: it comes whole */
+  int32_t slot;  /* of what travels of a text that grows: its slot, and its first place */
+  int32_t start;
 } tfm_sequence;
 
 /** Owns its row, sequences and results. A row may become none (there is nothing to ask the model),

@@ -1,5 +1,6 @@
 #include "coordinator/report/facts.h"
 
+#include "coordinator/growth.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
@@ -249,6 +250,14 @@ static void put_batching(const tfm_job *job, tfm_buf *out)
       "backend %s, isa %s\n",
       (long long)job->max_length, (long long)job->budget, (long long)job->window,
       tfm_backend_name(job->engine.backend), job->isa);
+  if (job->task->ends) {
+    (void)tfm_buf_printf(
+        out,
+        "up to %lld texts in flight on a line; %lld pages of %lld tokens, %lld bytes of keys "
+        "and values a rank at most\n",
+        (long long)job->turns.slots, (long long)job->turns.pages,
+        (long long)job->turns.page_tokens, (long long)tfm_growth_bytes(job));
+  }
 }
 
 static tfm_plan_fact fact_of(const tfm_crew_rank *r, bool coordinator)

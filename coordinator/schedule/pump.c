@@ -33,6 +33,7 @@ typedef struct {
 struct tfm_pump {
   tfm_pump_options options;
   tfm_batcher *batcher;
+  tfm_turns *turns; /* instead of the batcher, for texts that grow */
   line *lines;
   int nline;
   tfm_item **rows; /* ring [nrows]: rows delivered .. admitted, by order of admission */
@@ -46,7 +47,7 @@ struct tfm_pump {
   bool closing;   /* nor is anything sent any more */
   double drain_s; /* since when */
   uint64_t batch;
-  int32_t *ids, *type_ids, *cu_len, *marks; /* one micro-batch before embedding */
+  int32_t *ids, *type_ids, *cu_len, *marks, *start; /* one micro-batch before embedding */
   int64_t in_flight;
   double checked_s;
   tfm_pump_counts counts;
@@ -94,8 +95,9 @@ static tfm_status make_memory(tfm_pump *pump, tfm_err *err)
   pump->type_ids = tfm_calloc((size_t)o->max_tokens, sizeof *pump->type_ids);
   pump->cu_len = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_len);
   pump->marks = tfm_calloc((size_t)o->max_tokens, sizeof *pump->marks);
+  pump->start = tfm_calloc((size_t)o->max_sequences, sizeof *pump->start);
   if (!pump->rows || !pump->lines || !pump->ids || !pump->type_ids || !pump->cu_len ||
-      !pump->marks) {
+      !pump->marks || !pump->start) {
     return tfm_fail(err, TFM_E_NOMEM,
                     "micro-batches of %lld tokens; lower --max-batch-tokens or --sort-window",
                     (long long)o->max_tokens);
@@ -117,7 +119,11 @@ tfm_status tfm_pump_open(tfm_pump **out, const tfm_pump_options *options, tfm_er
   }
   pump->options = *options;
   TFM_TRY(make_memory(pump, err));
-  TFM_TRY(tfm_batcher_open(&pump->batcher, &batching, err));
+  if (options->turns) {
+    TFM_TRY(tfm_turns_open(&pump->turns, options->turns, err));
+  } else {
+    TFM_TRY(tfm_batcher_open(&pump->batcher, &batching, err));
+  }
   for (int r = 0; r < pump->nline; ++r) {
     TFM_TRY(open_line(pump, &pump->lines[r], r, err));
   }
@@ -152,13 +158,20 @@ static void admit(tfm_pump *pump, tfm_item *item)
   }
 }
 
+static bool has_room(const tfm_pump *pump)
+{
+  return pump->turns ? tfm_turns_room(pump->turns) : tfm_batcher_room(pump->batcher);
+}
+
 /* Sequences of the row that was admitted last, as long as the window has room. */
 static void feed_sequences(tfm_pump *pump)
 {
-  while (pump->feeding && tfm_batcher_room(pump->batcher)) {
+  while (pump->feeding && has_room(pump)) {
     tfm_item *item = pump->feeding;
     if (pump->fed == item->nseq) {
       pump->feeding = NULL;
+    } else if (pump->turns) {
+      tfm_turns_add(pump->turns, &item->seqs[pump->fed++]);
     } else {
       tfm_batcher_add(pump->batcher, &item->seqs[pump->fed++]);
     }
@@ -170,8 +183,7 @@ static tfm_status take_rows(tfm_pump *pump, bool *news, bool *flush, tfm_err *er
 {
   tfm_feed_state state = TFM_FEED_MORE;
   feed_sequences(pump);
-  while (!pump->draining && !pump->feeding && !is_bounded(pump) &&
-         tfm_batcher_room(pump->batcher)) {
+  while (!pump->draining && !pump->feeding && !is_bounded(pump) && has_room(pump)) {
     tfm_item *item = tfm_feed_take(pump->options.feed, &state);
     if (!item) {
       break;
@@ -222,6 +234,7 @@ static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
       pump->marks[nmark++] = at + s->marks[m];
     }
     pump->cu_len[b] = at;
+    pump->start[b] = s->start;
     at += (int32_t)s->n;
   }
   pump->cu_len[pack->B] = at;
@@ -231,13 +244,22 @@ static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
                    .ids = pump->ids,
                    .type_ids = pump->type_ids,
                    .nmark = nmark,
-                   .marks = pump->marks};
+                   .marks = pump->marks,
+                   .start = pump->start};
 }
 
 static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tables tables)
 {
   for (int64_t b = 0; b < pack->B; ++b) {
     tables.lengths[b] = (uint32_t)pack->seqs[b]->n;
+    if (tables.slots) {
+      tables.slots[b] = (uint32_t)pack->seqs[b]->slot;
+      tables.starts[b] = (uint32_t)pack->seqs[b]->start;
+      tables.rows[b] = (uint32_t)pack->seqs[b]->item->row->number;
+    }
+  }
+  if (pack->nfreed) {
+    memcpy(tables.freed, pack->freed, (size_t)pack->nfreed * sizeof *pack->freed);
   }
   memcpy(tables.marks, ids->marks, (size_t)ids->nmark * sizeof *ids->marks);
   if (tables.ids) {
@@ -256,7 +278,9 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
                                  .T = pack->T,
                                  .width = pump->options.hidden,
                                  .M = ids.nmark,
-                                 .ids = pump->options.ids};
+                                 .ids = pump->options.ids,
+                                 .placed = pump->turns != NULL,
+                                 .F = pack->nfreed};
   const int64_t table = tfm_frame_table(&frame->head);
   if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, &payload)) {
     return tfm_fail(err, TFM_E_INTERNAL, "a micro-batch of %lld tokens", (long long)pack->T);
@@ -277,9 +301,37 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
   return tfm_link_send(l->out, frame, err);
 }
 
+/* Texts that grow: each line has packs of its own. */
+static tfm_status send_turns(tfm_pump *pump, bool *news, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (int r = 0; r < pump->nline && !pump->closing; ++r) {
+    line *l = &pump->lines[r];
+    tfm_frame *frame = NULL;
+    while (l->credit.taken < l->credit.limit && (frame || (frame = tfm_link_frame(l->out)))) {
+      TFM_TRY(tfm_turns_next(pump->turns, r, l->credit.taken, &pump->ready, err));
+      if (!pump->ready) {
+        break;
+      }
+      TFM_TRY(send_pack(pump, l, frame, err));
+      frame = NULL;
+      *news = true;
+    }
+    if (frame) {
+      tfm_link_release(frame);
+    }
+  }
+
+fail:
+  return st;
+}
+
 static tfm_status send_packs(tfm_pump *pump, bool flush, bool *news, tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  if (pump->turns) {
+    return send_turns(pump, news, err);
+  }
   while (!pump->closing) {
     if (!pump->ready) {
       TFM_TRY(tfm_batcher_next(pump->batcher, flush, &pump->ready, err));
@@ -302,7 +354,8 @@ static tfm_status send_ends(tfm_pump *pump, tfm_err *err)
 {
   bool no_more = pump->feed_ended || pump->draining;
   bool nothing_left =
-      no_more && !pump->feeding && !pump->ready && tfm_batcher_held(pump->batcher) == 0;
+      no_more && !pump->feeding && !pump->ready &&
+      (pump->turns ? tfm_turns_held(pump->turns) : tfm_batcher_held(pump->batcher)) == 0;
   if (!(nothing_left || pump->closing) || pump->end_sent || pump->in_flight > 0) {
     return TFM_OK;
   }
@@ -360,7 +413,9 @@ static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, t
   const float *values = tfm_frame_values(frame->bytes, pack->B);
   for (int64_t b = 0; b < pack->B && st == TFM_OK; ++b) {
     const int64_t floats = pack->seqs[b]->rows * pump->options.shape.width;
-    st = keep_result(pump, pack->seqs[b], status[b], values, err);
+    st = pump->turns
+             ? tfm_turns_take(pump->turns, pack->seqs[b], (tfm_status)status[b], values, err)
+             : keep_result(pump, pack->seqs[b], status[b], values, err);
     values += floats;
   }
   l->first = (l->first + 1) % l->credit.limit;
@@ -519,11 +574,13 @@ void tfm_pump_close(tfm_pump *pump)
   }
   tfm_pack_close(pump->ready);
   tfm_batcher_close(pump->batcher);
+  tfm_turns_close(pump->turns);
   tfm_free(pump->lines);
   tfm_free(pump->rows);
   tfm_free(pump->ids);
   tfm_free(pump->type_ids);
   tfm_free(pump->cu_len);
   tfm_free(pump->marks);
+  tfm_free(pump->start);
   tfm_free(pump);
 }

@@ -9,6 +9,7 @@
 
 #include "coordinator/encode/feed.h"
 #include "coordinator/schedule/crew.h"
+#include "coordinator/schedule/turns.h"
 #include "core/model/embed.h"
 #include "core/model/head_spec.h"
 
@@ -24,8 +25,9 @@ typedef struct {
   int64_t budget;       /* tokens a micro-batch is filled to */
   int64_t max_tokens;   /* what frames are made for: >= budget, >= the longest row */
   int64_t max_sequences;
-  int64_t max_rows; /* of results in one micro-batch */
-  int64_t window;   /* sequences looked at together */
+  int64_t max_rows;               /* of results in one micro-batch */
+  int64_t window;                 /* sequences looked at together */
+  const tfm_turns_options *turns; /* rows are texts that grow; NULL: they come whole */
   /* Called for each row in input order, as soon as all rows before it are done. takes: nothing;
    * the item is released afterwards. */
   tfm_status (*deliver)(void *arg, const tfm_item *item, tfm_err *err);

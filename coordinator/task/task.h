@@ -59,6 +59,9 @@ typedef struct {
    * Errors: TFM_E_NOMEM. */
   tfm_status (*answer)(const tfm_task_context *context, const tfm_item *item,
                        tfm_answer *answer, tfm_err *err);
+  /* Whether a text that grows ends with the token that was added last; arg is the context. NULL:
+   * rows come whole. */
+  bool (*ends)(const void *arg, const tfm_sequence *text);
   /* The scores of all labels from a row of values: [shape.width] both. NULL: the scores are the
    * numbers of the answer. */
   void (*scores)(const tfm_task_context *context, const float *values, float *scores);
@@ -86,6 +89,7 @@ extern const tfm_task_ops tfm_task_question;  /* question.c */
 extern const tfm_task_ops tfm_task_fill_mask; /* fill_mask.c */
 extern const tfm_task_ops tfm_task_zero_shot; /* zero_shot.c */
 extern const tfm_task_ops tfm_task_rerank;    /* rerank.c */
+extern const tfm_task_ops tfm_task_generate;  /* generate.c */
 extern const tfm_task_ops tfm_task_score;     /* score.c */
 
 #endif

@@ -17,6 +17,13 @@ typedef struct {
   int64_t nmark;
   const int32_t *marks; /* [nmark] in 0..T-1, ascending strictly */
   const int32_t *ids;   /* [T] in 0..V-1; only language models look at them: NULL for others */
+
+  /* Sequences that grow: what comes now joins what the slice keeps. NULL: whole sequences. */
+  const int32_t *slot;  /* [B] below the slice's slots, each at most once */
+  const int32_t *start; /* [B] place of the first token; 0 begins anew in that slot */
+  const uint32_t *row;  /* [B] number of its row, modulo 2^32 */
+  int64_t nfreed;
+  const int32_t *freed; /* [nfreed] slots that nobody uses any more */
 } tfm_batch;
 
 /** The ids of a micro-batch before embedding. */
@@ -26,7 +33,9 @@ typedef struct {
   const int32_t *ids;      /* [T] in 0..V-1 */
   const int32_t *type_ids; /* [T] in 0..types-1 */
   int64_t nmark;
-  const int32_t *marks; /* [nmark], as of tfm_batch */
+  const int32_t *marks;        /* [nmark], as of tfm_batch */
+  const int32_t *slot, *start; /* [B], as of tfm_batch */
+  const uint32_t *row;
 } tfm_ids;
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/base/checked.h"
 #include "core/base/mem.h"
 #include "core/kernels/layernorm.h"
+#include "core/kernels/pages.h"
 #include "core/kernels/rope.h"
 #include "core/model/arch/registry.h"
 
@@ -81,6 +82,8 @@ typedef struct {
   const tfm__bench *bench;
   int64_t B, n;
   float *x;
+  const int32_t *start;      /* [B] of sequences that grow; NULL: whole ones */
+  float *const *const *page; /* [B] theirs */
 } run;
 
 /* x = x + attention(in), in [n,H]. */
@@ -92,7 +95,9 @@ static void attend(const run *r, const float *in, tfm_par *par)
   const int64_t H = bench->H;
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t wide = Q + 2 * bench->heads.G * bench->heads.D;
-  const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = r->B};
+  const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = r->B, .start = r->start};
+  const tfm_pages pages = {
+      .page = r->page, .offset = unit->page_offset, .scratch = bench->attention};
   tfm_attention_terms terms = sight->terms;
   tfm_heads heads = bench->heads;
   terms.key_rows = unit->key_rows;
@@ -105,7 +110,11 @@ static void attend(const run *r, const float *in, tfm_par *par)
   if (sight->rope) {
     tfm_rope(&heads, sight->rope, bench->wide, wide, &seqs, par);
   }
-  tfm_attention(&heads, bench->wide, wide, &seqs, bench->context, Q, bench->attention, par);
+  if (r->start) {
+    tfm_attention_paged(&heads, bench->wide, wide, &seqs, &pages, bench->context, Q, par);
+  } else {
+    tfm_attention(&heads, bench->wide, wide, &seqs, bench->context, Q, bench->attention, par);
+  }
   const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = r->x, .ldr = H};
   tfm_linear_run(unit->out, bench->context, Q, r->n, r->x, H, &add, par);
 }
@@ -145,7 +154,9 @@ static void each_run(const tfm__unit *unit, const tfm__bench *bench, const tfm_b
                    .bench = bench,
                    .B = e - b,
                    .n = batch->cu_len[e] - first,
-                   .x = batch->x + first * bench->H};
+                   .x = batch->x + first * bench->H,
+                   .start = batch->start ? batch->start + b : NULL,
+                   .page = batch->start ? bench->cache.of_batch + b : NULL};
     work(&r, par);
   }
 }
@@ -281,7 +292,7 @@ static void *touched(size_t n, size_t bytes)
 
 /* All but what attention units share. */
 static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, int64_t longest,
-                               tfm_err *err)
+                               int64_t furthest, tfm_err *err)
 {
   /* Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token counts. */
   const int64_t inner = bench->gated ? 2 * bench->F : bench->F;
@@ -296,7 +307,9 @@ static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, i
   for (int local = 0; local < 2; ++local) {
     tfm_heads heads = bench->heads;
     heads.terms = bench->sight[local].more ? &bench->sight[local].terms : NULL;
-    const size_t attention = tfm_attention_scratch_bytes(&heads, longest);
+    const size_t attention = size->slots > 0
+                                 ? tfm_attention_paged_scratch_bytes(&heads, furthest)
+                                 : tfm_attention_scratch_bytes(&heads, longest);
     bench->attention_bytes =
         attention > bench->attention_bytes ? attention : bench->attention_bytes;
   }
@@ -326,6 +339,7 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
   tfm_status st = TFM_OK;
   const tfm_config *config = &model->config;
   const int64_t longest = least(size->max_tokens, config->max_length);
+  const int64_t context = size->slots > 0 ? config->max_length : longest;
   const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
   *bench = (tfm__bench){
       .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
@@ -344,11 +358,17 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
   for (int local = 0; local < 2; ++local) {
     tfm__sight *sight = &bench->sight[local];
     if (size->attends[local]) {
-      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, longest, local != 0, err));
+      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, context, local != 0, err));
       bench->bytes += sight->bytes;
     }
   }
-  TFM_TRY(open_scratch(bench, size, longest, err));
+  TFM_TRY(open_scratch(bench, size, longest, context, err));
+  if (size->slots > 0) {
+    TFM_TRY(tfm__cache_open(&bench->cache, size->slots, size->pages,
+                            size->nattention * tfm_page_floats(&bench->heads), context,
+                            size->max_sequences, err));
+    bench->bytes += bench->cache.bytes;
+  }
   return TFM_OK;
 
 fail:
@@ -360,6 +380,7 @@ void tfm__bench_fini(tfm__bench *bench)
 {
   tfm__sight_fini(&bench->sight[0]);
   tfm__sight_fini(&bench->sight[1]);
+  tfm__cache_fini(&bench->cache);
   tfm_free(bench->wide);
   tfm_free(bench->context);
   tfm_free(bench->normed);

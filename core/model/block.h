@@ -12,6 +12,7 @@
 #include "core/kernels/attention.h"
 #include "core/kernels/linear.h"
 #include "core/model/batch.h"
+#include "core/model/cache.h"
 #include "core/model/sight.h"
 #include "core/model/unit.h"
 
@@ -24,6 +25,7 @@ typedef struct {
   int64_t H, F;
   tfm_heads heads;     /* a unit has its own scale and terms */
   tfm__sight sight[2]; /* of layers that see all, of local ones */
+  tfm__cache cache;    /* of sequences that grow */
   float norm_eps;
   bool rms; /* norms are by the root mean square */
   bool pre; /* norms come first */
@@ -67,8 +69,10 @@ typedef struct {
   int64_t max_tokens;    /* largest T */
   int64_t max_sequences; /* largest B */
   int nthread;
-  int64_t convolution; /* tokens of the one beside a unit; 0: there is none */
-  bool attends[2];     /* there are attention units that see all, and local ones */
+  int64_t convolution;  /* tokens of the one beside a unit; 0: there is none */
+  int64_t nattention;   /* units of attention */
+  bool attends[2];      /* there are some that see all, and local ones */
+  int64_t slots, pages; /* for sequences that grow; 0: all come whole */
 } tfm__bench_size;
 
 /** Make the scratch, first touched by this thread, and read what all attention units share. gives:

@@ -1,5 +1,6 @@
 #include "core/model/cost.h"
 
+#include "core/kernels/pages.h"
 #include "core/model/arch/registry.h"
 
 /* Of a layer, for the parts of a block. */
@@ -116,4 +117,11 @@ int64_t tfm_cost_head_bytes(const tfm_config *config)
 int64_t tfm_cost_embed_bytes(const tfm_config *config)
 {
   return part_bytes(config, TFM__PART_EMBED);
+}
+
+int64_t tfm_cost_page_bytes(const tfm_config *config, int64_t first, int64_t last)
+{
+  const tfm_heads heads = {.N = config->N, .G = config->G, .D = config->D};
+  const int64_t layers = (last + 1) / 2 - (first + 1) / 2;
+  return layers * tfm_page_floats(&heads) * (int64_t)sizeof(float);
 }

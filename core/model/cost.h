@@ -19,6 +19,9 @@ double tfm_cost_head(const tfm_config *config, int64_t len);
  * when there is none. */
 int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit);
 
+/** Bytes the attention of units [first, last) keeps of TFM_PAGE_KEYS tokens. */
+int64_t tfm_cost_page_bytes(const tfm_config *config, int64_t first, int64_t last);
+
 /** Bytes of a unit's weights in memory, of the head's and of the embedding tables; the latter two
  * are float32 always. */
 int64_t tfm_cost_unit_bytes(const tfm_config *config, tfm_precision precision, int64_t unit);

@@ -141,7 +141,8 @@ static void place_around_pads(const embed_job *job, int64_t t, int64_t e, int64_
   }
 }
 
-/* Rows [t, e) of one sequence, whose first row is `start`, to out [e - t, E]. */
+/* Rows [t, e) of one sequence, whose place 0 is row `start` (maybe a negative one: its beginning
+ * came earlier), to out [e - t, E]. */
 static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start, float *out)
 {
   const tfm_embed *embed = job->embed;
@@ -177,7 +178,8 @@ static void embed_run_of(const embed_job *job, int64_t first, int64_t last)
   int64_t b = sequence_of(ids, first);
   for (int64_t t = first; t < last; ++b) {
     const int64_t end = ids->cu_len[b + 1] < last ? ids->cu_len[b + 1] : last;
-    add_tables(job, t, end, ids->cu_len[b], sum + (t - first) * embed->E);
+    const int64_t place = ids->start ? ids->start[b] : 0;
+    add_tables(job, t, end, ids->cu_len[b] - place, sum + (t - first) * embed->E);
     t = end;
   }
   if (embed->norm && !embed->project_first) {

@@ -54,7 +54,8 @@ tfm_head_shape tfm_model_shape(const tfm_model *model)
     return (tfm_head_shape){TFM_ROWS_TOKEN,
                             tfm__module_shape_of(config, TFM__MODULE_HEAD_OUT).rows};
   case TFM__VIEW_LM:
-    return (tfm_head_shape){TFM_ROWS_TOKEN, 1};
+    return spec->lm == TFM_LM_NEXT ? (tfm_head_shape){TFM_ROWS_MARK, 2}
+                                   : (tfm_head_shape){TFM_ROWS_TOKEN, 1};
   case TFM__VIEW_MARKED:
     return (tfm_head_shape){TFM_ROWS_MARK, spec->nonly ? spec->nonly : 2 * spec->top_k};
   case TFM__VIEW_POOLED:
@@ -305,6 +306,17 @@ static void score_next(void *arg, int task, int thread)
   t->result[task] = last ? 0.0f : tfm__log_probability(z, t->head->O, batch->ids[row + 1]);
 }
 
+static void pick_next(void *arg, int task, int thread)
+{
+  (void)thread;
+  const tile *t = arg;
+  float *z = t->y + task * t->head->O;
+  float *result = t->result + 2 * task;
+  const int64_t id = tfm__likeliest(z, t->head->O);
+  result[0] = (float)id;
+  result[1] = tfm__log_probability(z, t->head->O, id);
+}
+
 static void finish_row(void *arg, int task, int thread)
 {
   (void)thread;
@@ -359,7 +371,8 @@ static void run_pooled(const tfm__head *head, tile *t, tfm_par *par)
 static const float *view_rows(const tfm__head *head, tile *t, tfm_par *par)
 {
   const tfm_batch *batch = t->batch;
-  if (head->row->view == TFM__VIEW_EACH || head->row->view == TFM__VIEW_LM) {
+  const bool scores = head->row->view == TFM__VIEW_LM && head->spec.lm != TFM_LM_NEXT;
+  if (head->row->view == TFM__VIEW_EACH || scores) {
     return batch->x + t->first * head->H;
   }
   if (head->mean) {
@@ -399,7 +412,7 @@ static void run_row(const tfm__head *head, tile *t, tfm_par *par)
   if (head->row->view == TFM__VIEW_MARKED) {
     tfm_par_for(par, (int)t->n, score_row, t);
   } else if (head->row->view == TFM__VIEW_LM) {
-    tfm_par_for(par, (int)t->n, score_next, t);
+    tfm_par_for(par, (int)t->n, head->spec.lm == TFM_LM_NEXT ? pick_next : score_next, t);
   }
 }
 

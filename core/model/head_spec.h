@@ -30,8 +30,9 @@ typedef enum {
 
 typedef enum { TFM_NORMALIZE_AUTO, TFM_NORMALIZE_ON, TFM_NORMALIZE_OFF } tfm_normalize;
 
-/* What a language model's head gives. SCORE: of each token how likely the next one was. */
-typedef enum { TFM_LM_NONE, TFM_LM_SCORE, TFM_LM_COUNT } tfm_lm;
+/* What a language model's head gives. SCORE: of each token how likely the next one was; NEXT: the
+ * token to follow each marked one. */
+typedef enum { TFM_LM_NONE, TFM_LM_SCORE, TFM_LM_NEXT, TFM_LM_COUNT } tfm_lm;
 
 enum { TFM_HEAD_ONLY_MOST = 2048 };
 
@@ -61,7 +62,8 @@ typedef enum {
  *  fill-mask: [2k]: k probabilities, best first (of equals the lower id), then their k ids as
  *    floats (exact: ids are below 2^24); with `only` [nonly] probabilities.
  *  feature-extraction: the vector.
- *  text-generation, SCORE [1]: the natural logarithm of the next token's probability; 0 of a
+ *  text-generation, NEXT [2]: the id as a float, and the natural logarithm of its probability;
+ *    SCORE [1]: the natural logarithm of the next token's probability; 0 of a
  *    sequence's last token. */
 typedef struct {
   tfm_rows rows;

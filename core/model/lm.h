@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/** The id of the highest of z [V]; of equals the lowest. */
+int64_t tfm__likeliest(const float *z, int64_t V);
+
 /** The natural logarithm of the probability of `id` under the softmax of z [V], which is
  *  overwritten.
  *

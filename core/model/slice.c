@@ -1,6 +1,7 @@
 #include "core/model/slice.h"
 
 #include "core/base/mem.h"
+#include "core/kernels/pages.h"
 #include "core/model/head.h"
 #include "core/model/slice_private.h"
 #include "core/model/unit.h"
@@ -30,15 +31,20 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engin
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "units %lld to %lld", (long long)slice->first,
                      (long long)slice->last));
   }
+  int64_t offset = 0;
   for (int64_t u = slice->first; u < slice->last; ++u) {
     tfm__unit *unit = &slice->units[u - slice->first];
     const int64_t twin = tfm__unit_twin(&model->config, u);
     if (twin >= slice->first) {
       *unit = slice->units[twin - slice->first];
       unit->shared = true;
+      unit->page_offset = offset;
+      offset += u % 2 == 0 ? tfm_page_floats(&slice->bench.heads) : 0;
       continue;
     }
     TFM_TRY(tfm__unit_load(unit, model, engine, u, err));
+    unit->page_offset = offset;
+    offset += u % 2 == 0 ? tfm_page_floats(&slice->bench.heads) : 0;
     slice->weight_bytes += tfm__unit_bytes(unit);
   }
 
@@ -70,6 +76,10 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   const tfm__bench_size size = {.max_tokens = options->max_tokens,
                                 .max_sequences = options->max_sequences,
                                 .nthread = options->nthread,
+                                .nattention =
+                                    (options->last + 1) / 2 - (options->first + 1) / 2,
+                                .slots = options->slots,
+                                .pages = options->pages,
                                 .attends = {attends(options, &model->config, false),
                                             attends(options, &model->config, true)},
                                 .convolution = convolution_of(options, &model->config)};
@@ -142,6 +152,12 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
   if (unit->final) {
     tfm__final_norm(unit, &slice->bench, batch, par);
   }
+}
+
+tfm_status tfm_slice_take(tfm_slice *slice, const tfm_batch *batch, tfm_err *err)
+{
+  TFM_ASSERT(batch->slot && batch->start && batch->B <= slice->max_sequences);
+  return tfm__cache_take(&slice->bench.cache, batch, err);
 }
 
 void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par)

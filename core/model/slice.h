@@ -22,6 +22,8 @@ typedef struct {
   int64_t max_tokens;  /* the largest T a batch may have: scratch is made for it once */
   int64_t max_sequences; /* the largest B */
   int nthread;           /* threads of the executor that will run it */
+  int64_t slots, pages;  /* sequences that grow, and the pages of 64 tokens they share; 0: all
+                            sequences come whole */
 } tfm_slice_options;
 
 /** Read and pack the weights and make all scratch memory, first touched by the calling thread.
@@ -40,6 +42,11 @@ size_t tfm_slice_scratch_bytes(const tfm_slice *slice);
  * each block of memory. */
 void tfm_slice_each_block(const tfm_slice *slice,
                           void (*fn)(void *arg, const void *p, size_t bytes), void *arg);
+
+/** Let the tokens of a batch with slots join what the slice keeps of them: once for each such
+ * batch, before it is run. Errors: TFM_E_FORMAT (a slot or place that cannot be, no page left),
+ * named. */
+tfm_status tfm_slice_take(tfm_slice *slice, const tfm_batch *batch, tfm_err *err) TFM_MUST_USE;
 
 /** Run the slice's units over batch->x in place. T and B within the options, each sequence of
  * 1..config.max_length tokens (TFM_ASSERT: frames are checked before they come here). Tasks stay

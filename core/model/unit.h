@@ -26,6 +26,7 @@ typedef struct {
   int64_t H, D;                 /* widths of norms */
   float scale;                  /* attention: of scores */
   bool local;                   /* attention: through the window */
+  int64_t page_offset;          /* attention: floats before its part of a page */
   tfm__beside *beside;          /* ffn of a first layer: all else of it, or NULL */
   bool shared;                  /* with a unit before it, which frees them */
   const char *in_name, *out_name; /* the family's, static */

@@ -69,7 +69,10 @@ void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whol
                            .x = whole->x,
                            .nmark = ids->nmark,
                            .marks = ids->marks,
-                           .ids = ids->ids};
+                           .ids = ids->ids,
+                           .slot = ids->slot,
+                           .start = ids->start,
+                           .row = ids->row};
   tfm_embed_run(whole->embed, ids, whole->x, NULL);
   if (watch) {
     watch(arg, -1, whole->x, ids->T, whole->H);

@@ -255,6 +255,7 @@ static void counts_are_not_believed(void **state)
       {6, 0x7fff, "type"},
       {8, 0x80000000U, "source"},
       {12, 4, "extras"},
+      {14, 8, "freed slots"},
       {44, 0x80000000U, "marks"},
       {44, T + 1, "marks"},
       {44, M - 1, "padding"}, /* where the second mark still lies */

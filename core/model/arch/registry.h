@@ -117,8 +117,8 @@ typedef enum {
   TFM__VIEW_LAST,  /* each sequence's marked token, or its last where none are marked */
   TFM__VIEW_EACH,  /* every token */
   TFM__VIEW_MARKED, /* the marked tokens, of which the best candidates are kept */
-  TFM__VIEW_LM,     /* every token, whose next one is known */
-  TFM__VIEW_POOLED  /* pooled as the job or modules.json says; has no modules of its own */
+  TFM__VIEW_LM, /* every token, whose next one is known; or the marked ones, to be gone on from */
+  TFM__VIEW_POOLED /* pooled as the job or modules.json says; has no modules of its own */
 } tfm__view;
 
 /** A head: y = out(norm(act(dense(view of x)))), where steps may be missing. In module names a

@@ -259,6 +259,140 @@ static void check_isas_of(const char *name, tfm_precision precision)
   close_oracle(&o);
 }
 
+/* The next `take` tokens of each sequence that has some left, as a batch of its own. */
+typedef struct {
+  int32_t cu_len[8], slot[8], start[8], ids[400], types[400];
+  int64_t B;
+} chunk;
+
+static bool next_chunk(const golden *g, int32_t *done, int32_t take, chunk *c)
+{
+  c->B = 0;
+  c->cu_len[0] = 0;
+  for (int32_t b = 0; b < g->B; ++b) {
+    const int32_t left = g->cu_len[b + 1] - g->cu_len[b] - done[b];
+    const int32_t n = left < take ? left : take;
+    if (n == 0) {
+      continue;
+    }
+    const int32_t from = g->cu_len[b] + done[b];
+    memcpy(c->ids + c->cu_len[c->B], g->ids + from, (size_t)n * 4);
+    memcpy(c->types + c->cu_len[c->B], g->type_ids + from, (size_t)n * 4);
+    c->slot[c->B] = (int32_t)g->B - 1 - b;
+    c->start[c->B] = done[b];
+    c->cu_len[c->B + 1] = c->cu_len[c->B] + n;
+    ++c->B;
+    done[b] += n;
+  }
+  return c->B > 0;
+}
+
+/* Chunks of `take` tokens through slices cut at `cut`, against the sequences as a whole. */
+static void check_growth(const oracle *o, int32_t take, int64_t cut)
+{
+  tfm_err err = {.status = TFM_OK};
+  const golden *g = &o->g;
+  const int64_t bounds[] = {0, cut, 2 * o->model.config.L};
+  tfm_embed *embed = NULL;
+  tfm_slice *slices[2] = {NULL};
+  int32_t done[8] = {0};
+  chunk c;
+  float *x = want_floats(g->T * g->H);
+  want_ok(tfm_embed_open(&embed, &o->model, &err), &err);
+  for (int i = 0; i < 2; ++i) {
+    const tfm_slice_options options = {.first = bounds[i],
+                                       .last = bounds[i + 1],
+                                       .engine = native_float32,
+                                       .max_tokens = g->T,
+                                       .max_sequences = g->B,
+                                       .nthread = 1,
+                                       .slots = g->B,
+                                       .pages = g->B};
+    want_ok(tfm_slice_open(&slices[i], &o->model, &options, &err), &err);
+  }
+  while (next_chunk(g, done, take, &c)) {
+    const int64_t T = c.cu_len[c.B];
+    const tfm_ids ids = {.B = c.B,
+                         .T = T,
+                         .cu_len = c.cu_len,
+                         .ids = c.ids,
+                         .type_ids = c.types,
+                         .start = c.start};
+    const tfm_batch batch = {
+        .B = c.B, .T = T, .cu_len = c.cu_len, .x = x, .slot = c.slot, .start = c.start};
+    tfm_embed_run(embed, &ids, x, NULL);
+    for (int i = 0; i < 2; ++i) {
+      want_ok(tfm_slice_take(slices[i], &batch, &err), &err);
+      tfm_slice_run(slices[i], &batch, NULL);
+    }
+    for (int64_t b = 0; b < c.B; ++b) {
+      const int64_t seq = g->B - 1 - c.slot[b];
+      check_bits("growing", x + c.cu_len[b] * g->H,
+                 o->states + (g->cu_len[seq] + c.start[b]) * g->H,
+                 (c.cu_len[b + 1] - c.cu_len[b]) * g->H);
+    }
+  }
+  tfm_slice_close(slices[0]);
+  tfm_slice_close(slices[1]);
+  tfm_embed_close(embed);
+  tfm_free(x);
+}
+
+/* Whole prompts, chunks, one token at a time: keys and values kept in pages give the bits of whole
+ * sequences. */
+static void growing_sequences_have_the_bits_of_whole_ones(void **state)
+{
+  (void)state;
+  for (int i = 0; decoder_models[i]; ++i) {
+    oracle o = open_oracle(decoder_models[i], TFM_FLOAT32);
+    check_growth(&o, 50, 2);
+    check_growth(&o, 1, 1);
+    check_growth(&o, 7, 3);
+    close_oracle(&o);
+  }
+}
+
+/* A stage believes no slot and no place that cannot be. */
+static void odd_places_are_refused(void **state)
+{
+  (void)state;
+  tfm_err err = {.status = TFM_OK};
+  tfm_model model = open_model(decoder_models[0]);
+  const tfm_slice_options options = {.first = 0,
+                                     .last = 2,
+                                     .engine = native_float32,
+                                     .max_tokens = 100,
+                                     .max_sequences = 2,
+                                     .nthread = 1,
+                                     .slots = 2,
+                                     .pages = 1};
+  static const struct {
+    int32_t slot, start, n;
+    const char *text;
+  } bad[] = {{2, 0, 1, "slot"},
+             {-1, 0, 1, "slot"},
+             {0, 1, 1, "place 3"},
+             {0, 0, 51, "up to 50"},
+             {1, 0, 4, "taken"}};
+  tfm_slice *slice = NULL;
+  want_ok(tfm_slice_open(&slice, &model, &options, &err), &err);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+    int32_t cu_len[] = {0, bad[i].n};
+    int32_t slot = 0;
+    int32_t start = 0;
+    tfm_batch batch = {.B = 1, .T = 3, .cu_len = cu_len, .slot = &slot, .start = &start};
+    cu_len[1] = 3; /* slot 0 has the page */
+    want_ok(tfm_slice_take(slice, &batch, &err), &err);
+    slot = bad[i].slot;
+    start = bad[i].start;
+    cu_len[1] = bad[i].n;
+    assert_int_equal(tfm_slice_take(slice, &batch, &err), TFM_E_FORMAT);
+    assert_non_null(strstr(err.text, bad[i].text));
+  }
+  tfm_slice_close(slice);
+  tfm_model_fini(&model);
+}
+
 static void backends_and_instruction_sets_give_the_same_bits(void **state)
 {
   (void)state;
@@ -449,6 +583,8 @@ int main(void)
       cmocka_unit_test(a_slice_without_units_leaves_x_alone),
       cmocka_unit_test(neighbours_and_order_change_no_bit),
       cmocka_unit_test(threads_and_task_order_change_no_bit),
+      cmocka_unit_test(growing_sequences_have_the_bits_of_whole_ones),
+      cmocka_unit_test(odd_places_are_refused),
       cmocka_unit_test(backends_and_instruction_sets_give_the_same_bits),
       cmocka_unit_test(large_batches_change_no_bit),
       cmocka_unit_test(openblas_that_passes_its_probe_keeps_the_promises),

@@ -1,0 +1,71 @@
+#include "coordinator/growth.h"
+
+#include "core/kernels/pages.h"
+#include "core/model/cost.h"
+
+enum {
+  SLOTS_MOST = 256, /* texts in flight on a line */
+  FULL_TEXTS = 64   /* by rule there are pages for so many of the model's full length ... */
+};
+
+static const int64_t budget_most = (int64_t)1 << 30; /* ... but no more than this */
+
+/* Bytes of a page on the rank that keeps most. */
+static int64_t page_bytes(const tfm_job *job)
+{
+  int64_t most = 1;
+  for (int rank = 1; rank < job->plan.nrank; ++rank) {
+    const tfm_plan_rank *r = &job->plan.ranks[rank];
+    if (r->stage >= 0) {
+      const int64_t bytes =
+          tfm_cost_page_bytes(&job->model.config, r->units.first, r->units.last);
+      most = bytes > most ? bytes : most;
+    }
+  }
+  return most;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
+{
+  if (!job->task->ends) {
+    return TFM_OK;
+  }
+  const int64_t bytes = page_bytes(job);
+  const int64_t full = (job->model.config.max_length + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS;
+  const int64_t asked = job->options->kv_budget;
+  int64_t pages = asked / bytes;
+  if (!asked) {
+    pages = least(FULL_TEXTS * full, budget_most / bytes);
+    pages = pages > full ? pages : full; /* one text always fits */
+  }
+  pages = least(pages, INT32_MAX);
+  if (pages == 0) {
+    return tfm_fail(
+        err, TFM_E_NOMEM,
+        "--kv-budget %lld: a page of keys and values of %d tokens has %lld bytes here",
+        (long long)asked, TFM_PAGE_KEYS, (long long)bytes);
+  }
+  job->turns = (tfm_turns_options){
+      .lines = job->plan.replicas,
+      .stages = job->plan.stages,
+      .slots = least(least(pages, SLOTS_MOST), job->max_sequences),
+      .pages = pages,
+      .page_tokens = TFM_PAGE_KEYS,
+      .max_tokens = job->budget,
+      .window = job->window,
+      .width = job->context.shape.width,
+      .ends = job->task->ends,
+      .arg = &job->context,
+  };
+  return TFM_OK;
+}
+
+int64_t tfm_growth_bytes(const tfm_job *job)
+{
+  return job->turns.pages * page_bytes(job);
+}

@@ -1,0 +1,15 @@
+/** How the texts of a job that grow share the memory of its ranks. */
+#ifndef TFM_COORDINATOR_GROWTH_H
+#define TFM_COORDINATOR_GROWTH_H
+
+#include "coordinator/job.h"
+
+/** Fix job->turns: the slots and pages of each line, from --kv-budget or by rule, for the slice
+ * that keeps most of a token. After the plan is made; nothing for tasks whose rows come whole.
+ * Errors: TFM_E_NOMEM (the budget does not hold one page). */
+tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
+/** Bytes of keys and values a rank keeps at most. */
+int64_t tfm_growth_bytes(const tfm_job *job);
+
+#endif

@@ -1,0 +1,226 @@
+/* Texts that grow, with a line that is no more than a queue here: every token comes back in the
+ * order it was sent. */
+#include "coordinator/schedule/turns.h"
+
+#include "core/base/mem.h"
+#include "tests/support/check.h"
+
+enum { TEXTS = 40, PAGE = 4 };
+
+/* A text ends with 99. */
+static bool ends(const void *arg, const tfm_sequence *text)
+{
+  (void)arg;
+  return text->values[2 * (text->rows - 1)] > 98.5f;
+}
+
+typedef struct {
+  tfm_turns *turns;
+  tfm_item items[TEXTS];
+  tfm_sequence texts[TEXTS];
+  int32_t ids[64], types[64];
+  tfm_pack *flight[8]; /* of one line, oldest first */
+  int nflight;
+  int64_t place[8]; /* by slot: tokens stages have; -1: freed */
+  int64_t pages_kept, pages_most, packs;
+} fixture;
+
+static tfm_turns_options options_of(int64_t slots, int64_t pages)
+{
+  return (tfm_turns_options){.lines = 1,
+                             .stages = 3,
+                             .slots = slots,
+                             .pages = pages,
+                             .page_tokens = PAGE,
+                             .max_tokens = 10,
+                             .window = TEXTS,
+                             .width = 2,
+                             .ends = ends};
+}
+
+static fixture *open_fixture(int64_t slots, int64_t pages)
+{
+  tfm_err err = {0};
+  fixture *f = tfm_calloc(1, sizeof *f);
+  assert_non_null(f);
+  const tfm_turns_options options = options_of(slots, pages);
+  CHECK_OK(tfm_turns_open(&f->turns, &options, &err), &err);
+  return f;
+}
+
+static void close_fixture(fixture *f)
+{
+  for (int i = 0; i < TEXTS; ++i) {
+    tfm_free(f->texts[i].values);
+  }
+  tfm_turns_close(f->turns);
+  tfm_free(f);
+}
+
+static void add(fixture *f, int i, int64_t n, int64_t grow)
+{
+  f->items[i] = (tfm_item){.waiting = 1};
+  f->texts[i] = (tfm_sequence){
+      .item = &f->items[i], .n = n, .ids = f->ids, .type_ids = f->types, .grow = grow};
+  tfm_turns_add(f->turns, &f->texts[i]);
+}
+
+static int64_t pages_of(int64_t tokens)
+{
+  return tokens > 0 ? (tokens + PAGE - 1) / PAGE : 0;
+}
+
+/* What a stage would do: free, begin anew, go on; it never keeps more pages than it was told of. */
+static void stage_takes(fixture *f, const tfm_pack *pack)
+{
+  for (int64_t i = 0; i < pack->nfreed; ++i) {
+    f->place[pack->freed[i]] = 0;
+  }
+  int64_t T = 0;
+  for (int64_t b = 0; b < pack->B; ++b) {
+    const tfm_sequence *s = pack->seqs[b];
+    f->place[s->slot] = s->start == 0 ? 0 : f->place[s->slot];
+    assert_int_equal(f->place[s->slot], s->start);
+    f->place[s->slot] += s->n;
+    T += s->n;
+  }
+  assert_int_equal(T, pack->T);
+  assert_true(T <= 10);
+  int64_t kept = 0;
+  for (int s = 0; s < 8; ++s) {
+    kept += pages_of(f->place[s]);
+  }
+  f->pages_most = kept > f->pages_most ? kept : f->pages_most;
+  ++f->packs;
+}
+
+static bool send(fixture *f)
+{
+  tfm_err err = {0};
+  tfm_pack *pack = NULL;
+  if (f->nflight == 7) {
+    return false;
+  }
+  CHECK_OK(tfm_turns_next(f->turns, 0, f->nflight, &pack, &err), &err);
+  if (pack) {
+    stage_takes(f, pack);
+    f->flight[f->nflight++] = pack;
+  }
+  return pack != NULL;
+}
+
+/* The oldest pack comes back; text i ends after i % 7 + 1 tokens, or when it may grow no more. */
+static void receive(fixture *f)
+{
+  tfm_err err = {0};
+  tfm_pack *pack = f->flight[0];
+  for (int64_t b = 0; b < pack->B; ++b) {
+    const tfm_sequence *s = pack->seqs[b];
+    const int64_t i = s->item - f->items;
+    const bool last = f->texts[i].rows == i % 7;
+    const float values[2] = {last ? 99.0f : (float)f->texts[i].rows, -1.0f};
+    CHECK_OK(tfm_turns_take(f->turns, pack->seqs[b], TFM_OK, values, &err), &err);
+  }
+  tfm_pack_close(pack);
+  --f->nflight;
+  memmove(f->flight, f->flight + 1, (size_t)f->nflight * sizeof(tfm_pack *));
+}
+
+static void run(fixture *f)
+{
+  while (tfm_turns_held(f->turns) > 0) {
+    while (send(f)) {
+    }
+    assert_true(f->nflight > 0); /* something always moves */
+    receive(f);
+  }
+}
+
+/* Long and short texts through few slots and pages: all finish, with what belongs to them, and no
+ * stage ever keeps more than the budget. */
+static void all_finish_within_the_budget(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(5, 9);
+  for (int i = 0; i < TEXTS; ++i) {
+    add(f, i, 1 + (i * 13) % 23, 5);
+  }
+  run(f);
+  for (int i = 0; i < TEXTS; ++i) {
+    const int64_t want = i % 7 + 1 < 5 ? i % 7 + 1 : 5;
+    assert_int_equal(f->items[i].waiting, 0);
+    assert_int_equal(f->items[i].status, TFM_OK);
+    assert_int_equal(f->texts[i].rows, want);
+    for (int64_t t = 0; t + 1 < want; ++t) {
+      assert_true(f->texts[i].values[2 * t] == (float)t);
+    }
+  }
+  assert_true(f->pages_most <= 9);
+  close_fixture(f);
+}
+
+static void a_text_that_can_never_fit_is_an_error_row(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(2, 3);
+  add(f, 0, 8, 6); /* 13 tokens to keep: 4 pages */
+  assert_int_equal(f->items[0].waiting, 0);
+  assert_int_equal(f->items[0].status, TFM_E_NOMEM);
+  assert_non_null(strstr(tfm_item_error(&f->items[0]), "--kv-budget"));
+  add(f, 1, 8, 5); /* 12: 3 pages */
+  run(f);
+  assert_int_equal(f->items[1].status, TFM_OK);
+  tfm_free(f->items[0].err);
+  close_fixture(f);
+}
+
+/* Three stages are kept busy by three micro-batches of like size, not by one large one. */
+static void turns_are_shared_out_over_the_stages(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(8, 100);
+  for (int i = 0; i < 7; ++i) {
+    add(f, i, 1, 9);
+  }
+  assert_true(send(f)); /* all seven prompts */
+  assert_int_equal(f->flight[0]->B, 7);
+  receive(f);
+  while (send(f)) {
+  }
+  assert_int_equal(f->nflight, 3); /* text 0 has ended */
+  for (int k = 0; k < 3; ++k) {
+    assert_int_equal(f->flight[k]->B, 2);
+  }
+  run(f);
+  close_fixture(f);
+}
+
+/* A result that is not finite is its row's failure, and gives its pages back. */
+static void a_failure_frees_the_slot(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(1, 3);
+  tfm_err err = {0};
+  add(f, 0, 2, 5);
+  add(f, 1, 2, 5);
+  assert_true(send(f));
+  CHECK_OK(tfm_turns_take(f->turns, f->flight[0]->seqs[0], TFM_E_INTERNAL, NULL, &err), &err);
+  tfm_pack_close(f->flight[0]);
+  f->nflight = 0;
+  assert_int_equal(f->items[0].status, TFM_E_INTERNAL);
+  run(f);
+  assert_int_equal(f->items[1].status, TFM_OK);
+  tfm_free(f->items[0].err);
+  close_fixture(f);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(all_finish_within_the_budget),
+      cmocka_unit_test(a_text_that_can_never_fit_is_an_error_row),
+      cmocka_unit_test(turns_are_shared_out_over_the_stages),
+      cmocka_unit_test(a_failure_frees_the_slot),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
