@@ -185,6 +185,7 @@ static tfm_status read_embeddings(tfm_config *config, const tfm_json *json, tfm_
   const tfm_json_node *root = tfm_json_root(json);
   bool absolute = true;
   TFM_TRY(tfm_json_opt_bool(json, root, "position_biased_input", &absolute, err));
+  TFM_TRY(tfm__config_not_null(json, "type_vocab_size", err));
   TFM_TRY(tfm_json_opt_int(json, root, "type_vocab_size", 0, MOST_TYPES, &config->types, err));
   TFM_TRY(tfm__config_embedding(config, json, config->H, err));
   if (!absolute) {

@@ -96,6 +96,7 @@ static const struct {
     {deberta, "\"conv_kernel_size\":3,\"conv_act\":\"x\"", TFM_E_UNSUPPORTED, "conv_act"},
     {deberta, "\"attention_head_size\":16", TFM_E_UNSUPPORTED, "attention_head_size: 16"},
     {deberta, "\"type_vocab_size\":-1", TFM_E_FORMAT, "type_vocab_size"},
+    {deberta, "\"type_vocab_size\":null", TFM_E_FORMAT, "type_vocab_size"},
     {deberta,
      "\"architectures\":[\"DebertaV2ForSequenceClassification\"],"
      "\"pooler_hidden_size\":24",
