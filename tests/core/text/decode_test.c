@@ -97,6 +97,20 @@ static void ends_wait(void **state)
   tfm_tokenizer_close(t);
 }
 
+/* Strings of nothing are strings: their place is no null pointer, though no text was kept. */
+static void empty_strings_have_a_place(void **state)
+{
+  (void)state;
+  tfm__strings s = {0};
+  assert_int_equal(tfm__strings_add(&s, SPAN("")), TFM_OK);
+  assert_int_equal(tfm__strings_add(&s, (tfm_span){NULL, 0}), TFM_OK);
+  for (size_t i = 0; i < 2; ++i) {
+    assert_non_null(tfm__strings_get(&s, i).p);
+    assert_int_equal(tfm__strings_get(&s, i).n, 0);
+  }
+  tfm__strings_fini(&s);
+}
+
 /* Without a decoder tokens are words; with an empty Sequence they are not. */
 static void no_decoder_puts_blanks_between(void **state)
 {
@@ -116,7 +130,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(characters_wait_for_their_last_byte),
       cmocka_unit_test(byte_tokens_wait_for_the_end_of_their_run),
-      cmocka_unit_test(a_chain_says_what_is_certain), cmocka_unit_test(ends_wait),
-      cmocka_unit_test(no_decoder_puts_blanks_between)};
+      cmocka_unit_test(a_chain_says_what_is_certain),
+      cmocka_unit_test(ends_wait),
+      cmocka_unit_test(no_decoder_puts_blanks_between),
+      cmocka_unit_test(empty_strings_have_a_place)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
