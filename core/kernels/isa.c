@@ -88,14 +88,36 @@ const tfm__kernels *tfm__kernels_used(void)
   return kernels ? kernels : kernels_of(tfm_isa_best());
 }
 
+/* Whether AVX512_BF16 goes with the table. */
+static bool has_bfloat16(const tfm__kernels *kernels)
+{
+#if TFM_WITH_AVX512BF16
+  return kernels->isa == TFM_ISA_AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+  (void)kernels;
+  return false;
+#endif
+}
+
 static const tfm__tiles *bfloat16_tiles(const tfm__kernels *kernels)
 {
 #if TFM_WITH_AVX512BF16
-  if (kernels->isa == TFM_ISA_AVX512 && __builtin_cpu_supports("avx512bf16")) {
+  if (has_bfloat16(kernels)) {
     return &tfm__tiles_avx512bf16;
   }
 #endif
   return kernels->tile_bfloat16;
+}
+
+tfm__to_bfloat16_fn tfm__to_bfloat16_used(void)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+#if TFM_WITH_AVX512BF16
+  if (has_bfloat16(kernels)) {
+    return tfm__to_bfloat16_avx512bf16;
+  }
+#endif
+  return kernels->to_bfloat16;
 }
 
 static const tfm__tiles *int8_tiles(const tfm__kernels *kernels)

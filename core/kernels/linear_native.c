@@ -25,7 +25,7 @@ static void to_words(tfm_precision precision, const float *x, int64_t n, float i
   if (precision == TFM_INT8) {
     kernels->to_int8(x, n, inverse, shift, words);
   } else {
-    kernels->to_bfloat16(x, n, words);
+    tfm__to_bfloat16_used()(x, n, words);
   }
   memset(words + bytes, 0, (size_t)(row - bytes));
 }

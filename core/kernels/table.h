@@ -112,11 +112,18 @@ extern const tfm__tiles tfm__tiles_avx512bf16; /* AVX512_BF16, for avx512 */
 extern const tfm__tiles tfm__tiles_avx512vnni; /* AVX512_VNNI, for avx512 */
 extern const tfm__tiles tfm__tiles_avxvnni;    /* AVX_VNNI, for avx2 */
 
+/** to_bfloat16() of such a CPU. */
+typedef void (*tfm__to_bfloat16_fn)(const float *x, int64_t n, unsigned char *out);
+void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out);
+
 /** The table in use; the best one when none was chosen. */
 const tfm__kernels *tfm__kernels_used(void);
 
 /** The fastest tiles of a precision that go with the table in use; all give the same bits. */
 const tfm__tiles *tfm__tiles_used(tfm_precision precision);
+
+/** The fastest to_bfloat16() likewise. */
+tfm__to_bfloat16_fn tfm__to_bfloat16_used(void);
 
 /** First of `parts` nearly equal pieces of 0..total: piece i is [share(i), share(i+1)). */
 static inline int64_t tfm__share(int64_t total, int64_t parts, int64_t i)

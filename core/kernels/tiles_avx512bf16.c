@@ -1,4 +1,4 @@
-/* bfloat16 by VDPBF16PS (AVX512_BF16); empty where the compiler has none. */
+/* bfloat16 by VDPBF16PS and VCVTNE2PS2BF16 (AVX512_BF16); empty where the compiler has none. */
 #include "core/kernels/inline.h"
 #include "core/kernels/simd_avx512.h"
 #include "core/kernels/table.h"
@@ -17,6 +17,20 @@ static inline vec dot(vec x, vec w, vec acc)
 #define TILE_BEGIN
 #define TILE_END
 #include "core/kernels/tiles_body.inc"
+
+void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out)
+{
+  int64_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const __m512bh both = _mm512_cvtne2ps_pbh(vec_load(x + i + 16), vec_load(x + i));
+    _mm512_storeu_si512(out + 2 * i, (__m512i)both);
+  }
+  for (; i < n; i += 16) {
+    const int64_t left = n - i < 16 ? n - i : 16;
+    const __m256bh half = _mm512_cvtneps_pbh(vec_load_part(x + i, left));
+    _mm256_mask_storeu_epi16(out + 2 * i, vec_first(left), (__m256i)half);
+  }
+}
 #else
 typedef int tfm__no_avx512bf16; /* an empty file is not C */
 #endif

@@ -144,6 +144,33 @@ static void tiles_agree(void **state)
   }
 }
 
+/* Any bits there are, NaN, infinities and denormals too, at every length. */
+static void rounding_has_the_same_bits_everywhere(void **state)
+{
+  (void)state;
+  enum { WIDTH = 97 };
+  float x[WIDTH];
+  unsigned char want[2 * WIDTH];
+  unsigned char got[2 * WIDTH + 1];
+  noise n = {7};
+  for (int round = 0; round < 20000; ++round) {
+    for (int i = 0; i < WIDTH; ++i) {
+      const uint32_t keep = round % 3 ? 0xffffffffu : 0x80ffffffu; /* often denormal, or NaN: */
+      const uint32_t bits = (noise_bits(&n) & keep) | (round % 5 ? 0 : 0x7f800000u);
+      memcpy(&x[i], &bits, sizeof bits);
+    }
+    tfm__kernels_portable.to_bfloat16(x, WIDTH, want);
+    const int64_t count = round % WIDTH + 1;
+    FOR_EACH_ISA(isa)
+    {
+      memset(got, 0x5a, sizeof got);
+      tfm__to_bfloat16_used()(x, count, got);
+      assert_memory_equal(want, got, (size_t)(2 * count));
+      assert_int_equal(got[2 * count], 0x5a);
+    }
+  }
+}
+
 /* A row that is not finite stays so, and its neighbours do not notice. */
 static void rows_do_not_meet(void **state)
 {
@@ -228,6 +255,7 @@ int main(void)
       cmocka_unit_test(rounding_costs_what_it_should),
       cmocka_unit_test(native_equals_ref),
       cmocka_unit_test(tiles_agree),
+      cmocka_unit_test(rounding_has_the_same_bits_everywhere),
       cmocka_unit_test(rows_do_not_meet),
       cmocka_unit_test(bits_are_those_of_contract_v1),
       cmocka_unit_test(the_peak_is_a_number_of_operations),
