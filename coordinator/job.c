@@ -468,6 +468,14 @@ static void say_head(const tfm_job *job, tfm_msg_start *start)
   start->dims = spec->dims;
   start->top_k = spec->top_k;
   start->lm = (int32_t)spec->lm;
+  start->sample = spec->choice.sample;
+  start->seed = spec->choice.seed;
+  start->temperature = spec->choice.temperature;
+  start->top_p = spec->choice.top_p;
+  start->min_p = spec->choice.min_p;
+  start->repetition_penalty = spec->choice.repetition_penalty;
+  start->no_repeat_ngram = spec->choice.no_repeat_ngram;
+  start->min_new = spec->choice.min_new;
   start->only.n = spec->nonly;
   memcpy(start->only.v, spec->only, sizeof start->only.v);
 }

@@ -29,12 +29,25 @@ typedef struct {
 #member, offsetof(tfm_msg_##msg, member), sizeof(((tfm_msg_##msg *)0)->member)
 
 static const field start_fields[] = {
-    {TEXT, 0, AT(start, model)},    {TEXT, 0, AT(start, backend)},
-    {TEXT, 0, AT(start, dtype)},    {BOOL, 0, AT(start, digest_full)},
-    {TEXT, 0, AT(start, task)},     {I32, 0, AT(start, pooling)},
-    {I32, 0, AT(start, normalize)}, {I64, 0, AT(start, dims)},
-    {I64, 0, AT(start, top_k)},     {IDS, 0, AT(start, only)},
+    {TEXT, 0, AT(start, model)},
+    {TEXT, 0, AT(start, backend)},
+    {TEXT, 0, AT(start, dtype)},
+    {BOOL, 0, AT(start, digest_full)},
+    {TEXT, 0, AT(start, task)},
+    {I32, 0, AT(start, pooling)},
+    {I32, 0, AT(start, normalize)},
+    {I64, 0, AT(start, dims)},
+    {I64, 0, AT(start, top_k)},
+    {IDS, 0, AT(start, only)},
     {I32, 0, AT(start, lm)},
+    {BOOL, 0, AT(start, sample)},
+    {I64, 0, AT(start, seed)},
+    {F64, 0, AT(start, temperature)},
+    {F64, 0, AT(start, top_p)},
+    {F64, 0, AT(start, min_p)},
+    {F64, 0, AT(start, repetition_penalty)},
+    {I64, 0, AT(start, no_repeat_ngram)},
+    {I64, 0, AT(start, min_new)},
 };
 
 static const field hello_fields[] = {

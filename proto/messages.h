@@ -35,6 +35,10 @@ typedef struct {
   int64_t dims, top_k;
   tfm_msg_ids only;
   int32_t lm;
+  bool sample;
+  int64_t seed;
+  double temperature, top_p, min_p, repetition_penalty;
+  int64_t no_repeat_ngram, min_new;
 } tfm_msg_start;
 
 /** worker -> 0: compared on rank 0 before any weight is read; a difference is TFM_E_CONFIG with

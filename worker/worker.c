@@ -106,6 +106,14 @@ static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm
                           .dims = start->dims,
                           .top_k = start->top_k,
                           .lm = (tfm_lm)start->lm,
+                          .choice = {.sample = start->sample,
+                                     .seed = start->seed,
+                                     .temperature = start->temperature,
+                                     .top_p = start->top_p,
+                                     .min_p = start->min_p,
+                                     .repetition_penalty = start->repetition_penalty,
+                                     .no_repeat_ngram = start->no_repeat_ngram,
+                                     .min_new = start->min_new},
                           .nonly = start->only.n};
   _Static_assert((int)TFM_MSG_IDS == (int)TFM_HEAD_ONLY_MOST, "one list");
   memcpy(spec->only, start->only.v, sizeof spec->only);

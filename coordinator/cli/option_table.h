@@ -11,6 +11,7 @@ typedef enum {
   TFM__FLAG,   /* bool: true by being there; in environment and config: on|off */
   TFM__SWITCH, /* bool: takes on or off */
   TFM__INT,    /* int64_t in [low, high], or `word`, which stands for word_value */
+  TFM__REAL,   /* double above low, at most high; 0 when it is not given */
   TFM__CHOICE, /* an enum: the index of one of `choices` */
   TFM__NAME,   /* const char *: one of `choices`, kept as text */
   TFM__TEXT,   /* const char *: anything but nothing */

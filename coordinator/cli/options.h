@@ -150,6 +150,10 @@ typedef struct {
   bool return_logits;
   bool return_tokens;
   bool return_full_text;
+  bool do_sample;
+  double temperature, top_p, min_p, repetition_penalty; /* 0: not given */
+  int64_t no_repeat_ngram_size, min_new_tokens;         /* -1: not given */
+  int64_t seed;
   int64_t max_new_tokens; /* 0: as generation_config.json says, else 256 */
   int64_t kv_budget;      /* bytes of a rank; 0: by rule */
   tfm_aggregation aggregation;

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(sizeof(tfm_overflow) == sizeof(unsigned) &&
@@ -106,6 +107,21 @@ static tfm_status set_int(const setting *s, tfm_err *err)
   return TFM_OK;
 }
 
+static tfm_status set_real(const setting *s, tfm_err *err)
+{
+  const tfm__option *row = s->row;
+  char *end = NULL;
+  char got[TFM__QUOTED];
+  const double value = strtod(s->text, &end);
+  if (end == s->text || *end || !(value > (double)row->low && value <= (double)row->high)) {
+    return tfm_fail(err, TFM_E_USAGE, "%s: want a number above %lld, at most %lld, got %s",
+                    s->where, (long long)row->low, (long long)row->high,
+                    tfm__quote(s->text, got));
+  }
+  memcpy(member(s), &value, sizeof value);
+  return TFM_OK;
+}
+
 static tfm_status set_bool(const setting *s, tfm_err *err)
 {
   static const char *const words[] = {"off", "on", "false", "true", "no", "yes", "0", "1"};
@@ -190,6 +206,8 @@ static tfm_status set_by_kind(const setting *s, tfm_err *err)
     return set_bool(s, err);
   case TFM__INT:
     return set_int(s, err);
+  case TFM__REAL:
+    return set_real(s, err);
   case TFM__CHOICE:
   case TFM__NAME:
     choice = find_choice(s);
@@ -240,6 +258,7 @@ static void tell_value(const tfm_options *options, const tfm__option *row, tfm_b
 {
   const char *at = (const char *)options + row->at;
   int64_t number = 0;
+  double real = 0;
   bool flag = false;
   unsigned choice = 0;
   const char *text = NULL;
@@ -254,6 +273,10 @@ static void tell_value(const tfm_options *options, const tfm__option *row, tfm_b
   case TFM__INT:
     memcpy(&number, at, sizeof number);
     (void)tfm_buf_printf(out, "%lld", (long long)number);
+    break;
+  case TFM__REAL:
+    memcpy(&real, at, sizeof real);
+    (void)tfm_buf_printf(out, "%.17g", real);
     break;
   case TFM__CHOICE:
     memcpy(&choice, at, sizeof choice);

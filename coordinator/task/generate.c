@@ -10,7 +10,11 @@
 
 #include <string.h>
 
-enum { MOST_ENDS = 64, NEW_TOKENS = 256 /* where nobody says: the pipeline's own */ };
+enum {
+  MOST_ENDS = 64,
+  NEW_TOKENS = 256, /* where nobody says: the pipeline's own */
+  SAMPLED_FROM = 50 /* the reference's top_k where nobody says */
+};
 
 /* What begin() settles. */
 typedef struct {
@@ -54,23 +58,99 @@ fail:
 /* What generation_config.json may ask for and nobody here does. */
 static tfm_status refuse_others(const tfm_json *json, tfm_err *err)
 {
+  static const struct {
+    const char *key;
+    double only;
+  } numbers[] = {{"num_beams", 1},      {"num_return_sequences", 1},
+                 {"typical_p", 1},      {"epsilon_cutoff", 0},
+                 {"eta_cutoff", 0},     {"penalty_alpha", 0},
+                 {"guidance_scale", 1}, {"encoder_repetition_penalty", 1},
+                 {"min_length", 0},     {"top_h", 0}};
+  static const char *const others[] = {"bad_words_ids",
+                                       "suppress_tokens",
+                                       "begin_suppress_tokens",
+                                       "sequence_bias",
+                                       "stop_strings",
+                                       "forced_eos_token_id",
+                                       "exponential_decay_length_penalty"};
   tfm_status st = TFM_OK;
   const tfm_json_node *root = tfm_json_root(json);
-  bool sample = false;
-  int64_t beams = 1;
-  int64_t ngram = 0;
-  double penalty = 1.0;
-  TFM_TRY(tfm_json_opt_bool(json, root, "do_sample", &sample, err));
-  TFM_TRY(tfm_json_opt_int(json, root, "num_beams", 1, INT32_MAX, &beams, err));
-  TFM_TRY(tfm_json_opt_int(json, root, "no_repeat_ngram_size", 0, INT32_MAX, &ngram, err));
-  TFM_TRY(tfm_json_opt_double(json, root, "repetition_penalty", 0.0, 1e6, &penalty, err));
-  if (sample || beams > 1 || ngram > 0 || penalty < 1.0 || penalty > 1.0) {
-    TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
-                     "generation_config.json: do_sample, num_beams, no_repeat_ngram_size and "
-                     "repetition_penalty are not supported yet: texts are made greedily"));
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
+    double got = numbers[i].only;
+    TFM_TRY(tfm_json_opt_double(json, root, numbers[i].key, -1e300, 1e300, &got, err));
+    if (got < numbers[i].only || got > numbers[i].only) {
+      TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
+                       "generation_config.json: %s: %g is not supported, only %g is",
+                       numbers[i].key, got, numbers[i].only));
+    }
+  }
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; ++i) {
+    if (tfm_json_get(root, others[i])) {
+      TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
+                       "generation_config.json: %s: only null is supported", others[i]));
+    }
   }
 
 fail:
+  return st;
+}
+
+/* How tokens are chosen: the file's word, where it has one. */
+static tfm_status read_choice(tfm_head_spec *spec, const tfm_json *json, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_json_node *root = tfm_json_root(json);
+  tfm_choice *c = &spec->choice;
+  TFM_TRY(tfm_json_opt_bool(json, root, "do_sample", &c->sample, err));
+  TFM_TRY(tfm_json_opt_double(json, root, "temperature", 0.0, 1e6, &c->temperature, err));
+  TFM_TRY(tfm_json_opt_int(json, root, "top_k", 0, INT32_MAX, &spec->top_k, err));
+  TFM_TRY(tfm_json_opt_double(json, root, "top_p", 0.0, 1.0, &c->top_p, err));
+  TFM_TRY(tfm_json_opt_double(json, root, "min_p", 0.0, 1.0, &c->min_p, err));
+  TFM_TRY(tfm_json_opt_double(json, root, "repetition_penalty", 0.0, 1e6,
+                              &c->repetition_penalty, err));
+  TFM_TRY(tfm_json_opt_int(json, root, "no_repeat_ngram_size", 0, INT32_MAX,
+                           &c->no_repeat_ngram, err));
+  TFM_TRY(tfm_json_opt_int(json, root, "min_new_tokens", 0, INT32_MAX, &c->min_new, err));
+
+fail:
+  return st;
+}
+
+/* The options' word goes before the file's. */
+static void take_options(const tfm_options *o, tfm_head_spec *spec)
+{
+  tfm_choice *c = &spec->choice;
+  c->sample =
+      tfm_option_source_of(o, "do-sample") == TFM_FROM_DEFAULT ? c->sample : o->do_sample;
+  c->seed = o->seed;
+  c->temperature = o->temperature > 0.0 ? o->temperature : c->temperature;
+  c->top_p = o->top_p > 0.0 ? o->top_p : c->top_p;
+  c->min_p = o->min_p > 0.0 ? o->min_p : c->min_p;
+  c->repetition_penalty =
+      o->repetition_penalty > 0.0 ? o->repetition_penalty : c->repetition_penalty;
+  c->no_repeat_ngram =
+      o->no_repeat_ngram_size >= 0 ? o->no_repeat_ngram_size : c->no_repeat_ngram;
+  c->min_new = o->min_new_tokens >= 0 ? o->min_new_tokens : c->min_new;
+  spec->top_k = o->top_k > 0 ? o->top_k : o->top_k < 0 ? 0 : spec->top_k;
+}
+
+/* The file may not be there; what it says of ends counts before config.json's. */
+static tfm_status read_generation(tfm_task_context *context, settings *s, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_json *json = NULL;
+  TFM_TRY(tfm_sentence_file(context->model->folder, "generation_config.json", &json, err));
+  if (json) {
+    const tfm_json_node *root = tfm_json_root(json);
+    TFM_TRY(read_ends(s, json, context->config->V, err));
+    TFM_TRY(refuse_others(json, err));
+    TFM_TRY(read_choice(context->spec, json, err));
+    TFM_TRY(tfm_json_opt_int(json, root, "max_new_tokens", 1, INT32_MAX, &s->new_tokens, err));
+    TFM_TRY(tfm_json_opt_int(json, root, "max_length", 1, INT32_MAX, &s->total, err));
+  }
+
+fail:
+  tfm_json_close(json);
   return st;
 }
 
@@ -78,19 +158,13 @@ static tfm_status read_settings(tfm_task_context *context, settings *s, tfm_err 
 {
   tfm_status st = TFM_OK;
   tfm_json *json = NULL;
-  const char *folder = context->model->folder;
-  TFM_TRY(tfm_sentence_file(folder, "config.json", &json, err));
+  context->spec->top_k = SAMPLED_FROM;
+  TFM_TRY(tfm_sentence_file(context->model->folder, "config.json", &json, err));
   TFM_TRY(read_ends(s, json, context->config->V, err));
-  tfm_json_close(json);
-  json = NULL;
-  TFM_TRY(tfm_sentence_file(folder, "generation_config.json", &json, err));
-  if (json) {
-    const tfm_json_node *root = tfm_json_root(json);
-    TFM_TRY(read_ends(s, json, context->config->V, err));
-    TFM_TRY(refuse_others(json, err));
-    TFM_TRY(tfm_json_opt_int(json, root, "max_new_tokens", 1, INT32_MAX, &s->new_tokens, err));
-    TFM_TRY(tfm_json_opt_int(json, root, "max_length", 1, INT32_MAX, &s->total, err));
-  }
+  TFM_TRY(read_generation(context, s, err));
+  take_options(context->options, context->spec);
+  context->spec->nonly = (int32_t)s->nend;
+  memcpy(context->spec->only, s->ends, (size_t)s->nend * sizeof *s->ends);
   if (context->options->max_new_tokens) {
     s->new_tokens = context->options->max_new_tokens;
   }

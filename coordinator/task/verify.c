@@ -199,6 +199,7 @@ static void run_grown(tfm_verifier *v, const tfm_sequence *s)
 {
   const int64_t n = s->n + s->rows - 1;
   const int32_t cu_len[] = {0, (int32_t)n};
+  const uint32_t row = (uint32_t)s->item->row->number;
   memcpy(v->ids, s->ids, (size_t)s->n * sizeof *v->ids);
   for (int64_t i = 0; i < s->rows; ++i) {
     v->marks[i] = (int32_t)(s->n - 1 + i);
@@ -212,7 +213,8 @@ static void run_grown(tfm_verifier *v, const tfm_sequence *s)
                        .ids = v->ids,
                        .type_ids = v->no_types,
                        .nmark = s->rows,
-                       .marks = v->marks};
+                       .marks = v->marks,
+                       .row = &row};
   tfm_whole_run(v->whole, &ids, v->values, NULL, NULL);
 }
 

@@ -160,7 +160,7 @@ static tfm_status open_scratch(tfm__head *head, tfm_err *err)
 }
 
 tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                          tfm_err *err)
+                          int64_t slots, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm_config *config = &model->config;
@@ -186,6 +186,11 @@ tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend b
     TFM_TRY(open_row(head, model, backend, err));
   }
   TFM_TRY(open_scratch(head, err));
+  if (row->view == TFM__VIEW_LM) {
+    TFM_TRY(tfm__chooser_open(&head->chooser, &head->spec, head->O, head->tile, slots,
+                              config->max_length, err));
+    head->scratch_bytes += head->chooser.bytes;
+  }
 
 fail:
   return st;
@@ -202,6 +207,7 @@ void tfm__head_fini(tfm__head *head)
   tfm_free(head->a);
   tfm_free(head->b);
   tfm_free(head->logits);
+  tfm__chooser_fini(&head->chooser);
   tfm_free(head->last);
   *head = (tfm__head){.row = NULL};
 }
@@ -312,7 +318,7 @@ static void pick_next(void *arg, int task, int thread)
   const tile *t = arg;
   float *z = t->y + task * t->head->O;
   float *result = t->result + 2 * task;
-  const int64_t id = tfm__likeliest(z, t->head->O);
+  const int64_t id = tfm__chooser_pick(&t->head->chooser, t->batch, t->first + task, z, task);
   result[0] = (float)id;
   result[1] = tfm__log_probability(z, t->head->O, id);
 }

@@ -7,6 +7,7 @@
 #include "core/kernels/linear.h"
 #include "core/model/arch/registry.h"
 #include "core/model/batch.h"
+#include "core/model/choose.h"
 #include "core/model/model.h"
 
 #include <stddef.h>
@@ -35,18 +36,20 @@ typedef struct {
   tfm_pooling pool[TFM__POOLING_MOST];
   int nafter;
   tfm__after after[TFM__STEP_MOST];
-  int64_t tile;  /* rows worked on at a time */
-  float *a, *b;  /* [tile, widest] */
-  float *logits; /* MARKED, LM: [tile,O] */
-  int32_t *last; /* LAST: [tile] rows of x */
+  int64_t tile;         /* rows worked on at a time */
+  float *a, *b;         /* [tile, widest] */
+  float *logits;        /* MARKED, LM: [tile,O] */
+  int32_t *last;        /* LAST: [tile] rows of x */
+  tfm__chooser chooser; /* LM: of next tokens */
   size_t scratch_bytes;
 } tfm__head;
 
-/** Read and pack the head of the model's task, in float32 whatever the units are in. On failure
- * *head holds what was made; release with tfm__head_fini() either way. Errors: TFM_E_UNSUPPORTED
- * when the family has no head for the task, those of weights.h, TFM_E_NOMEM. */
+/** Read and pack the head of the model's task, in float32 whatever the units are in; slots: of
+ * sequences that grow. On failure *head holds what was made; release with tfm__head_fini() either
+ * way. Errors: TFM_E_UNSUPPORTED when the family has no head for the task, those of weights.h,
+ * TFM_E_NOMEM. */
 tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                          tfm_err *err) TFM_MUST_USE;
+                          int64_t slots, tfm_err *err) TFM_MUST_USE;
 void tfm__head_fini(tfm__head *head);
 
 /** Its i-th linear layer with the family's name for it; NULL past the last. */

@@ -34,6 +34,16 @@ typedef enum { TFM_NORMALIZE_AUTO, TFM_NORMALIZE_ON, TFM_NORMALIZE_OFF } tfm_nor
  * token to follow each marked one. */
 typedef enum { TFM_LM_NONE, TFM_LM_SCORE, TFM_LM_NEXT, TFM_LM_COUNT } tfm_lm;
 
+/** How the next token is chosen (core/model/choose.h); zeros: the likeliest. */
+typedef struct {
+  bool sample;
+  int64_t seed;
+  double temperature, top_p, min_p; /* 0: not said */
+  double repetition_penalty;        /* 0 or 1: none */
+  int64_t no_repeat_ngram;          /* 0: none */
+  int64_t min_new;                  /* tokens before one of those that end a text */
+} tfm_choice;
+
 enum { TFM_HEAD_ONLY_MOST = 2048 };
 
 /** Zero-initialised: the model's own task, everything as its files say. */
@@ -45,7 +55,9 @@ typedef struct {
   int64_t top_k;           /* fill-mask: candidates of a mask, best first; 0: all */
   int32_t nonly;           /* fill-mask: > 0: these tokens' scores instead, in order */
   int32_t only[TFM_HEAD_ONLY_MOST];
-  tfm_lm lm; /* text-generation */
+  tfm_lm lm; /* text-generation; NEXT: top_k candidates are drawn from, and `only` are the
+                        tokens that end a text */
+  tfm_choice choice; /* NEXT */
 } tfm_head_spec;
 
 /** What one row of results belongs to. */

@@ -103,7 +103,7 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   TFM_TRY(open_units(slice, model, options->engine, err));
   if (options->head) {
     slice->has_head = true;
-    TFM_TRY(tfm__head_open(&slice->head, model, options->engine.backend, err));
+    TFM_TRY(tfm__head_open(&slice->head, model, options->engine.backend, options->slots, err));
     const tfm_linear *lin = NULL;
     for (int i = 0; (lin = tfm__head_linear(&slice->head, i, NULL)) != NULL; ++i) {
       slice->weight_bytes += tfm_linear_bytes(lin);
@@ -157,7 +157,11 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
 tfm_status tfm_slice_take(tfm_slice *slice, const tfm_batch *batch, tfm_err *err)
 {
   TFM_ASSERT(batch->slot && batch->start && batch->B <= slice->max_sequences);
-  return tfm__cache_take(&slice->bench.cache, batch, err);
+  const tfm_status st = tfm__cache_take(&slice->bench.cache, batch, err);
+  if (st == TFM_OK && slice->has_head) {
+    tfm__chooser_take(&slice->head.chooser, batch);
+  }
+  return st;
 }
 
 void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par)

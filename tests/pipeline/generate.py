@@ -26,14 +26,26 @@ def test_the_reference_and_the_oracle_agree():
         must(call("verify", "--task", "text-generation", *COMMON, "--expected", FOLDER / "expected.jsonl", *options))
 
 
+SAMPLED = ["--do-sample", "on", "--seed", 7, "--temperature", 0.9, "--top-p", 0.95, "--repetition-penalty", 1.2, "--no-repeat-ngram-size", 3,
+           "--min-new-tokens", 2]
+
+
 def test_every_layout_writes_the_same_bytes():
     folder = scratch()
-    seen = set()
-    for i, options in enumerate(LAYOUTS):
-        out = folder / f"out{i}.jsonl"
-        must(call("generate", *COMMON, "-o", out, *options))
-        seen.add(digest(out))
-    assert len(seen) == 1, seen
+    hashes = []
+    for how in ([], SAMPLED, [*SAMPLED, "--seed", 8]):
+        seen = set()
+        for i, options in enumerate(LAYOUTS):
+            out = folder / f"out{len(hashes)}-{i}.jsonl"
+            must(call("generate", *COMMON, "-o", out, *how, *options))
+            seen.add(digest(out))
+        assert len(seen) == 1, seen
+        hashes += seen
+    assert len(set(hashes)) == 3, hashes
+
+
+def test_the_oracle_draws_the_same():
+    must(call("verify", "--task", "text-generation", *COMMON, *SAMPLED, "--stages", 3))
 
 
 def test_texts_end_where_they_are_told():
