@@ -89,7 +89,7 @@ static tfm_status check_supported(tfm_backend backend, tfm_precision precision, 
   return TFM_OK;
 }
 
-static void linear_fill(tfm_linear *lin, const float *weight, const float *bias)
+static void linear_clear(tfm_linear *lin)
 {
   const size_t columns = (size_t)lin->panels * TFM__LANES;
   memset(lin->bias, 0, columns * sizeof *lin->bias);
@@ -97,19 +97,37 @@ static void linear_fill(tfm_linear *lin, const float *weight, const float *bias)
     memset(lin->scale, 0, columns * sizeof *lin->scale);
     memset(lin->shift, 0, columns * sizeof *lin->shift);
   }
+}
+
+void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weight,
+                    const float *bias)
+{
+  _Static_assert((int)TFM_LINEAR_PANEL == (int)TFM__LANES, "one width");
+  TFM_ASSERT(first >= 0 && first % TFM_LINEAR_PANEL == 0 && n <= lin->N - first);
+  TFM_ASSERT(n % TFM_LINEAR_PANEL == 0 || first + n == lin->N);
   if (bias) {
-    memcpy(lin->bias, bias, (size_t)lin->N * sizeof *bias);
+    memcpy(lin->bias + first, bias, (size_t)n * sizeof *bias);
   }
   if (lin->runs_on == TFM_BACKEND_NATIVE) {
-    tfm__linear_pack_native(lin, weight);
+    tfm__linear_pack_native(lin, first, n, weight);
   } else {
-    tfm__linear_pack_ref(lin, weight);
+    tfm__linear_pack_ref(lin, first, n, weight);
   }
 }
 
 tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision precision,
                            const float *weight, const float *bias, int64_t N, int64_t K,
                            tfm_err *err)
+{
+  tfm_status st = tfm_linear_begin(out, backend, precision, N, K, err);
+  if (st == TFM_OK) {
+    tfm_linear_put(*out, 0, N, weight, bias);
+  }
+  return st;
+}
+
+tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision precision,
+                            int64_t N, int64_t K, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   *out = NULL;
@@ -129,7 +147,7 @@ tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision 
   lin->panels = (N + TFM__LANES - 1) / TFM__LANES;
   TFM_TRY(check_supported(backend, precision, K, err));
   TFM_TRY(linear_alloc(lin, err));
-  linear_fill(lin, weight, bias);
+  linear_clear(lin);
   if (lin->runs_on == TFM_BACKEND_OPENBLAS) {
     (void)tfm__openblas_begin();
   }

@@ -60,12 +60,24 @@ typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
 
 enum { TFM_LINEAR_INT8_K = 65535 }; /* the widest K whose int8 sums fit 32 bits */
 
-/** Pack weights for a backend. weight [N,K] f32 row-major (a checkpoint's nn.Linear), bias [N]
- *  or NULL; both are copied, and finite. N and K are at least 1, and K at most TFM_LINEAR_INT8_K
- *  for int8. The packed memory is first touched by the
- *  calling thread; its form does not depend on the instruction set in use.
+enum { TFM_LINEAR_PANEL = 16 }; /* outputs that are packed together */
+
+/** Make a layer whose weights are still to come, so that they need not all be in memory at once. N
+ *  and K are at least 1, and K at most TFM_LINEAR_INT8_K for int8.
  *  gives: *out, release with tfm_linear_close(). Errors: TFM_E_NOMEM;
  *  TFM_E_UNSUPPORTED (openblas with another precision than float32, a K too wide for int8). */
+tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision precision,
+                            int64_t N, int64_t K, tfm_err *err) TFM_MUST_USE;
+
+/** Pack the weights of outputs [first, first + n): weight [n,K] f32 row-major (a checkpoint's
+ *  nn.Linear), bias [n] or NULL for none; both are copied, and finite. first is a multiple of
+ *  TFM_LINEAR_PANEL, and so is n unless these are the last. Each output is put once, in any order,
+ *  before the first run. The packed memory is first touched by the calling thread; its form does
+ *  not depend on the instruction set in use, nor on how the outputs were shared out over calls. */
+void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weight,
+                    const float *bias);
+
+/** Both of these for weights [N,K] and bias [N] or NULL that are in memory. */
 tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision precision,
                            const float *weight, const float *bias, int64_t N, int64_t K,
                            tfm_err *err) TFM_MUST_USE;

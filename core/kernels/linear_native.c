@@ -39,7 +39,7 @@ static int64_t block_of(const tfm_linear *lin, int64_t k0, int64_t k, int64_t *f
   return *first + k * per_word < lin->K ? k * per_word : lin->K - *first;
 }
 
-/* Rows n0.. of the weights, one K block, as a panel. */
+/* Up to a panel of rows, those of the outputs from n0 on, one K block. */
 static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t k0, int64_t k,
                        float *panel)
 {
@@ -48,12 +48,12 @@ static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t
   int64_t first = 0;
   const int64_t n = block_of(lin, k0, k, &first);
   if (lin->precision == TFM_FLOAT32) {
-    kernels->pack(weight + n0 * lin->K + first, lin->K, rows, k, TFM__LANES, panel);
+    kernels->pack(weight + first, lin->K, rows, k, TFM__LANES, panel);
     return;
   }
   unsigned char words[TFM__LANES * TFM_LINEAR_K_BLOCK * 4];
   for (int64_t i = 0; i < rows; ++i) {
-    const float *row = weight + (n0 + i) * lin->K;
+    const float *row = weight + i * lin->K;
     float inverse = 0.0f;
     if (lin->precision == TFM_INT8) {
       lin->scale[n0 + i] = tfm__int8_step(kernels->reach(row, lin->K), &inverse);
@@ -78,15 +78,18 @@ static void add_shift(const float *panel, int64_t k, float *shift)
   }
 }
 
-void tfm__linear_pack_native(tfm_linear *lin, const float *weight)
+void tfm__linear_pack_native(tfm_linear *lin, int64_t first, int64_t n, const float *weight)
 {
+  const int64_t begin = first / TFM__LANES;
+  const int64_t end = (first + n + TFM__LANES - 1) / TFM__LANES;
   for (int64_t k0 = 0; k0 < lin->words; k0 += TFM_LINEAR_K_BLOCK) {
     const int64_t k =
         lin->words - k0 < TFM_LINEAR_K_BLOCK ? lin->words - k0 : TFM_LINEAR_K_BLOCK;
     float *block = lin->weight + k0 * lin->panels * TFM__LANES;
-    for (int64_t p = 0; p < lin->panels; ++p) {
+    for (int64_t p = begin; p < end; ++p) {
       float *panel = block + p * k * TFM__LANES;
-      pack_panel(lin, weight, p * TFM__LANES, k0, k, panel);
+      const float *rows = weight + (p - begin) * TFM__LANES * lin->K;
+      pack_panel(lin, rows, p * TFM__LANES, k0, k, panel);
       if (lin->precision == TFM_INT8) {
         add_shift(panel, k, lin->shift + p * TFM__LANES);
       }

@@ -67,10 +67,9 @@ typedef union {
 
 tfm__linear_scratch *tfm__linear_scratch_mine(void);
 
-void tfm__linear_pack_native(tfm_linear *lin, const float *weight);
-
-/** Pack weights for ref: rounded, as floats. */
-void tfm__linear_pack_ref(tfm_linear *lin, const float *weight);
+/** Pack weights [n,K] of the outputs from `first` on; ref: rounded, as floats. */
+void tfm__linear_pack_native(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
+void tfm__linear_pack_ref(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
 void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par);
 void tfm__linear_run_ref(const tfm__linear_job *job, tfm_par *par);
 void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);

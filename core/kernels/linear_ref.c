@@ -34,14 +34,14 @@ static float reach_of(const float *x, int64_t n)
   return top;
 }
 
-void tfm__linear_pack_ref(tfm_linear *lin, const float *weight)
+void tfm__linear_pack_ref(tfm_linear *lin, int64_t first, int64_t n, const float *weight)
 {
-  for (int64_t n = 0; n < lin->N; ++n) {
-    const float *from = weight + n * lin->K;
-    float *to = lin->weight + n * lin->K;
+  for (int64_t i = 0; i < n; ++i) {
+    const float *from = weight + i * lin->K;
+    float *to = lin->weight + (first + i) * lin->K;
     float inverse = 0.0f;
     if (lin->precision == TFM_INT8) {
-      lin->scale[n] = tfm__int8_step(reach_of(from, lin->K), &inverse);
+      lin->scale[first + i] = tfm__int8_step(reach_of(from, lin->K), &inverse);
     }
     for (int64_t k = 0; k < lin->K; ++k) {
       to[k] = lin->precision == TFM_FLOAT32    ? from[k]

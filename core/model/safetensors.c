@@ -130,9 +130,16 @@ fail:
 tfm_status tfm_checkpoint_read(const tfm_checkpoint *ck, const tfm_tensor_info *info, float *to,
                                tfm_err *err)
 {
+  return tfm_checkpoint_read_part(ck, info, 0, info->count, to, err);
+}
+
+tfm_status tfm_checkpoint_read_part(const tfm_checkpoint *ck, const tfm_tensor_info *info,
+                                    int64_t from, int64_t n, float *to, tfm_err *err)
+{
   tfm_status st = TFM_OK;
   const tfm__shard *shard = &ck->shards[info->shard];
-  const size_t count = (size_t)info->count;
+  const size_t count = (size_t)n;
+  TFM_ASSERT(from >= 0 && n >= 0 && n <= info->count - from);
   if (!tfm_dtype_is_weight(info->dtype)) {
     return tfm_fail(err, TFM_E_UNSUPPORTED,
                     "%s: %s: dtype %s cannot be computed with: want F32, F16 or BF16",
@@ -143,8 +150,8 @@ tfm_status tfm_checkpoint_read(const tfm_checkpoint *ck, const tfm_tensor_info *
     return tfm_fail(err, TFM_E_NOMEM, "reading %s", shard->name);
   }
   for (size_t first = 0; first < count; first += CHUNK) {
-    const size_t n = count - first < CHUNK ? count - first : CHUNK;
-    TFM_TRY(read_part(shard, info, first, n, raw, to + first, err));
+    const size_t part = count - first < CHUNK ? count - first : CHUNK;
+    TFM_TRY(read_part(shard, info, (size_t)from + first, part, raw, to + first, err));
   }
 
 fail:

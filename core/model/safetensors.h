@@ -60,6 +60,11 @@ const tfm_tensor_info *tfm_checkpoint_at(const tfm_checkpoint *ck, int64_t i);
 tfm_status tfm_checkpoint_read(const tfm_checkpoint *ck, const tfm_tensor_info *info, float *to,
                                tfm_err *err) TFM_MUST_USE;
 
+/** Elements [from, from + n) of a tensor, likewise, into to[n]. */
+tfm_status tfm_checkpoint_read_part(const tfm_checkpoint *ck, const tfm_tensor_info *info,
+                                    int64_t from, int64_t n, float *to,
+                                    tfm_err *err) TFM_MUST_USE;
+
 /** Add the identity of the weights to a digest: names, dtypes, shapes, file sizes, and blocks
  * of the data sampled at fixed places (all of it when full). */
 tfm_status tfm_checkpoint_digest(const tfm_checkpoint *ck, bool full, tfm_sha256 *sha,

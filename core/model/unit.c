@@ -95,6 +95,7 @@ static tfm_status load_beside(tfm__unit *unit, const tfm_model *model, tfm_engin
                               tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  static const tfm__module convolution[] = {TFM__MODULE_CONVOLUTION};
   unit->beside = tfm_calloc(1, sizeof *unit->beside);
   if (!unit->beside) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the first layer"));
@@ -103,7 +104,7 @@ static tfm_status load_beside(tfm__unit *unit, const tfm_model *model, tfm_engin
   unit->beside->attention.H = unit->H;
   unit->beside->attention.D = unit->D;
   TFM_TRY(load_attention(&unit->beside->attention, model, engine, 0, err));
-  TFM_TRY(tfm__convolution_load(&unit->beside->convolution, model, engine, err));
+  TFM_TRY(tfm__linear_load(&unit->beside->convolution, model, engine, convolution, 1, 0, err));
   TFM_TRY(tfm__norm_load(&unit->beside->norm, model, TFM__MODULE_CONVOLUTION_NORM, 0, err));
 
 fail:

@@ -25,16 +25,17 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
 tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
 
 /** Read a linear layer and pack it. Several modules of the same width become one layer, their
- * outputs side by side; those the model does not have are left out. Reads one tensor after the
- * other: the peak is their sum plus the packed form. gives: *out. */
+ * outputs side by side; those the model does not have are left out. The convolution beside the
+ * first layer becomes a linear layer [H, tokens*H] over a token's neighbours side by side, the
+ * earliest first. Weights are packed as they are read: beside the packed form there is never more
+ * of them in memory than tfm__linear_passing(). gives: *out. Errors: TFM_E_IO, TFM_E_FORMAT,
+ * TFM_E_UNSUPPORTED, TFM_E_NOMEM. */
 tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err) TFM_MUST_USE;
 
-/** Read the convolution beside the first layer and pack it as a linear layer [H, tokens*H] over a
- * token's neighbours side by side, the earliest first. gives: *out. */
-tfm_status tfm__convolution_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
-                                 tfm_err *err) TFM_MUST_USE;
+/** Bytes that loading a module's weights takes for a while. */
+int64_t tfm__linear_passing(const tfm_config *config, tfm__module module);
 
 /** Read a norm as [2,rows]: gain, then bias or zeros. gives: *out, release with tfm_free(). */
 tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,

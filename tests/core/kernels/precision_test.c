@@ -249,6 +249,40 @@ static void what_cannot_be_is_refused(void **state)
   tfm_free(l);
 }
 
+/* What a checkpoint's reader does: pieces of whole panels, the last one short. */
+static void pieces_pack_as_the_whole_does(void **state)
+{
+  (void)state;
+  static const int64_t cuts[] = {0, 16, 64, N};
+  const tfm_epilogue plain = {TFM_ACT_NONE, NULL, 0};
+  layer *l = layer_open(7);
+  for (int i = 0; i < 2 * TFM_PRECISION_COUNT; ++i) {
+    const tfm_backend backend = i % 2 ? TFM_BACKEND_REF : TFM_BACKEND_NATIVE;
+    const tfm_precision precision = (tfm_precision)(i / 2);
+    tfm_err err = {0};
+    tfm_linear *whole = NULL;
+    tfm_linear *pieces = NULL;
+    assert_int_equal(
+        tfm_linear_open(&whole, backend, precision, l->weight, l->bias, N, K, &err), TFM_OK);
+    assert_int_equal(tfm_linear_begin(&pieces, backend, precision, N, K, &err), TFM_OK);
+    for (int c = 2; c >= 0; --c) { /* in any order */
+      tfm_linear_put(pieces, cuts[c], cuts[c + 1] - cuts[c], l->weight + cuts[c] * K,
+                     l->bias + cuts[c]);
+    }
+    size_t bytes = 0;
+    size_t same = 0;
+    const void *want = tfm_linear_memory(whole, &bytes);
+    assert_memory_equal(tfm_linear_memory(pieces, &same), want, bytes);
+    assert_int_equal(same, bytes);
+    tfm_linear_run(whole, l->x, K, 4, l->want, N, &plain, NULL);
+    tfm_linear_run(pieces, l->x, K, 4, l->got, N, &plain, NULL);
+    assert_memory_equal(l->got, l->want, sizeof(float) * 4 * N);
+    tfm_linear_close(whole);
+    tfm_linear_close(pieces);
+  }
+  tfm_free(l);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -260,6 +294,7 @@ int main(void)
       cmocka_unit_test(bits_are_those_of_contract_v1),
       cmocka_unit_test(the_peak_is_a_number_of_operations),
       cmocka_unit_test(what_cannot_be_is_refused),
+      cmocka_unit_test(pieces_pack_as_the_whole_does),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
