@@ -101,29 +101,6 @@ static tfm_status read_files(tfm__recipe *r, const char *path, tfm_err *err)
 
 /* ---- the kinds ---- */
 
-static tfm_status put_roberta(tfm__recipe *r, tfm__role first, tfm__role last, bool trim,
-                              bool space, tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  const tfm__role order[2] = {last, first};
-  const char *const key[2] = {"sep", "cls"};
-  (void)tfm_buf_printf(&r->json,
-                       ",\"post_processor\":{\"type\":\"RobertaProcessing\","
-                       "\"trim_offsets\":%s,\"add_prefix_space\":%s",
-                       tfm__recipe_word(trim), tfm__recipe_word(space));
-  for (int i = 0; i < 2; ++i) {
-    tfm_span token;
-    TFM_TRY(tfm__folder_want(&r->f, order[i], &token, err));
-    (void)tfm_buf_printf(&r->json, ",\"%s\":[", key[i]);
-    (void)tfm_buf_json_string(&r->json, token);
-    (void)tfm_buf_printf(&r->json, ",%d]", (int)tfm__recipe_id(r, token));
-  }
-  (void)tfm_buf_str(&r->json, "}");
-
-fail:
-  return st;
-}
-
 #define BYTE_LEVEL                                                                             \
   "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":"     \
   "true}"
@@ -179,7 +156,7 @@ static tfm_status build_roberta(tfm__recipe *r, tfm_err *err)
   TFM_TRY(tfm__recipe_begin(r, err));
   put_byte_level(r, space);
   (void)tfm_buf_str(&r->json, ",\"decoder\":" BYTE_LEVEL);
-  TFM_TRY(put_roberta(r, TFM__CLS, TFM__SEP, trim, space, err));
+  TFM_TRY(tfm__recipe_roberta(r, TFM__CLS, TFM__SEP, trim, space, err));
   put_model(r, (tfm_span){NULL, 0}, "");
 
 fail:
@@ -215,7 +192,7 @@ static tfm_status build_clip(tfm__recipe *r, tfm_err *err)
       ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[" BYTE_LEVEL
       ",{\"type\":\"Replace\",\"pattern\":{\"String\":\"</w>\"},\"content\":\" \"},"
       "{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":1}]}");
-  TFM_TRY(put_roberta(r, TFM__BOS, TFM__EOS, false, false, err));
+  TFM_TRY(tfm__recipe_roberta(r, TFM__BOS, TFM__EOS, false, false, err));
   put_model(r, unknown, "</w>");
 
 fail:

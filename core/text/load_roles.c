@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { LARGEST_CONFIG = 64 << 20 };
+enum {
+  LARGEST_CONFIG = 64 << 20,
+  LARGEST_LENGTH = 1 << 30 /* a model_max_length beyond is how transformers says "none" */
+};
 enum { CLS, MASK, PAD, ROLES };
 
 typedef struct {
@@ -118,5 +121,34 @@ tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err)
 fail:
   tfm_json_close(config);
   tfm_json_close(map);
+  return st;
+}
+
+tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_json *config = NULL;
+  double length = 0;
+  const char *side = NULL;
+  TFM_TRY(open_small(&config, folder, "tokenizer_config.json", err));
+  if (!config) {
+    return TFM_OK;
+  }
+  const tfm_json_node *root = tfm_json_root(config);
+  TFM_TRY(tfm_json_opt_double(config, root, "model_max_length", 0, 1e300, &length, err));
+  TFM_TRY(tfm_json_opt_string(config, root, "truncation_side", &side, err));
+  if (side) {
+    t->truncate_left = strcmp(side, "left") == 0;
+  }
+  t->model_max_length = length <= LARGEST_LENGTH ? (size_t)length : 0;
+  const tfm_json_node *unknown = tfm_json_get(root, "unk_token");
+  const char *content = tfm_json_text(unknown);
+  content = content ? content : tfm_json_text(tfm_json_get(unknown, "content"));
+  if (content) {
+    t->named_unknown = tfm_tokenizer_id(t, tfm_span_of(content));
+  }
+
+fail:
+  tfm_json_close(config);
   return st;
 }

@@ -266,6 +266,29 @@ fail:
   return st;
 }
 
+tfm_status tfm__recipe_roberta(tfm__recipe *r, tfm__role first, tfm__role last, bool trim,
+                               bool space, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm__role order[2] = {last, first};
+  const char *const key[2] = {"sep", "cls"};
+  (void)tfm_buf_printf(&r->json,
+                       ",\"post_processor\":{\"type\":\"RobertaProcessing\","
+                       "\"trim_offsets\":%s,\"add_prefix_space\":%s",
+                       tfm__recipe_word(trim), tfm__recipe_word(space));
+  for (int i = 0; i < 2; ++i) {
+    tfm_span token;
+    TFM_TRY(tfm__folder_want(&r->f, order[i], &token, err));
+    (void)tfm_buf_printf(&r->json, ",\"%s\":[", key[i]);
+    (void)tfm_buf_json_string(&r->json, token);
+    (void)tfm_buf_printf(&r->json, ",%d]", (int)tfm__recipe_id(r, token));
+  }
+  (void)tfm_buf_str(&r->json, "}");
+
+fail:
+  return st;
+}
+
 tfm_status tfm__recipe_bos_eos(tfm__recipe *r, tfm_err *err)
 {
   static const char *const single[4] = {"A0", "b0A0", "A0e0", "b0A0e0"};
@@ -340,7 +363,8 @@ static const tfm__recipe_kind *find_kind(const tfm__recipe_kind *kinds, size_t n
     }
   }
   for (size_t i = 0; i < n; ++i) {
-    if (name ? same_kind(name, kinds[i].kind) : type && has_type(kinds[i].types, type)) {
+    if (name ? same_kind(name, kinds[i].kind)
+             : !kinds[i].types || (type && has_type(kinds[i].types, type))) {
       return &kinds[i];
     }
   }

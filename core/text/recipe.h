@@ -94,6 +94,10 @@ tfm_status tfm__recipe_begin(tfm__recipe *r, tfm_err *err) TFM_MUST_USE;
 tfm_status tfm__recipe_template(tfm__recipe *r, const char *single, const char *pair,
                                 tfm_err *err) TFM_MUST_USE;
 
+/** ,"post_processor": a RobertaProcessing of two special tokens. Errors: as above. */
+tfm_status tfm__recipe_roberta(tfm__recipe *r, tfm__role first, tfm__role last, bool trim,
+                               bool space, tfm_err *err) TFM_MUST_USE;
+
 /** ,"post_processor": what transformers builds from add_bos_token and add_eos_token. */
 tfm_status tfm__recipe_bos_eos(tfm__recipe *r, tfm_err *err) TFM_MUST_USE;
 

@@ -89,8 +89,8 @@ static const struct {
     {BYTES(SPECIALS), "{\"do_lower_case\":1}", TFM_E_FORMAT, "do_lower_case"},
     {BYTES(SPECIALS), "{", TFM_E_FORMAT, "tokenizer_config.json"},
     {BYTES(SPECIALS), "{\"cls_token\":null}", TFM_E_FORMAT, "cls_token: want a token"},
-    {BYTES(SPECIALS), "{\"tokenizer_class\":\"MPNetTokenizer\"}", TFM_E_UNSUPPORTED,
-     "MPNetTokenizer"},
+    {BYTES(SPECIALS), "{\"tokenizer_class\":\"CanineTokenizer\"}", TFM_E_UNSUPPORTED,
+     "CanineTokenizer"},
 };
 
 static void broken_folders_are_refused_by_name(void **state)

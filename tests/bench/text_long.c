@@ -1,6 +1,6 @@
 /* Time grows with the length of a row and no faster, whatever it is made of: a row twenty times as
  * long takes about twenty times as long, where a square would take four hundred. In CPU time, the
- * best of several, so that a busy machine changes little. */
+ * best of several; run by hand on a quiet machine, since a busy one can stretch it. */
 #include "tests/core/text/support.h"
 
 #include "core/base/clock.h"
