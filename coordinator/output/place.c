@@ -3,6 +3,7 @@
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,13 +74,19 @@ char *tfm__place_folder(const char *path)
   return !slash ? join(".", "") : tfm_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-void tfm__place_sync(const char *path)
+tfm_status tfm__place_sync(const char *path, tfm_err *err)
 {
   char *folder = tfm__place_folder(path);
   int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  bool failed = fd >= 0 && fsync(fd) != 0 && errno == EIO;
   if (fd >= 0) {
-    (void)fsync(fd); /* some file systems cannot; the names are then as safe as they get */
     (void)close(fd);
   }
   tfm_free(folder);
+  if (!folder) {
+    return tfm_fail(err, TFM_E_NOMEM, "the folder of %.400s", path);
+  }
+  return failed ? tfm_fail(err, TFM_E_IO, "the folder of %.400s: syncing failed: %s", path,
+                           strerror(EIO))
+                : TFM_OK;
 }

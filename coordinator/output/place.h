@@ -34,7 +34,8 @@ void tfm__place_fini(tfm__place *place);
 /** The folder a path is in, "." for a bare name. gives: a string for tfm_free(), or NULL. */
 char *tfm__place_folder(const char *path);
 
-/** Make names in the folder of path durable, as far as the file system can. */
-void tfm__place_sync(const char *path);
+/** Make names in the folder of path durable; a file system that knows no such thing is no error.
+ * Errors: TFM_E_IO, TFM_E_NOMEM. */
+tfm_status tfm__place_sync(const char *path, tfm_err *err) TFM_MUST_USE;
 
 #endif

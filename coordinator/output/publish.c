@@ -31,13 +31,13 @@ tfm_status tfm__sink_publish(tfm_sink *sink, const char *hex, tfm_err *err)
   TFM_TRY(tfm__manifest_write(&manifest, n->manifest_new, err));
   TFM_TRY(sink->renamed ? TFM_OK : put_name(n->part, n->path, err));
   TFM_TRY(put_name(n->manifest_new, n->manifest, err));
-  tfm__place_sync(n->path);
-  (void)unlink(n->journal);
-  (void)unlink(n->tail);
+  TFM_TRY(tfm__place_sync(n->path, err));
   if (sink->renamed) {
     (void)unlink(n->part);
   }
-  tfm__place_sync(n->path);
+  (void)unlink(n->tail);
+  (void)unlink(n->journal);
+  TFM_TRY(tfm__place_sync(n->path, err));
 
 fail:
   return st;

@@ -9,11 +9,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* How much of what was committed is read again before it is believed. */
-enum { LOOK_BACK_LEAST = 2, LOOK_BACK = 4, LOOK_BACK_BYTES = 64 << 20 };
+enum { LOOK_BACK_LEAST = 2, LOOK_BACK = 4, LOOK_BACK_BYTES = 64 << 20, PAGE = 4096 };
 
 /* ---- what is there ---- */
 
@@ -39,15 +40,25 @@ static bool is_done(const tfm_sink *sink, const tfm_sink_options *o)
           rename(n->manifest_new, n->manifest) == 0);
 }
 
-/* A journal outlives its output's renaming for a moment; a crash then leaves it behind. While a
- * part is there, it may be that of another attempt. */
-static void clean_up(const tfm_sink *sink)
+/* A journal outlives its output's renaming for a moment, and an attempt may have died before it
+ * wrote anything: what they left goes, unless somebody is at it. */
+static tfm_status clean_up(const tfm_sink *sink, tfm_err *err)
 {
-  int64_t ignored = 0;
-  if (!size_of(sink->names.part, &ignored)) {
-    (void)unlink(sink->names.journal);
-    (void)unlink(sink->names.tail);
+  const tfm__place *n = &sink->names;
+  struct stat about;
+  int fd = open(n->part, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  bool ours = fd < 0 ? errno == ENOENT
+                     : flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &about) == 0 &&
+                           about.st_size == 0;
+  if (ours) {
+    (void)unlink(n->part);
+    (void)unlink(n->tail);
+    (void)unlink(n->journal);
   }
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return tfm__place_sync(n->path, err);
 }
 
 static tfm_status refuse_existing(const tfm_sink *sink, const tfm_sink_options *o, tfm_err *err)
@@ -102,44 +113,63 @@ static tfm_status compare(const tfm_sink *sink, const tfm__journal *journal,
 
 /* ---- the last commit that can be believed ---- */
 
-static bool holds(const tfm_sink *sink, const tfm__record *r, bool tail)
+/* What is believed so far, while records are read from the last one backwards. */
+typedef struct {
+  int64_t at; /* of the record that is gone on from, -1 for none */
+  tfm__record record;
+  tfm_mark since; /* of a record some before it */
+  int seen;
+  int64_t bytes; /* of the part, read again */
+} belief;
+
+/* Whether a stretch must be read again: one of the last few, or within a page of the end, since a
+ * page that was being written again may have lost all it held. */
+static bool is_near(const belief *b, int64_t end, int64_t bytes)
 {
-  return tfm__grown_holds(&sink->part, &r->part) &&
-         (sink->errors.fd < 0 || sink->errors.stream ||
-          tfm__grown_holds(&sink->errors, &r->errors)) &&
-         (!tail || r->tail.bytes == r->tail.from || tfm__grown_holds(&sink->tail, &r->tail));
+  bool few = b->seen < LOOK_BACK_LEAST || (b->seen < LOOK_BACK && b->bytes < LOOK_BACK_BYTES);
+  return b->at < 0 || few || bytes > end - PAGE;
 }
 
-/* The place of the last record whose bytes are there, and those of a few before it as well: a
- * disk that lost one chunk is not believed about its neighbours. -1 for none. since: a mark
- * before it. */
-static int64_t find_commit(const tfm_sink *sink, const tfm__journal *journal,
-                           tfm__record *found, tfm_mark *since)
+/* Whether what must be read again is as the record says; *near: some of it had to be. */
+static bool holds(const tfm_sink *sink, const belief *b, const tfm__record *r, bool *near)
 {
-  int64_t at = -1;
-  int64_t bytes = 0;
-  int seen = 0;
-  for (int64_t i = tfm__journal_count(journal) - 1; i >= 0; --i) {
+  bool part = is_near(b, b->record.part.bytes, r->part.bytes);
+  bool errors = sink->errors.fd >= 0 && !sink->errors.stream &&
+                is_near(b, b->record.errors.bytes, r->errors.bytes);
+  bool tail = b->at < 0 && r->tail.bytes > r->tail.from;
+  *near = part || errors;
+  return (!part || tfm__grown_holds(&sink->part, &r->part)) &&
+         (!errors || tfm__grown_holds(&sink->errors, &r->errors)) &&
+         (!tail || tfm__grown_holds(&sink->tail, &r->tail));
+}
+
+/* The last record whose bytes are there, and those of some before it: a disk that lost one stretch
+ * is not believed about its neighbours. */
+static belief find_commit(const tfm_sink *sink, const tfm__journal *journal)
+{
+  belief b = {.at = -1};
+  bool near = true;
+  for (int64_t i = tfm__journal_count(journal) - 1; i >= 0 && near; --i) {
     tfm__record r;
     bool read = tfm__journal_get(journal, i, &r);
     if (read && r.kind == TFM__RECORD_BEGIN) {
       continue;
     }
-    if (seen >= LOOK_BACK || (seen >= LOOK_BACK_LEAST && bytes >= LOOK_BACK_BYTES)) {
-      break;
-    }
-    if (!read || !holds(sink, &r, at < 0)) {
-      at = -1;
-      seen = 0;
+    if (!read || !holds(sink, &b, &r, &near)) {
+      b = (belief){.at = -1};
+      near = true;
       continue;
     }
-    *since = at < 0 ? (tfm_mark){0} : r.tally.mark;
-    *found = at < 0 ? r : *found;
-    at = at < 0 ? i : at;
-    ++seen;
-    bytes += r.part.bytes - r.part.from;
+    if (b.at < 0) {
+      b.at = i;
+      b.record = r;
+    } else if (b.seen < LOOK_BACK) {
+      b.since = r.tally.mark;
+    }
+    ++b.seen;
+    b.bytes += r.part.bytes - r.part.from;
   }
-  return at;
+  return b;
 }
 
 /* ---- going on ---- */
@@ -228,16 +258,16 @@ static tfm_status go_on(tfm_sink *sink, tfm__journal *journal, tfm_sink_start *s
                         tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tfm__record r = {0};
-  int64_t at = find_commit(sink, journal, &r, &start->since);
-  if (at < 0) {
+  belief b = find_commit(sink, journal);
+  if (b.at < 0) {
     return TFM_OK; /* nothing was committed, or nothing of it is left */
   }
-  TFM_TRY(restore(sink, &r, err));
-  TFM_TRY(tfm__journal_take(journal, at + 1, err));
+  TFM_TRY(restore(sink, &b.record, err));
+  TFM_TRY(tfm__journal_take(journal, b.at + 1, err));
   start->resumed = true;
   start->final = sink->final;
-  start->tally = r.tally;
+  start->tally = b.record.tally;
+  start->since = b.since;
 
 fail:
   return st;
@@ -304,7 +334,10 @@ static tfm_status begin_anew(tfm_sink *sink, const tfm_identity *identity, bool 
   }
   TFM_TRY(tfm__journal_create(&sink->journal, sink->names.journal, sink->names.journal_new,
                               &head, err));
-  tfm__place_sync(sink->names.path);
+  TFM_TRY(tfm__place_sync(sink->names.path, err));
+  if (sink->error_path) {
+    TFM_TRY(tfm__place_sync(sink->error_path, err));
+  }
 
 fail:
   return st;
@@ -353,8 +386,7 @@ tfm_status tfm__sink_begin(tfm_sink *sink, const tfm_sink_options *o, tfm_sink_s
   const tfm__place *n = &sink->names;
   start->done = is_done(sink, o);
   if (start->done) {
-    clean_up(sink);
-    return TFM_OK;
+    return clean_up(sink, err);
   }
   sink->part.name = n->part;
   TFM_TRY(tfm__lock_open(&sink->part.fd, n->part, n->path, n->journal, err));

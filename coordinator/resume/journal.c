@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 /* The header: magic, its bytes, those of the two texts, flags, CRC; the texts; zeros up to a whole
- * number of records. */
+ * page, since a page that is written again may be lost as a whole. */
 enum {
   MAGIC_BYTES = 8,
   FIXED_BYTES = 32,
   CRC_AT = 24,
   MOST_BYTES = 64 << 20,
+  PAGE = 4096,
   FLAG_REPLACES = 1,
   BLOCK = 64 * TFM__RECORD_BYTES
 };
@@ -101,7 +102,7 @@ static tfm_status make_head(const tfm__journal_head *head, tfm_buf *out, tfm_err
   size_t job = strlen(head->job);
   size_t input = strlen(head->input);
   size_t bytes = FIXED_BYTES + job + input;
-  bytes += (TFM__RECORD_BYTES - bytes % TFM__RECORD_BYTES) % TFM__RECORD_BYTES;
+  bytes += (PAGE - bytes % PAGE) % PAGE;
   if (bytes > MOST_BYTES) {
     return tfm_fail(err, TFM_E_USAGE,
                     "the inputs' names are too long for a journal (%zu bytes)", bytes);
@@ -163,7 +164,7 @@ static tfm_status read_head(tfm__journal *journal, tfm_err *err)
   uint64_t job = get32(fixed + 12);
   uint64_t input = get32(fixed + 16);
   uint32_t crc = get32(fixed + CRC_AT);
-  bool whole = n <= MOST_BYTES && FIXED_BYTES + job + input <= n && n % TFM__RECORD_BYTES == 0;
+  bool whole = n <= MOST_BYTES && FIXED_BYTES + job + input <= n && n % PAGE == 0;
   bytes = whole ? tfm_calloc(n, 1) : NULL;
   if (whole && !bytes) {
     return tfm_fail(err, TFM_E_NOMEM, "the output's journal");
