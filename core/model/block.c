@@ -290,47 +290,127 @@ static void *touched(size_t n, size_t bytes)
   return p;
 }
 
-/* All but what attention units share. */
-static tfm_status open_scratch(tfm__bench *bench, const tfm__bench_size *size, int64_t longest,
-                               int64_t furthest, tfm_err *err)
+/* How much there is of all but what attention units share. */
+typedef struct {
+  int64_t wide, context, normed, before, strip; /* floats; strip: rows */
+  size_t sequences;                             /* entries of cu_len */
+  size_t attention;                             /* bytes a thread */
+  size_t bytes;                                 /* of all of it */
+} scratch;
+
+static int64_t context_of(const tfm_config *config, const tfm__bench_size *size)
 {
-  /* Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token counts. */
+  return size->slots > 0 ? config->max_length : least(size->max_tokens, config->max_length);
+}
+
+static size_t attention_bytes(const tfm__bench *bench, const tfm_config *config,
+                              const tfm__bench_size *size)
+{
+  size_t bytes = 0;
+  for (int local = 0; local < 2; ++local) {
+    tfm_heads heads = bench->heads;
+    heads.terms = bench->sight[local].more ? &bench->sight[local].terms : NULL;
+    const int64_t context = context_of(config, size);
+    const size_t attention = size->slots > 0
+                                 ? tfm_attention_paged_scratch_bytes(&heads, context)
+                                 : tfm_attention_scratch_bytes(&heads, context);
+    bytes = attention > bytes ? attention : bytes;
+  }
+  return bytes;
+}
+
+/* The sights are known. Below 2^63: H, F and the rows are bounded by config.c and by 32-bit token
+ * counts. */
+static scratch scratch_of(const tfm__bench *bench, const tfm_config *config,
+                          const tfm__bench_size *size)
+{
   const int64_t inner = bench->gated ? 2 * bench->F : bench->F;
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t qkv = Q + 2 * bench->heads.G * bench->heads.D;
   const int64_t spread = size->convolution * bench->H;
-  const int64_t wide = most(most(bench->rows * qkv, bench->tile * inner), spread);
-  const int64_t before = spread > 0 ? bench->rows * bench->H : 0;
-  const int64_t context = bench->rows * Q;
-  const int64_t normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0;
-  const size_t sequences = (size_t)size->max_sequences + 1;
-  for (int local = 0; local < 2; ++local) {
-    tfm_heads heads = bench->heads;
-    heads.terms = bench->sight[local].more ? &bench->sight[local].terms : NULL;
-    const size_t attention = size->slots > 0
-                                 ? tfm_attention_paged_scratch_bytes(&heads, furthest)
-                                 : tfm_attention_scratch_bytes(&heads, longest);
-    bench->attention_bytes =
-        attention > bench->attention_bytes ? attention : bench->attention_bytes;
-  }
-  size_t bytes = (size_t)(wide + context + normed + before) * sizeof(float);
-  bytes += sequences * sizeof(int32_t) + (size_t)size->nthread * bench->attention_bytes;
-  bench->bytes += bytes;
-  bench->wide = touched((size_t)wide, sizeof(float));
-  bench->context = touched((size_t)context, sizeof(float));
-  bench->normed = touched((size_t)most(normed, 1), sizeof(float));
-  bench->before = touched((size_t)most(before, 1), sizeof(float));
-  bench->strip = spread > 0 ? wide / spread : 0;
-  bench->cu_len = touched(sequences, sizeof(int32_t));
-  bench->attention = touched((size_t)size->nthread, bench->attention_bytes);
+  scratch s = {.wide = most(most(bench->rows * qkv, bench->tile * inner), spread),
+               .context = bench->rows * Q,
+               .before = spread > 0 ? bench->rows * bench->H : 0,
+               .normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0,
+               .sequences = (size_t)size->max_sequences + 1,
+               .attention = attention_bytes(bench, config, size)};
+  s.strip = spread > 0 ? s.wide / spread : 0;
+  s.bytes = (size_t)(s.wide + s.context + s.normed + s.before) * sizeof(float) +
+            s.sequences * sizeof(int32_t) + (size_t)size->nthread * s.attention;
+  return s;
+}
+
+static tfm_status open_scratch(tfm__bench *bench, const scratch *s, const tfm__bench_size *size,
+                               tfm_err *err)
+{
+  bench->bytes += s->bytes;
+  bench->attention_bytes = s->attention;
+  bench->strip = s->strip;
+  bench->wide = touched((size_t)s->wide, sizeof(float));
+  bench->context = touched((size_t)s->context, sizeof(float));
+  bench->normed = touched((size_t)most(s->normed, 1), sizeof(float));
+  bench->before = touched((size_t)most(s->before, 1), sizeof(float));
+  bench->cu_len = touched(s->sequences, sizeof(int32_t));
+  bench->attention = touched((size_t)size->nthread, s->attention);
   if (!bench->wide || !bench->context || !bench->normed || !bench->before || !bench->cu_len ||
       !bench->attention) {
     return tfm_fail(
         err, TFM_E_NOMEM,
-        "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", bytes,
+        "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", s->bytes,
         (long long)size->max_tokens);
   }
   return TFM_OK;
+}
+
+/* All of it that is no memory. */
+static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size)
+{
+  const int64_t longest = least(size->max_tokens, config->max_length);
+  const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
+  tfm__bench bench = {
+      .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
+  bench.rms = config->arch->rms;
+  bench.convolution_act = config->convolution_act;
+  bench.pre = config->arch->block == &tfm__block_pre_norm;
+  bench.heads = (tfm_heads){.N = config->N,
+                            .G = config->G,
+                            .D = config->D,
+                            .turned = config->turned,
+                            .scale = (float)(1.0 / sqrt((double)config->D))};
+  bench.rows = least(size->max_tokens, most(longest, wished));
+  bench.gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL ||
+                tfm__module_name(config, TFM__MODULE_GATE_UP) != NULL;
+  bench.tile = least(size->max_tokens, bench.gated ? TILE / 2 : TILE);
+  return bench;
+}
+
+static int64_t page_floats(const tfm__bench *bench, const tfm__bench_size *size)
+{
+  return size->nattention * tfm_page_floats(&bench->heads);
+}
+
+tfm_status tfm__bench_measure(int64_t *bytes, const tfm_config *config,
+                              const tfm__bench_size *size, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__bench bench = bench_of(config, size);
+  int64_t sum = 0;
+  for (int local = 0; local < 2; ++local) {
+    if (size->attends[local]) {
+      TFM_TRY(tfm__sight_measure(&bench.sight[local], config, &bench.heads,
+                                 context_of(config, size), local != 0, err));
+      sum += (int64_t)bench.sight[local].bytes;
+    }
+  }
+  sum += (int64_t)scratch_of(&bench, config, size).bytes;
+  if (size->slots > 0) {
+    sum += size->pages * page_floats(&bench, size) * (int64_t)sizeof(float);
+  }
+  *bytes = sum;
+
+fail:
+  tfm__bench_fini(&bench);
+  return st;
 }
 
 tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
@@ -338,35 +418,20 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
 {
   tfm_status st = TFM_OK;
   const tfm_config *config = &model->config;
-  const int64_t longest = least(size->max_tokens, config->max_length);
-  const int64_t context = size->slots > 0 ? config->max_length : longest;
-  const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
-  *bench = (tfm__bench){
-      .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
-  bench->rms = config->arch->rms;
-  bench->convolution_act = config->convolution_act;
-  bench->pre = config->arch->block == &tfm__block_pre_norm;
-  bench->heads = (tfm_heads){.N = config->N,
-                             .G = config->G,
-                             .D = config->D,
-                             .turned = config->turned,
-                             .scale = (float)(1.0 / sqrt((double)config->D))};
-  bench->rows = least(size->max_tokens, most(longest, wished));
-  bench->gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL ||
-                 tfm__module_name(config, TFM__MODULE_GATE_UP) != NULL;
-  bench->tile = least(size->max_tokens, bench->gated ? TILE / 2 : TILE);
+  *bench = bench_of(config, size);
   for (int local = 0; local < 2; ++local) {
     tfm__sight *sight = &bench->sight[local];
     if (size->attends[local]) {
-      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, context, local != 0, err));
+      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, context_of(config, size), local != 0,
+                              err));
       bench->bytes += sight->bytes;
     }
   }
-  TFM_TRY(open_scratch(bench, size, longest, context, err));
+  const scratch s = scratch_of(bench, config, size);
+  TFM_TRY(open_scratch(bench, &s, size, err));
   if (size->slots > 0) {
-    TFM_TRY(tfm__cache_open(&bench->cache, size->slots, size->pages,
-                            size->nattention * tfm_page_floats(&bench->heads), context,
-                            size->max_sequences, err));
+    TFM_TRY(tfm__cache_open(&bench->cache, size->slots, size->pages, page_floats(bench, size),
+                            context_of(config, size), size->max_sequences, err));
     bench->bytes += bench->cache.bytes;
   }
   return TFM_OK;

@@ -75,6 +75,10 @@ typedef struct {
   int64_t slots, pages; /* for sequences that grow; 0: all come whole */
 } tfm__bench_size;
 
+/** Bytes of all that tfm__bench_open() makes: its own bench.bytes. Errors: TFM_E_NOMEM. */
+tfm_status tfm__bench_measure(int64_t *bytes, const tfm_config *config,
+                              const tfm__bench_size *size, tfm_err *err) TFM_MUST_USE;
+
 /** Make the scratch, first touched by this thread, and read what all attention units share. gives:
  * *bench, which may not be moved; release with tfm__bench_fini(). Errors: of weights.h, TFM_E_NOMEM
  * with the bytes wanted. */

@@ -68,14 +68,11 @@ tfm_head_shape tfm_model_shape(const tfm_model *model)
 
 /* ---- opening ---- */
 
-/* What follows the pooling, and which pooling: what was asked for, else modules.json. */
-static tfm_status open_pooling(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                               tfm_err *err)
+/* What follows the pooling, and which pooling: what was asked for, else modules.json. Layers are
+ * not read; step[i] is the one of modules.json that after[i] is. */
+static void choose_pooling(tfm__head *head, const tfm_model *model, int step[TFM__STEP_MOST])
 {
-  tfm_status st = TFM_OK;
   const tfm_sentence *s = &model->sentence;
-  float *weight = NULL;
-  float *bias = NULL;
   const bool own = head->spec.pooling != TFM_POOLING_AUTO || !s->there;
   head->npool = own ? 1 : s->npool;
   head->after_prompt = s->after_prompt;
@@ -85,19 +82,35 @@ static tfm_status open_pooling(tfm__head *head, const tfm_model *model, tfm_back
         head->spec.pooling == TFM_POOLING_AUTO ? TFM_POOLING_MEAN : head->spec.pooling;
   }
   for (int i = 0; i < s->nstep && head->spec.pooling != TFM_POOLING_EACH; ++i) {
-    tfm__after *after = &head->after[head->nafter++];
-    if (s->steps[i].kind == TFM__STEP_DENSE) {
-      TFM_TRY(tfm__sentence_dense(s, i, &weight, &bias, err));
-      after->act = s->steps[i].act;
-      after->out = s->steps[i].out;
-      TFM_TRY(tfm_linear_open(&after->dense, backend, TFM_FLOAT32, weight, bias, after->out,
-                              s->steps[i].in, err));
-      tfm_free(weight);
-      tfm_free(bias);
-      weight = bias = NULL;
-    } else if (head->spec.normalize == TFM_NORMALIZE_OFF) {
-      --head->nafter;
+    const bool dense = s->steps[i].kind == TFM__STEP_DENSE;
+    if (dense || head->spec.normalize != TFM_NORMALIZE_OFF) {
+      step[head->nafter] = i;
+      head->after[head->nafter++] = (tfm__after){.act = dense ? s->steps[i].act : TFM_ACT_NONE,
+                                                 .out = dense ? s->steps[i].out : 0};
     }
+  }
+}
+
+static tfm_status open_pooling(tfm__head *head, const tfm_model *model, tfm_backend backend,
+                               tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_sentence *s = &model->sentence;
+  int step[TFM__STEP_MOST] = {0};
+  float *weight = NULL;
+  float *bias = NULL;
+  choose_pooling(head, model, step);
+  for (int i = 0; i < head->nafter; ++i) {
+    tfm__after *after = &head->after[i];
+    if (after->out == 0) {
+      continue;
+    }
+    TFM_TRY(tfm__sentence_dense(s, step[i], &weight, &bias, err));
+    TFM_TRY(tfm_linear_open(&after->dense, backend, TFM_FLOAT32, weight, bias, after->out,
+                            s->steps[step[i]].in, err));
+    tfm_free(weight);
+    tfm_free(bias);
+    weight = bias = NULL;
   }
 
 fail:
@@ -131,7 +144,12 @@ static bool over_vocabulary(const tfm__head *head)
   return head->row->view == TFM__VIEW_MARKED || head->row->view == TFM__VIEW_LM;
 }
 
-static tfm_status open_scratch(tfm__head *head, tfm_err *err)
+/* Floats of a and b each, and of logits. */
+typedef struct {
+  size_t floats, logits;
+} scratch;
+
+static scratch set_scratch(tfm__head *head)
 {
   int64_t widest = most(head->H * most(head->npool, 1), head->I);
   for (int i = 0; i < head->nafter; ++i) {
@@ -139,24 +157,67 @@ static tfm_status open_scratch(tfm__head *head, tfm_err *err)
   }
   const bool logits = over_vocabulary(head);
   head->tile = logits ? most(1, least(TILE, LOGITS_MOST / head->O)) : TILE;
-  const size_t floats = (size_t)(head->tile * widest);
-  const size_t scores = logits ? (size_t)(head->tile * head->O) : 0;
+  const scratch s = {.floats = (size_t)(head->tile * widest),
+                     .logits = logits ? (size_t)(head->tile * head->O) : 0};
   head->scratch_bytes =
-      (2 * floats + scores) * sizeof(float) + (size_t)head->tile * sizeof *head->last;
-  head->a = tfm_alloc_aligned(floats, sizeof *head->a);
-  head->b = tfm_alloc_aligned(floats, sizeof *head->b);
-  head->logits = logits ? tfm_alloc_aligned(scores, sizeof *head->logits) : NULL;
+      (2 * s.floats + s.logits) * sizeof(float) + (size_t)head->tile * sizeof *head->last;
+  return s;
+}
+
+static tfm_status open_scratch(tfm__head *head, tfm_err *err)
+{
+  const scratch s = set_scratch(head);
+  head->a = tfm_alloc_aligned(s.floats, sizeof *head->a);
+  head->b = tfm_alloc_aligned(s.floats, sizeof *head->b);
+  head->logits = s.logits ? tfm_alloc_aligned(s.logits, sizeof *head->logits) : NULL;
   head->last = tfm_calloc((size_t)head->tile, sizeof *head->last);
-  if (!head->a || !head->b || !head->last || (logits && !head->logits)) {
+  if (!head->a || !head->b || !head->last || (s.logits && !head->logits)) {
     return tfm_fail(err, TFM_E_NOMEM, "the head's scratch memory: %zu bytes",
                     head->scratch_bytes);
   }
-  memset(head->a, 0, floats * sizeof *head->a);
-  memset(head->b, 0, floats * sizeof *head->b);
-  if (logits) {
-    memset(head->logits, 0, scores * sizeof *head->logits);
+  memset(head->a, 0, s.floats * sizeof *head->a);
+  memset(head->b, 0, s.floats * sizeof *head->b);
+  if (s.logits) {
+    memset(head->logits, 0, s.logits * sizeof *head->logits);
   }
   return TFM_OK;
+}
+
+static tfm__head head_of(const tfm_model *model, const tfm__head_row *row)
+{
+  const tfm_config *config = &model->config;
+  const tfm__module_shape out = tfm__module_shape_of(config, TFM__MODULE_HEAD_OUT);
+  return (tfm__head){.row = row,
+                     .shape = tfm_model_shape(model),
+                     .spec = model->spec,
+                     .H = config->H,
+                     .I = out.width,
+                     .O = out.rows,
+                     .mean = row->view == TFM__VIEW_FIRST && config->head_mean,
+                     .act = row->config_act ? config->head_act : row->act,
+                     .norm_eps = config->norm_eps};
+}
+
+void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch_bytes)
+{
+  const tfm_config *config = &model->config;
+  const tfm__head_row *row = tfm__arch_head(config->arch, config->task);
+  *weights = *scratch_bytes = 0;
+  if (!row) {
+    return;
+  }
+  tfm__head head = head_of(model, row);
+  int64_t floats = tfm__part_floats(config, TFM__PART_HEAD);
+  if (row->view == TFM__VIEW_POOLED) {
+    int step[TFM__STEP_MOST] = {0};
+    choose_pooling(&head, model, step);
+    for (int i = 0; i < head.nafter; ++i) {
+      floats += head.after[i].out * (model->sentence.steps[step[i]].in + 1);
+    }
+  }
+  (void)set_scratch(&head);
+  *weights = floats * (int64_t)sizeof(float);
+  *scratch_bytes = (int64_t)head.scratch_bytes;
 }
 
 tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
@@ -170,16 +231,7 @@ tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend b
                     "config.json: architectures: \"%s\": the head of task %s is not supported",
                     tfm__shown_of(config->architecture).text, tfm_task_name(config->task));
   }
-  const tfm__module_shape out = tfm__module_shape_of(config, TFM__MODULE_HEAD_OUT);
-  *head = (tfm__head){.row = row,
-                      .shape = tfm_model_shape(model),
-                      .spec = model->spec,
-                      .H = config->H,
-                      .I = out.width,
-                      .O = out.rows,
-                      .mean = row->view == TFM__VIEW_FIRST && config->head_mean,
-                      .act = row->config_act ? config->head_act : row->act,
-                      .norm_eps = config->norm_eps};
+  *head = head_of(model, row);
   if (row->view == TFM__VIEW_POOLED) {
     TFM_TRY(open_pooling(head, model, backend, err));
   } else {

@@ -52,6 +52,9 @@ tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend b
                           int64_t slots, tfm_err *err) TFM_MUST_USE;
 void tfm__head_fini(tfm__head *head);
 
+/** Bytes of weights and of scratch such a head will have; 0 where there is none. */
+void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch);
+
 /** Its i-th linear layer with the family's name for it; NULL past the last. */
 const tfm_linear *tfm__head_linear(const tfm__head *head, int i, const char **name);
 

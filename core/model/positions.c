@@ -120,3 +120,15 @@ fail:
   tfm_free(rows);
   return st;
 }
+
+int64_t tfm__positions_passing(const tfm_config *config)
+{
+  const int64_t H = config->H;
+  const bool own = tfm__module_name(config, TFM__MODULE_POSITION_KEY) ||
+                   tfm__module_name(config, TFM__MODULE_POSITION_QUERY);
+  if (!tfm__module_name(config, TFM__MODULE_POSITION_ROWS)) {
+    return 0;
+  }
+  const int64_t made = config->relative * (own ? H : 3 * H);
+  return (config->relative * H + made + (own ? H * H : 0)) * (int64_t)sizeof(float);
+}

@@ -12,4 +12,7 @@
 tfm_status tfm__positions_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
                                int64_t layer, tfm_err *err) TFM_MUST_USE;
 
+/** Bytes that making them takes for a while; 0 for a model without them. */
+int64_t tfm__positions_passing(const tfm_config *config);
+
 #endif

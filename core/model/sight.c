@@ -90,8 +90,6 @@ static tfm_status open_bias(tfm__sight *sight, const tfm_model *model, const tfm
   }
   spread_bias(model, table, heads, reach, sight->bias);
   sight->terms.bias = sight->bias;
-  sight->bytes += floats * sizeof *sight->bias;
-  sight->more = true;
 
 fail:
   tfm_free(table);
@@ -116,7 +114,6 @@ static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, bool lo
     sight->rope[i] *= stretch;
   }
   tfm_free(frequency);
-  sight->bytes += (size_t)floats * sizeof *sight->rope;
   return TFM_OK;
 }
 
@@ -129,22 +126,39 @@ static void open_window(tfm__sight *sight, const tfm_config *config, bool local)
   sight->more = true;
 }
 
+tfm_status tfm__sight_measure(tfm__sight *sight, const tfm_config *config,
+                              const tfm_heads *heads, int64_t longest, bool local, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  *sight = (tfm__sight){.terms = {.reach = longest}};
+  if (tfm__module_name(config, TFM__MODULE_POSITION_BIAS)) {
+    sight->bytes += (size_t)(heads->N * (2 * longest - 1)) * sizeof *sight->bias;
+    sight->more = true;
+  }
+  if (tfm__module_name(config, TFM__MODULE_POSITION_ROWS)) {
+    TFM_TRY(open_places(sight, config, longest, err));
+  }
+  if (config->rope > 0) {
+    sight->bytes += (size_t)(longest * config->turned) * sizeof *sight->rope;
+  }
+  if (local || config->causal) {
+    open_window(sight, config, local);
+  }
+
+fail:
+  return st;
+}
+
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
                            int64_t longest, bool local, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  *sight = (tfm__sight){.terms = {.reach = longest}};
+  TFM_TRY(tfm__sight_measure(sight, &model->config, heads, longest, local, err));
   if (tfm__module_name(&model->config, TFM__MODULE_POSITION_BIAS)) {
     TFM_TRY(open_bias(sight, model, heads, longest, err));
   }
-  if (tfm__module_name(&model->config, TFM__MODULE_POSITION_ROWS)) {
-    TFM_TRY(open_places(sight, &model->config, longest, err));
-  }
   if (model->config.rope > 0) {
     TFM_TRY(open_rope(sight, &model->config, local, longest, err));
-  }
-  if (local || model->config.causal) {
-    open_window(sight, &model->config, local);
   }
 
 fail:

@@ -20,6 +20,13 @@ typedef struct {
   size_t bytes;
 } tfm__sight;
 
+/** Everything of it that needs no weights: what it will see of sequences of up to `longest` tokens,
+ * and how many bytes all of it takes. Release with tfm__sight_fini() either way. Errors:
+ * TFM_E_NOMEM. */
+tfm_status tfm__sight_measure(tfm__sight *sight, const tfm_config *config,
+                              const tfm_heads *heads, int64_t longest, bool local,
+                              tfm_err *err) TFM_MUST_USE;
+
 /** Read and make the terms of local layers, or of the others, for sequences of up to `longest`
  * tokens. On failure *sight holds what was made; release with tfm__sight_fini() either way. Errors:
  * of weights.h, TFM_E_NOMEM. */

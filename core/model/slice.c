@@ -2,9 +2,12 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/pages.h"
+#include "core/model/cost.h"
 #include "core/model/head.h"
+#include "core/model/positions.h"
 #include "core/model/slice_private.h"
 #include "core/model/unit.h"
+#include "core/model/weights.h"
 
 struct tfm_slice {
   int64_t first, last;
@@ -69,20 +72,78 @@ static int64_t convolution_of(const tfm_slice_options *options, const tfm_config
   return options->first <= 1 && options->last > 1 ? config->convolution : 0;
 }
 
+static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm_config *config)
+{
+  return (tfm__bench_size){
+      .max_tokens = options->max_tokens,
+      .max_sequences = options->max_sequences,
+      .nthread = options->nthread,
+      .nattention = (options->last + 1) / 2 - (options->first + 1) / 2,
+      .slots = options->slots,
+      .pages = options->pages,
+      .attends = {attends(options, config, false), attends(options, config, true)},
+      .convolution = convolution_of(options, config)};
+}
+
+/* What loading a linear layer of one of these parts takes at most for a while. */
+static int64_t passing_of(const tfm_config *config, tfm__part part)
+{
+  int64_t most = 0;
+  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
+    const tfm__kind kind = tfm__module_shape_of(config, (tfm__module)m).kind;
+    const bool linear = kind == TFM__LINEAR || kind == TFM__CONVOLUTION;
+    if (linear && tfm__module_part((tfm__module)m) == part &&
+        tfm__module_name(config, (tfm__module)m)) {
+      const int64_t passing = tfm__linear_passing(config, (tfm__module)m);
+      most = passing > most ? passing : most;
+    }
+  }
+  return most;
+}
+
+static void see_passing(tfm_slice_need *need, int64_t passing)
+{
+  need->passing = passing > need->passing ? passing : need->passing;
+}
+
+tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
+                             const tfm_slice_options *options, tfm_err *err)
+{
+  const tfm_config *config = &model->config;
+  const tfm__bench_size size = bench_size_of(options, config);
+  /* The other backends keep what they round as floats. */
+  const tfm_precision kept =
+      options->engine.backend == TFM_BACKEND_NATIVE ? options->engine.precision : TFM_FLOAT32;
+  *need = (tfm_slice_need){.weights = 0};
+  for (int64_t u = options->first; u < options->last; ++u) {
+    if (tfm__unit_twin(config, u) < options->first) {
+      need->weights += tfm_cost_unit_bytes(config, kept, u);
+    }
+    if (tfm__unit_attention(config, u) >= 0) {
+      see_passing(need, passing_of(config, TFM__PART_ATTENTION));
+      see_passing(need, tfm__positions_passing(config));
+    }
+    if (tfm__unit_ffn(u) >= 0) {
+      see_passing(need, passing_of(config, TFM__PART_FFN));
+    }
+  }
+  if (options->head) {
+    int64_t weights = 0;
+    tfm__head_measure(model, &weights, &need->scratch);
+    need->weights += weights;
+    see_passing(need, passing_of(config, TFM__PART_HEAD));
+  }
+  int64_t bench = 0;
+  const tfm_status st = tfm__bench_measure(&bench, config, &size, err);
+  need->scratch += bench;
+  return st;
+}
+
 tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
                           const tfm_slice_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm__bench_size size = {.max_tokens = options->max_tokens,
-                                .max_sequences = options->max_sequences,
-                                .nthread = options->nthread,
-                                .nattention =
-                                    (options->last + 1) / 2 - (options->first + 1) / 2,
-                                .slots = options->slots,
-                                .pages = options->pages,
-                                .attends = {attends(options, &model->config, false),
-                                            attends(options, &model->config, true)},
-                                .convolution = convolution_of(options, &model->config)};
+  const tfm__bench_size size = bench_size_of(options, &model->config);
   const int64_t units = 2 * model->config.L;
   TFM_ASSERT(0 <= options->first && options->first <= options->last && options->last <= units);
   TFM_ASSERT(!options->head || options->last == units);

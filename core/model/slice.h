@@ -26,6 +26,16 @@ typedef struct {
                             sequences come whole */
 } tfm_slice_options;
 
+/** Bytes a slice of these options takes. */
+typedef struct {
+  int64_t weights, scratch; /* as the slice itself will say, but for padding of the weights */
+  int64_t passing;          /* what there is beside them at most while it is opened */
+} tfm_slice_need;
+
+/** The same without opening one: from the config, no weight is read. Errors: TFM_E_NOMEM. */
+tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
+                             const tfm_slice_options *options, tfm_err *err) TFM_MUST_USE;
+
 /** Read and pack the weights and make all scratch memory, first touched by the calling thread.
  *  borrows: model until return. gives: *out, release with tfm_slice_close().
  *  Errors: of safetensors.h, TFM_E_UNSUPPORTED (a head this task has none of, named),

@@ -5,7 +5,6 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
-#include "core/model/cost.h"
 #include "tests/core/model/tolerance.h"
 
 #include <stdio.h>
@@ -509,30 +508,31 @@ static void a_slice_tells_where_its_weights_are(void **state)
   tfm_model_fini(&model);
 }
 
-/* What cost.h says of units [first, last) and the head, against the slice that holds them. */
-static void check_bytes_of(const tfm_model *model, tfm_precision precision, int64_t first,
-                           int64_t last)
+/* What is said of units [first, last) and the head, against the slice that holds them. */
+static void check_bytes_of(const tfm_model *model, tfm_backend backend, tfm_precision precision,
+                           int64_t first, int64_t last)
 {
   tfm_err err = {.status = TFM_OK};
   const tfm_slice_options options = {.first = first,
                                      .last = last,
                                      .head = last == 2 * model->config.L,
-                                     .engine = {TFM_BACKEND_REF, precision},
+                                     .engine = {backend, precision},
                                      .max_tokens = 64,
                                      .max_sequences = 8,
-                                     .nthread = 1};
+                                     .nthread = 2,
+                                     .slots = model->config.causal ? 3 : 0,
+                                     .pages = 5};
   tfm_slice *slice = NULL;
-  int64_t said = options.head ? tfm_cost_head_bytes(&model->config) : 0;
-  for (int64_t u = first; u < last; ++u) {
-    const bool held = tfm_cost_unit_twin(&model->config, u) >= first;
-    said += held ? 0 : tfm_cost_unit_bytes(&model->config, precision, u);
-  }
+  tfm_slice_need need;
+  want_ok(tfm_slice_measure(&need, model, &options, &err), &err);
   want_ok(tfm_slice_open(&slice, model, &options, &err), &err);
   const int64_t is = (int64_t)tfm_slice_weight_bytes(slice);
-  if (said < is - is / 10 || said > is + is / 10) {
+  if (need.weights < is - is / 10 || need.weights > is + is / 10) {
     fail_msg("%s: units %lld to %lld: said %lld bytes, is %lld", model->config.model_type,
-             (long long)first, (long long)last, (long long)said, (long long)is);
+             (long long)first, (long long)last, (long long)need.weights, (long long)is);
   }
+  assert_int_equal(need.scratch, tfm_slice_scratch_bytes(slice)); /* to the byte */
+  assert_true(need.passing > 0 || need.weights == 0);
   tfm_slice_close(slice);
 }
 
@@ -542,8 +542,8 @@ static void check_weights_of(const char *name, tfm_precision precision)
   tfm_model model = open_model(name);
   const int64_t units = 2 * model.config.L;
   for (int64_t cut = 1; cut < units; ++cut) {
-    check_bytes_of(&model, precision, 0, cut);
-    check_bytes_of(&model, precision, cut, units);
+    check_bytes_of(&model, TFM_BACKEND_REF, precision, 0, cut);
+    check_bytes_of(&model, TFM_BACKEND_REF, precision, cut, units);
   }
   tfm_model_fini(&model);
 }
@@ -552,6 +552,7 @@ static void the_plan_knows_what_a_slice_weighs(void **state)
 {
   (void)state;
   each_family(check_weights_of);
+  each_precision(check_weights_of);
 }
 
 static void a_head_that_is_not_there_is_refused_by_task(void **state)
