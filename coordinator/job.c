@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
+#include "core/topo/memory.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -338,6 +339,8 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   hello->ncore_host = job->machine.ncore_granted;
   hello->nnode = job->machine.nnode;
   hello->pid = getpid();
+  hello->resident_bytes = tfm_memory_of_process().now;
+  hello->available_bytes = tfm_memory_available("");
 
 fail:
   tfm_buf_fini(&text);

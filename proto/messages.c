@@ -51,12 +51,19 @@ static const field start_fields[] = {
 };
 
 static const field hello_fields[] = {
-    {TEXT, 0, AT(hello, version)},    {TEXT, 0, AT(hello, digest)},
-    {TEXT, 0, AT(hello, host)},       {TEXT, 0, AT(hello, cpuset)},
-    {TEXT, 0, AT(hello, cpu)},        {TEXT, 0, AT(hello, isa)},
-    {TEXT, 0, AT(hello, arithmetic)}, {I32, 0, AT(hello, ncore)},
-    {I32, 0, AT(hello, ncore_host)},  {I32, 0, AT(hello, nnode)},
+    {TEXT, 0, AT(hello, version)},
+    {TEXT, 0, AT(hello, digest)},
+    {TEXT, 0, AT(hello, host)},
+    {TEXT, 0, AT(hello, cpuset)},
+    {TEXT, 0, AT(hello, cpu)},
+    {TEXT, 0, AT(hello, isa)},
+    {TEXT, 0, AT(hello, arithmetic)},
+    {I32, 0, AT(hello, ncore)},
+    {I32, 0, AT(hello, ncore_host)},
+    {I32, 0, AT(hello, nnode)},
     {I64, 0, AT(hello, pid)},
+    {I64, 0, AT(hello, resident_bytes)},
+    {I64, -1, AT(hello, available_bytes)},
 };
 
 static const field assign_fields[] = {

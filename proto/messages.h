@@ -53,6 +53,8 @@ typedef struct {
   char arithmetic[64];              /* of the backend: part of numeric_id */
   int32_t ncore, ncore_host, nnode; /* usable; granted on the host; NUMA nodes */
   int64_t pid;
+  int64_t resident_bytes;  /* before anything is loaded */
+  int64_t available_bytes; /* that the host still has; -1: not known */
 } tfm_msg_hello;
 
 /** 0 -> worker: its part of the plan. A spare rank gets stage -1. */

@@ -1,7 +1,5 @@
 #include "worker/stats.h"
 
-#include <sys/resource.h>
-
 typedef struct {
   tfm_locality sum;
   int node;
@@ -24,13 +22,4 @@ tfm_locality tfm__slice_locality(const tfm_slice *slice, int node)
         node); /* coarser, but of the same memory for the most part */
   }
   return ask.sum;
-}
-
-int64_t tfm__peak_rss_bytes(void)
-{
-  struct rusage use;
-  if (getrusage(RUSAGE_SELF, &use) != 0) {
-    return 0;
-  }
-  return (int64_t)use.ru_maxrss * 1024; /* Linux counts in KiB: getrusage(2) */
 }

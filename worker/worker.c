@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/topo/bind.h"
+#include "core/topo/memory.h"
 #include "worker/stage.h"
 #include "worker/stats.h"
 
@@ -161,6 +162,8 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   hello.ncore_host = w->machine.ncore_granted;
   hello.nnode = w->machine.nnode;
   hello.pid = getpid();
+  hello.resident_bytes = tfm_memory_of_process().now;
+  hello.available_bytes = tfm_memory_available("");
   tfm_buf payload = {0};
   (void)tfm_msg_hello_encode(&hello, &payload);
   TFM_TRY(tell(w, TFM_FRAME_HELLO, &payload, err));
@@ -333,7 +336,7 @@ static tfm_status say_stats(worker *w, tfm_err *err)
   tfm_msg_stats *stats = &w->stage.stats;
   tfm_locality where = tfm__slice_locality(w->stage.slice, w->share.node);
   stats->cpu_s = w->stage.team ? tfm_team_cpu_s(w->stage.team) : 0;
-  stats->peak_rss_bytes = tfm__peak_rss_bytes();
+  stats->peak_rss_bytes = tfm_memory_of_process().peak;
   stats->locality_known = where.known;
   stats->pages = where.pages;
   stats->local_pages = where.local_pages;

@@ -2,11 +2,11 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/topo/memory.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s)
 {
@@ -164,14 +164,12 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
 /* The coordinator's own line: what it cost, so that "it shares a core" can be checked. */
 static void put_coordinator(const tfm_job *job, tfm_buf *out)
 {
-  struct rusage use = {0};
-  (void)getrusage(RUSAGE_SELF, &use);
   put_string(out, "{\"rank\":0,\"host\":", job->crew.ranks[0].hello.host);
   put_string(out, ",\"cpuset\":", job->crew.ranks[0].hello.cpuset);
   (void)tfm_buf_str(out, ",\"numa\":null,\"slice\":null,\"busy_s\":null,\"wait_s\":null,"
                          "\"send_s\":null");
   put_number(out, ",\"cpu_s\":", tfm_cpu_s());
-  put_int(out, ",\"peak_rss_bytes\":", (int64_t)use.ru_maxrss * 1024);
+  put_int(out, ",\"peak_rss_bytes\":", tfm_memory_of_process().peak);
   (void)tfm_buf_str(out, ",\"local_pages_share\":null}");
 }
 

@@ -36,7 +36,9 @@ static const tfm_msg_hello hello = {.version = "0.1.0",
                                     .ncore = 8,
                                     .ncore_host = 64,
                                     .nnode = 2,
-                                    .pid = INT64_C(0x123456789)};
+                                    .pid = INT64_C(0x123456789),
+                                    .resident_bytes = 1LL << 34,
+                                    .available_bytes = -1};
 static const tfm_msg_assign assign = {.numeric_id = "v1-native",
                                       .isa = "avx2",
                                       .backend = "ref",
@@ -187,6 +189,7 @@ static void every_field_travels(void **state)
   assert_string_equal(h.isa, hello.isa);
   assert_string_equal(h.arithmetic, hello.arithmetic);
   assert_true(h.ncore == 8 && h.ncore_host == 64 && h.nnode == 2 && h.pid == hello.pid);
+  assert_true(h.resident_bytes == 1LL << 34 && h.available_bytes == -1);
   tfm_buf_clear(&out);
   tfm_msg_ready r;
   assert_int_equal(tfm_msg_ready_encode(&ready, &out), TFM_OK);
