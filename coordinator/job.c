@@ -1,7 +1,7 @@
 #include "coordinator/job.h"
 
 #include "coordinator/growth.h"
-#include "coordinator/output/sink.h"
+#include "coordinator/output/outlet.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -273,7 +273,7 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
   tfm_status st = TFM_OK;
   *job = (tfm_job){.options = options, .world = world, .demo = demo};
   job->times.begin = tfm_now_s();
-  TFM_TRY(tfm_sink_check(options->output, options->inputs, options->ninput, err));
+  TFM_TRY(tfm_outlet_check(options, err));
   TFM_TRY(find_folder(job, err));
   TFM_TRY(open_model(job, err));
   TFM_TRY(open_tokenizer(job, err));

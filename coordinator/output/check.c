@@ -91,3 +91,41 @@ tfm_status tfm_sink_check(const char *path, const char *const *inputs, int ninpu
   }
   return check_names(path, inputs, ninput, err);
 }
+
+/* Whether a path is the output, or one of the files made beside it. */
+static tfm_status check_apart(const char *errors, const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__place output = {0};
+  tfm__place list = {0};
+  const char *all[TFM__PLACE_NAMES];
+  TFM_TRY(tfm__place_init(&output, path, err));
+  TFM_TRY(tfm__place_init(&list, errors, err));
+  tfm__place_all(&output, all);
+  for (int i = 0; i < TFM__PLACE_NAMES; ++i) {
+    struct stat a;
+    struct stat b;
+    bool same = stat(all[i], &a) == 0 && stat(list.path, &b) == 0 && S_ISREG(a.st_mode) &&
+                a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    if (same || strcmp(all[i], list.path) == 0) {
+      TFM_TRY(tfm_fail(err, TFM_E_USAGE,
+                       "%.300s belongs to the output %.300s; choose another name", errors,
+                       path));
+    }
+  }
+
+fail:
+  tfm__place_fini(&output);
+  tfm__place_fini(&list);
+  return st;
+}
+
+tfm_status tfm_sink_check_errors(const char *errors, const char *path,
+                                 const char *const *inputs, int ninput, tfm_err *err)
+{
+  tfm_status st = tfm_sink_check(errors, inputs, ninput, err);
+  if (st == TFM_OK && !tfm__place_is_stdout(path)) {
+    st = check_apart(errors, path, err);
+  }
+  return st == TFM_OK ? st : tfm_err_prefix(err, "--errors");
+}

@@ -2,6 +2,15 @@
 
 #include "core/base/log.h"
 
+tfm_status tfm_outlet_check(const tfm_options *o, tfm_err *err)
+{
+  tfm_status st = tfm_sink_check(o->output, o->inputs, o->ninput, err);
+  if (st == TFM_OK && o->errors) {
+    st = tfm_sink_check_errors(o->errors, o->output, o->inputs, o->ninput, err);
+  }
+  return st;
+}
+
 static tfm_status write_header(tfm_outlet *outlet, tfm_err *err)
 {
   tfm_status st = TFM_OK;

@@ -26,6 +26,9 @@ typedef struct {
       sha256[TFM_SHA256_HEX]; /* of a finished output file; "" before and for standard output */
 } tfm_outlet;
 
+/** Check early that output and --errors can be made and spoil nothing; see tfm_sink_check(). */
+tfm_status tfm_outlet_check(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
+
 /** Open the sink and --errors; write a header where the format has one, or take the reader to
  * where an earlier attempt stood. nfield: result field names are in outlet->fields already, and
  * outlet->array is set for -f npy; -1: no rows are laid out, the caller writes to the sink.

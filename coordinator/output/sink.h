@@ -34,6 +34,12 @@ typedef struct tfm_sink tfm_sink;
 tfm_status tfm_sink_check(const char *path, const char *const *inputs, int ninput,
                           tfm_err *err) TFM_MUST_USE;
 
+/** The same for the list of errors, which must not be the output at path either, nor a file made
+ * beside it. Messages begin with --errors. */
+tfm_status tfm_sink_check_errors(const char *errors, const char *path,
+                                 const char *const *inputs, int ninput,
+                                 tfm_err *err) TFM_MUST_USE;
+
 typedef struct {
   const char *path;             /* NULL or "-": standard output */
   const char *errors;           /* list of errors that is committed with it, or NULL */

@@ -32,11 +32,14 @@ def source(folder, name="rows.jsonl", n=ROWS):
 
 
 def kill_after(seconds, *args, np=0):
-    """Run the program and kill it, with everything it started, unless it ends before."""
+    """Run the program and kill it, or its launcher, unless it ends before."""
     command = [PROGRAM, *map(str, args)]
-    if np:
+    env = {**os.environ, **harness.MPI}
+    if np:  # what a killed launcher leaves behind stays in the test's folder
         command = ["mpirun", "-np", str(np), *command]
-    with subprocess.Popen(command, env={**os.environ, **harness.MPI}, start_new_session=True,
+        env.update(TMPDIR=str(harness.SCRATCH[-1]),
+                   OMPI_MCA_btl_vader_backing_directory=str(harness.SCRATCH[-1]))
+    with subprocess.Popen(command, env=env, start_new_session=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as run:
         try:

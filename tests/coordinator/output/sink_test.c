@@ -344,6 +344,33 @@ static void early_checks_name_the_reason(void **state)
   assert_int_equal(tfm_sink_check(NULL, null, 1, &err), TFM_OK);
 }
 
+/* The list of errors must not be an input, nor anything of the output. */
+static void a_list_of_errors_stands_apart(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *errors;
+    tfm_status st;
+  } cases[] = {{"errors.jsonl", TFM_OK},           {"in.jsonl", TFM_E_USAGE},
+               {"out.jsonl", TFM_E_USAGE},         {"./out.jsonl", TFM_E_USAGE},
+               {"link.jsonl", TFM_E_USAGE},        {"out.jsonl.part", TFM_E_USAGE},
+               {"out.jsonl.journal", TFM_E_USAGE}, {"no/such/e.jsonl", TFM_E_OUTPUT}};
+  put("in.jsonl", "x\n");
+  put("out.jsonl", "x\n");
+  assert_int_equal(symlink(in_folder("out.jsonl"), in_folder("link.jsonl")), 0);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    tfm_err err = {0};
+    const char *inputs[] = {in_folder("in.jsonl")};
+    tfm_status st = tfm_sink_check_errors(in_folder(cases[i].errors), in_folder("out.jsonl"),
+                                          inputs, 1, &err);
+    if (st != cases[i].st || (st != TFM_OK && !strstr(err.text, "--errors"))) {
+      fail_msg("%s: status %d: %s", cases[i].errors, st, err.text);
+    }
+  }
+  tfm_err err = {0};
+  assert_int_equal(tfm_sink_check_errors("/dev/null", NULL, NULL, 0, &err), TFM_OK);
+}
+
 static void a_full_device_is_an_error(void **state)
 {
   (void)state;
@@ -408,6 +435,7 @@ int main(void)
       WITH_FOLDER(packed_files_do_not_depend_on_flushes),
       WITH_FOLDER(packed_files_end_with_a_whole_member),
       WITH_FOLDER(early_checks_name_the_reason),
+      WITH_FOLDER(a_list_of_errors_stands_apart),
       WITH_FOLDER(a_full_device_is_an_error),
       WITH_FOLDER(a_closed_pipe_is_an_error),
       WITH_FOLDER(a_link_is_kept_and_its_file_replaced),
