@@ -536,7 +536,7 @@ static void a_finish_that_was_interrupted_is_finished(void **state)
       for (int step = 0; step < 4; ++step) {
         char name[32];
         char base[16];
-        (void)snprintf(base, sizeof base, "out%d%d", piped, step);
+        (void)snprintf(base, sizeof base, "out%c%c", '0' + piped, '0' + step);
         name_of(name, base, kind);
         stop_before_names(name, piped);
         if (step > 0) {
