@@ -1,6 +1,7 @@
 #include "coordinator/job.h"
 
 #include "coordinator/growth.h"
+#include "coordinator/memory.h"
 #include "coordinator/output/outlet.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
@@ -421,6 +422,15 @@ static int threads_of(const tfm_job *job, int rank, int count)
   return (int)most(1, cores / (int)most(1, count));
 }
 
+/* Threads that read and tokenize: rank 0 shares its cores with the workers that have them too. */
+static int own_threads(const tfm_job *job)
+{
+  int index = 0;
+  int count = 0;
+  tfm_crew_share(&job->crew, 0, &index, &count);
+  return threads_of(job, 0, count);
+}
+
 static void assign_rank(tfm_job *job, int rank)
 {
   const tfm_plan_rank *planned = &job->plan.ranks[rank];
@@ -508,6 +518,8 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
     assign_rank(job, rank);
   }
+  TFM_TRY(tfm_memory_predict_crew(job, own_threads(job), err));
+  TFM_TRY(tfm_memory_check(job, err));
 
 fail:
   return st;
@@ -529,15 +541,6 @@ static tfm_status check_probes(const tfm_job *job, tfm_err *err)
     }
   }
   return TFM_OK;
-}
-
-/* Threads that read and tokenize: rank 0 shares its cores with the workers that have them too. */
-static int own_threads(const tfm_job *job)
-{
-  int index = 0;
-  int count = 0;
-  tfm_crew_share(&job->crew, 0, &index, &count);
-  return threads_of(job, 0, count);
 }
 
 static void wake_world(void *arg)

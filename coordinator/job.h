@@ -62,7 +62,8 @@ char *tfm_job_shipped(const char *name);
  * have the dtype. */
 tfm_status tfm_job_choose(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
-/** Say hello to all ranks, compare them, make the plan and fix what decides the bits. */
+/** Say hello to all ranks, compare them, make the plan, fix what decides the bits, and refuse a
+ * host that cannot hold its ranks. */
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
 /** The plan alone, for nworker ranks that need not be there. */

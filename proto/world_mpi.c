@@ -55,6 +55,17 @@ static const char *const settings[][2] = {
     {"OMPI_MCA_btl_vader_eager_limit", "32768"},
 };
 
+/* Fragments of a sender, kept for the next: 72 are made at first, and a message in the middle of
+ * its way has up to 32. */
+enum { FRAGMENT = 33024, FRAGMENTS_AHEAD = 72, FRAGMENTS = 48 };
+
+int64_t tfm_world_shared_bytes(int64_t payload, bool ahead)
+{
+  const int64_t most = (int64_t)FRAGMENT * (ahead ? FRAGMENTS_AHEAD : FRAGMENTS);
+  const int64_t frames = ahead ? 3 * payload : payload + payload / 2;
+  return frames < most ? frames : most;
+}
+
 static tfm_status start_mpi(int *argc, char ***argv, tfm_err *err)
 {
   int provided = MPI_THREAD_SINGLE;

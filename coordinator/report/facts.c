@@ -1,10 +1,13 @@
 #include "coordinator/report/facts.h"
 
+#include "coordinator/bench/table.h"
 #include "coordinator/growth.h"
+#include "coordinator/memory.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
 #include "core/plan/plan_print.h"
+#include "core/topo/memory.h"
 #include "core/topo/placement.h"
 
 #include <stdlib.h>
@@ -296,21 +299,133 @@ fail:
   return st;
 }
 
-tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *options,
-                          tfm_buf *out, tfm_err *err)
+/* A rank of mpirun's gets its share of this machine's cores, or what --threads says. */
+static tfm_status predict(tfm_job *job, int64_t idle, bool processes, tfm_err *err)
+{
+  const int n = job->plan.nrank;
+  const int64_t asked = job->options->threads;
+  const int share = job->machine.ncore / (n - 1);
+  const int threads = asked ? (int)asked : share > 1 ? share : 1;
+  tfm_memory_rank *ranks = tfm_calloc((size_t)n, sizeof *ranks);
+  if (!ranks) {
+    return tfm_fail(err, TFM_E_NOMEM, "memory of %d ranks", n);
+  }
+  for (int r = 0; r < n; ++r) {
+    ranks[r] = (tfm_memory_rank){.idle = idle, .threads = threads};
+  }
+  /* Rank 0 has its tokenizer already. */
+  ranks[0].idle = tfm_memory_of_process().now;
+  ranks[0].idle = processes ? tfm_memory_idle(job->world, ranks[0].idle) : ranks[0].idle;
+  const tfm_status st = tfm_memory_predict(job, ranks, processes, err);
+  tfm_free(ranks);
+  return st;
+}
+
+/* The worker that needs most, in each dtype. */
+static tfm_status put_dtypes(tfm_job *job, int64_t idle, bool processes, tfm_buf *out,
+                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  int64_t ranks = options->ranks ? options->ranks : tfm_world_size(world);
-  tfm_plan_facts facts = {.request = &job->request};
-  TFM_TRY(tfm_job_open(job, world, options, false, err));
-  TFM_TRY(tfm_job_choose(job, err));
-  TFM_TRY(tfm_job_plan_for(job, ranks > 2 ? (int)ranks - 1 : 1, err));
-  facts.numeric_id = job->numeric_id;
+  const tfm_precision own = job->engine.precision;
+  (void)tfm_buf_str(out, "memory of the largest worker:");
+  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+    int64_t most = 0;
+    job->engine.precision = (tfm_precision)p;
+    TFM_TRY(predict(job, idle, processes, err));
+    for (int r = 1; r < job->plan.nrank; ++r) {
+      const int64_t bytes = job->plan.ranks[r].memory_bytes;
+      most = bytes > most ? bytes : most;
+    }
+    (void)tfm_buf_printf(out, "%s %.0f MB %s", p ? "," : "", (double)most / 1e6,
+                         tfm_precision_name((tfm_precision)p));
+  }
+  (void)tfm_buf_char(out, '\n');
+
+fail:
+  job->engine.precision = own;
+  return st;
+}
+
+static void put_memory_of_ranks(const tfm_job *job, bool processes, tfm_buf *out)
+{
+  const int64_t left = tfm_memory_available("");
+  const int64_t total = tfm_memory_total(&job->plan);
+  (void)tfm_buf_printf(out, "memory of all ranks%s: %.0f MB", processes ? "" : " (one process)",
+                       (double)total / 1e6);
+  if (left >= 0) {
+    (void)tfm_buf_printf(out, "; available on this host: %.0f MB", (double)left / 1e6);
+  }
+  (void)tfm_buf_char(out, '\n');
+}
+
+/* A line a rank, for programs. */
+static tfm_status put_ranks(const tfm_plan *plan, tfm_bench_format format, tfm_buf *out,
+                            tfm_err *err)
+{
+  static const tfm_bench_column columns[] = {
+      {"rank", "rank", 0},       {"role", "role", -1},
+      {"replica", "replica", 0}, {"stage", "stage", 0},
+      {"slice", "slice", -1},    {"weight_bytes", "weight bytes", 0},
+      {"cost", "cost", 6},       {"memory_bytes", "memory bytes", 0}};
+  tfm_bench_table table = {.column = columns, .ncolumn = sizeof columns / sizeof columns[0]};
+  tfm_status st = TFM_OK;
+  for (int r = 0; r < plan->nrank && st == TFM_OK; ++r) {
+    const tfm_plan_rank *rank = &plan->ranks[r];
+    tfm_buf slice = {0};
+    if (rank->stage >= 0) {
+      (void)tfm_range_print(rank->units, &slice);
+    }
+    (void)!tfm_bench_table_number(&table, r);
+    (void)!tfm_bench_table_text(&table, r == 0             ? "coordinator"
+                                        : rank->stage >= 0 ? "stage"
+                                                           : "spare");
+    (void)!tfm_bench_table_number(&table, rank->replica + 1);
+    (void)!tfm_bench_table_number(&table, rank->stage + 1);
+    (void)!tfm_bench_table_text(&table, tfm_buf_cstr(&slice));
+    (void)!tfm_bench_table_number(&table, (double)rank->weight_bytes);
+    (void)!tfm_bench_table_number(&table, rank->cost_share);
+    st = tfm_bench_table_number(&table, (double)rank->memory_bytes);
+    tfm_buf_fini(&slice);
+  }
+  st = st == TFM_OK ? tfm_bench_table_print(&table, format, out) : st;
+  tfm_bench_table_fini(&table);
+  return st == TFM_OK ? st : tfm_fail(err, st, "a table of %d ranks", plan->nrank);
+}
+
+static tfm_status put_plan(tfm_job *job, int64_t idle, bool processes, tfm_buf *out,
+                           tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_plan_facts facts = {.request = &job->request, .numeric_id = job->numeric_id};
   TFM_TRY(tfm_plan_print(&job->plan, &facts, out, err));
   (void)tfm_buf_printf(out, "embeddings on rank 0: %.1f MB; a frame of %lld tokens: %.1f MB\n",
                        (double)tfm_cost_embed_bytes(&job->model.config) / 1e6,
                        (long long)job->max_tokens,
                        4e-6 * (double)job->max_tokens * (double)job->model.config.H);
+  put_memory_of_ranks(job, processes, out);
+  if (job->engine.backend == TFM_BACKEND_NATIVE) {
+    TFM_TRY(put_dtypes(job, idle, processes, out, err));
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *options,
+                          tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const int64_t ranks = options->ranks ? options->ranks : tfm_world_size(world);
+  const bool processes = options->ranks > 0 || tfm_world_is_mpi(world);
+  const bool table = tfm_option_source_of(options, "table") != TFM_FROM_DEFAULT;
+  const int64_t idle = tfm_memory_idle(world, tfm_memory_of_process().now);
+  TFM_TRY(tfm_job_open(job, world, options, false, err));
+  TFM_TRY(tfm_job_choose(job, err));
+  TFM_TRY(tfm_job_plan_for(job, ranks > 2 ? (int)ranks - 1 : 1, err));
+  TFM_TRY(tfm_growth_plan(job, err));
+  TFM_TRY(predict(job, idle, processes, err));
+  TFM_TRY(table ? put_ranks(&job->plan, options->bench_format, out, err)
+                : put_plan(job, idle, processes, out, err));
 
 fail:
   return st;

@@ -1,5 +1,6 @@
 #include "coordinator/report/summary.h"
 
+#include "coordinator/memory.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/topo/memory.h"
@@ -161,6 +162,13 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
   put_string(out, ",\"numeric_id\":", job->numeric_id);
 }
 
+/* Of the process the rank is, or all ranks are. */
+static int64_t predicted(const tfm_job *job, int rank)
+{
+  return tfm_world_is_mpi(job->world) ? job->plan.ranks[rank].memory_bytes
+                                      : tfm_memory_total(&job->plan);
+}
+
 /* The coordinator's own line: what it cost, so that "it shares a core" can be checked. */
 static void put_coordinator(const tfm_job *job, tfm_buf *out)
 {
@@ -170,6 +178,7 @@ static void put_coordinator(const tfm_job *job, tfm_buf *out)
                          "\"send_s\":null");
   put_number(out, ",\"cpu_s\":", tfm_cpu_s());
   put_int(out, ",\"peak_rss_bytes\":", tfm_memory_of_process().peak);
+  put_int(out, ",\"predicted_rss_bytes\":", predicted(job, 0));
   (void)tfm_buf_str(out, ",\"local_pages_share\":null}");
 }
 
@@ -194,6 +203,7 @@ static void put_rank(const tfm_job *job, int rank, tfm_buf *out)
   put_number(out, ",\"send_s\":", r->stats.send_s);
   put_number(out, ",\"cpu_s\":", r->stats.cpu_s);
   put_int(out, ",\"peak_rss_bytes\":", r->stats.peak_rss_bytes);
+  put_int(out, ",\"predicted_rss_bytes\":", predicted(job, rank));
   if (r->stats.locality_known && r->stats.pages > 0) {
     put_number(
         out, ",\"local_pages_share\":", (double)r->stats.local_pages / (double)r->stats.pages);

@@ -45,6 +45,8 @@ typedef struct {
   tfm_range units;
   double cost_share; /* of the whole model's cost, 0..1 */
   int64_t weight_bytes;
+  int64_t memory_bytes; /* at the peak, all of the rank's process; 0: whoever made the plan does
+                           not know */
 } tfm_plan_rank;
 
 /** Plain data; release with tfm_plan_fini(). */

@@ -17,6 +17,7 @@ typedef enum {
   THREADS,
   SLICE,
   WEIGHTS,
+  MEMORY,
   COST,
   LOCAL,
   COLUMNS
@@ -34,7 +35,8 @@ static const heading HEADINGS[COLUMNS] = {
     [HOST] = {"host", false, true, 8},    [NODE] = {"node", true, true, 0},
     [CPUS] = {"cpus", false, true, 6},    [THREADS] = {"threads", true, true, 0},
     [SLICE] = {"slice", false, false, 0}, [WEIGHTS] = {"weights", true, false, 0},
-    [COST] = {"cost", true, false, 0},    [LOCAL] = {"local", true, true, 0},
+    [MEMORY] = {"memory", true, true, 0}, [COST] = {"cost", true, false, 0},
+    [LOCAL] = {"local", true, true, 0},
 };
 
 typedef struct {
@@ -104,6 +106,9 @@ static tfm_status write_row(row *to, const tfm_plan *plan, const tfm_plan_facts 
   write_role(to->text[ROLE], plan, from);
   if (facts->ranks) {
     write_fact(to, &facts->ranks[rank], works);
+  }
+  if (from->memory_bytes > 0) {
+    write_bytes(to->text[MEMORY], from->memory_bytes);
   }
   if (works) {
     st = tfm_range_print(from->units, &slice);

@@ -23,11 +23,12 @@ typedef struct {
       *request; /* what the plan was made from, for the hint; NULL: no hint */
 } tfm_plan_facts;
 
-/** Append a line a rank - rank, role, host, NUMA node, cpus, threads, slice, bytes of weights,
- * share of the model's cost, share of pages on its node - and below it the layout, the spare
- * ranks, the balance, the numeric_id, and a hint when another layout is predicted to be at least
- * 5 % faster. Stages and replicas count from 1 here. Columns nobody has anything to say in are
- * left out; hosts and cpus are shortened so that a line fits 100 columns where that is enough.
+/** Append a line a rank - rank, role, host, NUMA node, cpus, threads, slice, bytes of weights, of
+ * memory at the peak, share of the model's cost, share of pages on its node - and below it the
+ * layout, the spare ranks, the balance, the numeric_id, and a hint when another layout is predicted
+ * to be at least 5 % faster. Stages and replicas count from 1 here. Columns nobody has anything to
+ * say in are left out; hosts and cpus are shortened so that a line fits 100 columns where that is
+ * enough.
  *  Errors: TFM_E_NOMEM. */
 tfm_status tfm_plan_print(const tfm_plan *plan, const tfm_plan_facts *facts, tfm_buf *out,
                           tfm_err *err) TFM_MUST_USE;

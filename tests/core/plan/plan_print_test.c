@@ -77,6 +77,29 @@ static void a_plan_without_ranks_leaves_their_columns_out(void **state)
               "copies of the model\n");
 }
 
+static void memory_is_a_column_where_somebody_knows_it(void **state)
+{
+  (void)state;
+  const tfm_plan_request request = request_of(2);
+  const tfm_plan_facts facts = {NULL, NULL, NULL};
+  tfm_plan plan = {0};
+  tfm_buf out = {0};
+  tfm_err err = {0};
+  CHECK_OK(tfm_plan_make(&plan, &request, &err), &err);
+  plan.ranks[0].memory_bytes = 91400000;
+  plan.ranks[2].memory_bytes = 1234567890;
+  CHECK_OK(tfm_plan_print(&plan, &facts, &out, &err), &err);
+  assert_string_equal(tfm_buf_cstr(&out),
+                      "rank  role         slice  weights   memory    cost\n"
+                      "   0  coordinator  -            -  91.4 MB       -\n"
+                      "   1  stage 1/2    0-3a   10.5 MB        -  47.6 %\n"
+                      "   2  stage 2/2    3f-6   11.9 MB   1.2 GB  52.4 %\n"
+                      "layout: 2 stages x 1 replica on 2 workers\n"
+                      "balance: 95.5 % (mean cost of a stage / cost of the slowest)\n");
+  tfm_buf_fini(&out);
+  tfm_plan_fini(&plan);
+}
+
 /* Hosts and cpu lists of real clusters are long; a line must still fit 100 columns. */
 static void long_names_are_shortened_to_a_terminal(void **state)
 {
@@ -111,6 +134,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_running_job_shows_where_everything_is),
       cmocka_unit_test(a_plan_without_ranks_leaves_their_columns_out),
+      cmocka_unit_test(memory_is_a_column_where_somebody_knows_it),
       cmocka_unit_test(long_names_are_shortened_to_a_terminal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
