@@ -31,6 +31,7 @@
   X(RERANK, "rerank", "rerank",                                                                \
     "which of some texts answers a query best, by a cross-encoder")                            \
   X(GENERATE, "generate", "text-generation", "what a language model goes on with")             \
+  X(CHAT, "chat", "chat", "what an assistant answers to a conversation")                       \
   X(SCORE, "score", "score", "how likely a language model finds each text: log-probabilities") \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
   X(INSPECT, "inspect", NULL, "what a checkpoint is, and what in it is not supported")         \

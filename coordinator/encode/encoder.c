@@ -87,7 +87,7 @@ tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t 
 tfm_status tfm_encoder_add(const tfm_encoder *encoder, tfm_item *item, tfm_span text,
                            tfm_span pair, int32_t mark, tfm_encoding *scratch, tfm_err *err)
 {
-  tfm_encode_options options = {.add_special_tokens = true,
+  tfm_encode_options options = {.add_special_tokens = !encoder->no_specials,
                                 .words = encoder->places,
                                 .max_length = (size_t)encoder->max_length,
                                 .truncate = encoder->cut};

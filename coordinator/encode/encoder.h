@@ -16,7 +16,8 @@ struct tfm_encoder {
   tfm_id_limits limits; /* what ids must fit */
   int64_t max_length;   /* tokens of one sequence, specials included */
   tfm_overflow overflow;
-  bool places; /* keep where tokens come from */
+  bool places;      /* keep where tokens come from */
+  bool no_specials; /* texts hold their special tokens already */
   bool
       mark_last; /* mark the last token that is not pad_id: what a classifier of decoders sees */
   int32_t pad_id;

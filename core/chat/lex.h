@@ -33,8 +33,8 @@ typedef struct {
 } tfm__token;
 
 /** gives: *tokens, *n of them, the last an END; release with tfm_free(). borrows: source
- * (well-formed UTF-8, its newlines "\n"), which must outlive the tokens, as must memory. Errors: TFM_E_FORMAT,
- * TFM_E_UNSUPPORTED, both with "<name>: line N: ", TFM_E_NOMEM. */
+ * (well-formed UTF-8, its newlines "\n"), which must outlive the tokens, as must memory.
+ * Errors: TFM_E_FORMAT, TFM_E_UNSUPPORTED, both with "<name>: line N: ", TFM_E_NOMEM. */
 tfm_status tfm__lex(tfm__token **tokens, size_t *n, const char *name, tfm_span source,
                     tfm_arena *memory, tfm_err *err) TFM_MUST_USE;
 

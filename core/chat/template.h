@@ -1,5 +1,6 @@
 /** A chat template, parsed and ready to be rendered many times: a subset of Jinja 3.1 as
- * transformers sets it up (sandbox, trim_blocks, lstrip_blocks, break and continue, the generation tag).
+ * transformers sets it up (sandbox, trim_blocks, lstrip_blocks, break and continue, the
+ * generation tag).
  *
  *  What is not in the subset is refused by name with its line, when the template is opened wherever
  * the source tells, else when a rendering meets it: nothing is guessed. Private to the room.

@@ -1,6 +1,6 @@
 /* What a chat_template makes of messages equals transformers' rendering, byte for byte, for
- * templates in the manner of the published ones; where the template raises an error, so do we. Made by
- * tests/reference/make_chat_goldens.py. */
+ * templates in the manner of the published ones; where the template raises an error, so do we. Made
+ * by tests/reference/make_chat_goldens.py. */
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/base/mem.h"
