@@ -13,6 +13,7 @@
 
 enum {
   GROUP = TFM__TILE_VECS * TFM__LANES, /* queries of a group, at most */
+  NARROW_D = 512,                      /* widest heads in bfloat16 */
   TASK_WORK = 40000000                 /* multiply-adds: under a millisecond at 100 GFLOP/s */
 };
 
@@ -106,6 +107,9 @@ typedef struct {
 typedef struct {
   const attention_job *job;
   const tfm__kernels *kernels;
+  const tfm__tiles *tiles;
+  bool narrow;   /* in bfloat16: then steps of k are words of two numbers */
+  int64_t depth; /* steps of a score: D, or its words */
   int64_t first; /* row of the sequence */
   int64_t len;
   int64_t strips; /* its keys are shared out over */
@@ -129,13 +133,69 @@ static const float *part_of(const head_work *w, int64_t row, int64_t part)
   return w->job->qkv + (w->first + row) * w->job->ldqkv + head * heads->D;
 }
 
-static void pack_keys(const head_work *w)
+static bool is_narrow(const tfm_heads *heads)
+{
+  const tfm_attention_terms *terms = heads->terms;
+  return heads->bfloat16 && heads->D <= NARROW_D &&
+         (!terms || (!terms->windowed && !terms->place));
+}
+
+/* `rows` (1..16) rows of a part from `row` on as a strip, `step` side by side. */
+static void pack_part(const head_work *w, int64_t part, int64_t row, int64_t rows, int64_t step,
+                      float *out)
 {
   const int64_t D = w->job->heads->D;
+  const float *from = part_of(w, row, part);
+  if (!w->narrow) {
+    w->kernels->pack(from, w->job->ldqkv, rows, D, step, out);
+    return;
+  }
+  _Alignas(64) unsigned char words[TFM__LANES][NARROW_D * 2];
+  const int64_t bytes = w->depth * 4;
+  for (int64_t i = 0; i < rows; ++i) {
+    memset(words[i] + bytes - 4, 0, 4); /* the other half of an odd last number */
+    tfm__to_bfloat16_used()(from + i * w->job->ldqkv, D, words[i]);
+  }
+  w->kernels->pack((const float *)(const void *)words, NARROW_D / 2, rows, w->depth, step, out);
+}
+
+static void pack_keys(const head_work *w)
+{
   for (int64_t s = 0; s < w->strips; ++s) {
     const int64_t row = tfm__share(w->len, w->strips, s);
     const int64_t rows = tfm__share(w->len, w->strips, s + 1) - row;
-    w->kernels->pack(part_of(w, row, 1), w->job->ldqkv, rows, D, rows, w->keys + row * D);
+    pack_part(w, 1, row, rows, rows, w->keys + row * w->depth);
+  }
+}
+
+static const float no_row[NARROW_D]; /* the other half of an odd last key */
+
+/* Panels of words: the values of two keys. */
+static void pair_values(const head_work *w)
+{
+  const int64_t D = w->job->heads->D;
+  const int64_t pairs = (w->len + 1) / 2;
+  const tfm__pair_bfloat16_fn pair = tfm__pair_bfloat16_used();
+  for (int64_t p = 0; p < pairs; ++p) {
+    const float *even = part_of(w, 2 * p, 2);
+    const float *odd = 2 * p + 1 < w->len ? part_of(w, 2 * p + 1, 2) : no_row;
+    for (int64_t d = 0; d < D; d += TFM__LANES) {
+      float *to = w->values + d * pairs + p * TFM__LANES;
+      if (D - d < TFM__LANES) {
+        memset(to, 0, TFM__LANES * sizeof *to);
+      }
+      pair(even + d, odd + d, D - d < TFM__LANES ? D - d : TFM__LANES, to);
+    }
+  }
+}
+
+/* The same of the group's weights, in place: a pair's row lies at or before its first. */
+static void pair_weights(const head_work *w, int64_t wide)
+{
+  const tfm__pair_bfloat16_fn pair = tfm__pair_bfloat16_used();
+  for (int64_t key = 0; key < w->len; key += 2) {
+    const float *even = w->scores + key * wide;
+    pair(even, key + 1 < w->len ? even + wide : no_row, wide, w->scores + key / 2 * wide);
   }
 }
 
@@ -274,13 +334,11 @@ static void see_keys(head_work *w, int64_t first, int64_t count)
 /* scores [len][16*vecs] of the queries first .. first+count-1. */
 static void score_group(const head_work *w, int64_t first, int64_t count, int64_t vecs)
 {
-  const int64_t D = w->job->heads->D;
   const int64_t wide = vecs * TFM__LANES;
   for (int64_t j = 0; j < vecs; ++j) {
     const int64_t left = count - j * TFM__LANES;
-    w->kernels->pack(part_of(w, first + j * TFM__LANES, 0), w->job->ldqkv,
-                     left < TFM__LANES ? left : TFM__LANES, D, TFM__LANES,
-                     w->queries + j * D * TFM__LANES);
+    pack_part(w, 0, first + j * TFM__LANES, left < TFM__LANES ? left : TFM__LANES, TFM__LANES,
+              w->queries + j * w->depth * TFM__LANES);
   }
   for (int64_t s = 0; s < w->strips; ++s) {
     const int64_t row = tfm__share(w->len, w->strips, s);
@@ -288,12 +346,13 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
     if (row + rows <= w->low || row >= w->high) {
       continue;
     }
-    const tfm__operands from = {.a = w->keys + row * D,
+    const float *keys = w->keys + row * w->depth;
+    const tfm__operands from = {.a = keys,
                                 .a_step = rows,
                                 .b = w->queries,
-                                .b_next = D * TFM__LANES,
-                                .ahead = w->keys + row * D};
-    (*w->kernels->tile)[vecs - 1][rows - 1](&from, D, w->scores + row * wide, wide, 0);
+                                .b_next = w->depth * TFM__LANES,
+                                .ahead = keys};
+    (*w->tiles)[vecs - 1][rows - 1](&from, w->depth, w->scores + row * wide, wide, 0);
   }
   const tfm_attention_terms *terms = w->job->heads->terms;
   if (terms) {
@@ -304,6 +363,9 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
   }
   w->kernels->softmax_columns(w->scores + w->low * wide, w->high - w->low, vecs,
                               w->job->heads->scale);
+  if (w->narrow) {
+    pair_weights(w, wide);
+  }
 }
 
 /* Columns [d, d + 16*vecs) of the output for `rows` queries that start at column `at` of
@@ -311,15 +373,17 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
 static void weigh_values(const head_work *w, int64_t at, int64_t rows, int64_t wide, int64_t d,
                          int64_t vecs)
 {
-  for (int64_t key = w->low; key < w->high; key += TFM_LINEAR_K_BLOCK) {
-    const int64_t k = w->high - key < TFM_LINEAR_K_BLOCK ? w->high - key : TFM_LINEAR_K_BLOCK;
-    const float *values = w->values + d * w->len + key * TFM__LANES;
-    const tfm__operands from = {.a = w->scores + key * wide + at,
+  const int64_t last = w->narrow ? (w->high + 1) / 2 : w->high;
+  const int64_t panel = w->narrow ? (w->len + 1) / 2 : w->len;
+  for (int64_t step = w->low; step < last; step += TFM_LINEAR_K_BLOCK) {
+    const int64_t k = last - step < TFM_LINEAR_K_BLOCK ? last - step : TFM_LINEAR_K_BLOCK;
+    const float *values = w->values + d * panel + step * TFM__LANES;
+    const tfm__operands from = {.a = w->scores + step * wide + at,
                                 .a_step = wide,
                                 .b = values,
-                                .b_next = w->len * TFM__LANES,
+                                .b_next = panel * TFM__LANES,
                                 .ahead = values};
-    (*w->kernels->tile)[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, key > w->low);
+    (*w->tiles)[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, step > w->low);
   }
 }
 
@@ -365,9 +429,16 @@ static void attend_unit(const attention_job *job, int64_t unit, int64_t run, int
   if (first >= last) {
     return;
   }
+  w.narrow = is_narrow(job->heads);
+  w.depth = w.narrow ? (job->heads->D + 1) / 2 : job->heads->D;
+  w.tiles = tfm__tiles_used(w.narrow ? TFM_BFLOAT16 : TFM_FLOAT32);
   w.strips = (w.len + w.kernels->tile_rows - 1) / w.kernels->tile_rows;
   pack_keys(&w);
-  pack_values(&w);
+  if (w.narrow) {
+    pair_values(&w);
+  } else {
+    pack_values(&w);
+  }
   w.panels = panels_of(job->heads, w.len);
   if (job->heads->terms && job->heads->terms->query_rows) {
     meet_keys(&w);

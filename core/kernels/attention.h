@@ -34,6 +34,8 @@ typedef struct {
   int64_t turned; /* floats of a head that positions turn (rope.h); 0: D */
   float scale;    /* what scores are multiplied with, 1/sqrt(D) for BERT */
   const tfm_attention_terms *terms; /* NULL: every key, q.k alone */
+  bool bfloat16; /* q.k and p.v of numbers rounded to bfloat16, where every key is seen by every
+                    query and nothing but a bias is added to q.k */
 } tfm_heads;
 
 /** Heads of keys; of values there are as many. */
@@ -72,6 +74,9 @@ size_t tfm_attention_scratch_bytes(const tfm_heads *heads, int64_t max_len);
  *            softmax as tfm_softmax() over the sequence's own length; p*v walks the keys in
  *            blocks of TFM_LINEAR_K_BLOCK counted from the sequence's first key, each block one
  *            chain, block sums added in order. A sequence's bits depend on that sequence alone.
+ *            With heads->bfloat16, where it applies, a score is what a bfloat16 linear layer with
+ *            the keys as weights gives (linear.h), and p*v what one with the transposed values
+ *            gives: the same roundings, pairs and blocks; bias, scale and softmax stay float32.
  *  Threads:  a task is some (sequence, head) pairs, or a run of query rows of a long one, well
  *            under 2 ms at 100 GFLOP/s; no allocation, no locks.
  *  Source:   Vaswani et al. 2017, section 3.2 (arXiv 1706.03762). */

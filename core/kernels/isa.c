@@ -120,6 +120,17 @@ tfm__to_bfloat16_fn tfm__to_bfloat16_used(void)
   return kernels->to_bfloat16;
 }
 
+tfm__pair_bfloat16_fn tfm__pair_bfloat16_used(void)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+#if TFM_WITH_AVX512BF16
+  if (has_bfloat16(kernels)) {
+    return tfm__pair_bfloat16_avx512bf16;
+  }
+#endif
+  return kernels->pair_bfloat16;
+}
+
 static const tfm__tiles *int8_tiles(const tfm__kernels *kernels)
 {
 #if TFM_WITH_AVX512VNNI

@@ -83,6 +83,9 @@ typedef struct {
   /* n floats as bfloat16: nearest, ties to even; denormals become zeros. */
   void (*to_bfloat16)(const float *x, int64_t n, unsigned char *out);
 
+  /* words[i] = even[i] and, in its upper half, odd[i], as bfloat16. words may be even. */
+  void (*pair_bfloat16)(const float *even, const float *odd, int64_t n, float *words);
+
   /* The largest magnitude of a row; NaN when the row is not finite. */
   float (*reach)(const float *x, int64_t n);
 
@@ -112,9 +115,13 @@ extern const tfm__tiles tfm__tiles_avx512bf16; /* AVX512_BF16, for avx512 */
 extern const tfm__tiles tfm__tiles_avx512vnni; /* AVX512_VNNI, for avx512 */
 extern const tfm__tiles tfm__tiles_avxvnni;    /* AVX_VNNI, for avx2 */
 
-/** to_bfloat16() of such a CPU. */
+/** to_bfloat16() and pair_bfloat16() of such a CPU. */
 typedef void (*tfm__to_bfloat16_fn)(const float *x, int64_t n, unsigned char *out);
+typedef void (*tfm__pair_bfloat16_fn)(const float *even, const float *odd, int64_t n,
+                                      float *words);
 void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out);
+void tfm__pair_bfloat16_avx512bf16(const float *even, const float *odd, int64_t n,
+                                   float *words);
 
 /** The table in use; the best one when none was chosen. */
 const tfm__kernels *tfm__kernels_used(void);
@@ -122,8 +129,9 @@ const tfm__kernels *tfm__kernels_used(void);
 /** The fastest tiles of a precision that go with the table in use; all give the same bits. */
 const tfm__tiles *tfm__tiles_used(tfm_precision precision);
 
-/** The fastest to_bfloat16() likewise. */
+/** The fastest to_bfloat16() and pair_bfloat16() likewise. */
 tfm__to_bfloat16_fn tfm__to_bfloat16_used(void);
+tfm__pair_bfloat16_fn tfm__pair_bfloat16_used(void);
 
 /** First of `parts` nearly equal pieces of 0..total: piece i is [share(i), share(i+1)). */
 static inline int64_t tfm__share(int64_t total, int64_t parts, int64_t i)

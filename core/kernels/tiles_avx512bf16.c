@@ -31,6 +31,23 @@ void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out)
     _mm256_mask_storeu_epi16(out + 2 * i, vec_first(left), (__m256i)half);
   }
 }
+
+/* The low 16 bits of each lane. */
+static inline __m512i halves(vec x)
+{
+  return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x));
+}
+
+void tfm__pair_bfloat16_avx512bf16(const float *even, const float *odd, int64_t n, float *words)
+{
+  for (int64_t i = 0; i < n; i += 16) {
+    const int64_t left = n - i < 16 ? n - i : 16;
+    const __m512i low = halves(vec_load_part(even + i, left));
+    const __m512i high = halves(vec_load_part(odd + i, left));
+    const __m512i word = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+    vec_store_part(words + i, _mm512_castsi512_ps(word), left);
+  }
+}
 #else
 typedef int tfm__no_avx512bf16; /* an empty file is not C */
 #endif

@@ -72,6 +72,7 @@ typedef struct {
   int64_t convolution;  /* tokens of the one beside a unit; 0: there is none */
   int64_t nattention;   /* units of attention */
   bool attends[2];      /* there are some that see all, and local ones */
+  bool bfloat16;        /* attention's products too (kernels/attention.h says where) */
   int64_t slots, pages; /* for sequences that grow; 0: all come whole */
 } tfm__bench_size;
 

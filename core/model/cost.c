@@ -44,6 +44,13 @@ static double score_flops(const tfm_config *config, int64_t layer, int64_t len)
          2.0 * (double)len * (double)(position_tables(config) * places) * wide;
 }
 
+/* Whether kernels/attention.h computes them in bfloat16. */
+static bool narrow_scores(const tfm_config *config, tfm_precision precision, int64_t layer)
+{
+  const bool all = !config->causal && !(config->local && config->local[layer]);
+  return precision != TFM_FLOAT32 && all && position_tables(config) == 0;
+}
+
 double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
                      int64_t len)
 {
@@ -54,6 +61,7 @@ double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t 
   if (attention >= 0) {
     products += product_flops(config, TFM__PART_ATTENTION, attention);
     scores = score_flops(config, attention, len);
+    scores /= narrow_scores(config, precision, attention) ? 2 : 1;
   }
   return (double)len * products / tfm_precision_per_word(precision) + scores;
 }

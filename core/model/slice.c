@@ -77,6 +77,7 @@ static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm
   return (tfm__bench_size){
       .max_tokens = options->max_tokens,
       .max_sequences = options->max_sequences,
+      .bfloat16 = options->engine.precision != TFM_FLOAT32,
       .nthread = options->nthread,
       .nattention = (options->last + 1) / 2 - (options->first + 1) / 2,
       .slots = options->slots,

@@ -2,7 +2,7 @@
 """This program and other engines in turns on the same rows: rates and ratios as a table.
 
 usage: run.py --program tfm-cluster --models OUT --rows rows.jsonl [--every 16] [--rounds 5]
-              [--only MiniLM-L6] [--dtypes float32,int8] [--cpu 1] [--threads 1]
+              [--batches 8,32] [--only MiniLM-L6] [--dtypes float32,int8] [--cpu 1] [--threads 1]
 --every N takes each N-th row of the file; beside those there are rows of 128 tokens. OUT is
 make.py's folder.
 """
@@ -22,7 +22,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 RIVALS = ("transformers", "onnxruntime", "openvino", "ctranslate2")
 HAVE = {"float32": RIVALS, "bfloat16": ("transformers", "openvino", "ctranslate2"),
         "int8": ("onnxruntime", "openvino", "ctranslate2")}
-BATCHES = (8, 32)
 FIXED_ROWS = 32
 
 
@@ -67,7 +66,7 @@ def compare(a, folder, dtype, name, rows, what):
     source = (folder / "source.txt").read_text().strip()
     tokens = sum(map(len, rows))
     engines = [Engine(a, engine, dtype, folder, size, rows)
-               for engine in HAVE[dtype] for size in BATCHES]
+               for engine in HAVE[dtype] for size in a.batches]
     took = {}
     for _ in range(a.rounds):
         took.setdefault("this program", []).append(own_seconds(a, source, dtype, what, tokens))
@@ -119,6 +118,7 @@ def main():
     p.add_argument("--every", type=int, default=16)
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--batches", type=lambda s: [int(n) for n in s.split(",")], default=[8, 32])
     p.add_argument("--cpu", default="1")
     p.add_argument("--only", default="MiniLM-L6,bert-base")
     p.add_argument("--dtypes", default="float32,bfloat16,int8")

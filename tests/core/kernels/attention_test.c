@@ -406,6 +406,75 @@ static void bits_are_those_of_contract_v1(void **state)
   batch_close(&b);
 }
 
+/* One head by what the header says it is: a bfloat16 layer with the keys as weights, softmax, and a
+ * bfloat16 layer with the transposed values. */
+static void narrow_head(const batch *b, int64_t first, int64_t len, int64_t head, float *out)
+{
+  const int64_t D = b->heads.D;
+  const int64_t H = b->heads.N * D;
+  const float *q = b->qkv + first * b->ldqkv + head * D;
+  float *keys = want_memory((size_t)(len * D), sizeof(float));
+  float *values = want_memory((size_t)(len * D), sizeof(float));
+  float *scores = want_memory((size_t)(len * len), sizeof(float));
+  tfm_linear *by_keys = NULL;
+  tfm_linear *by_values = NULL;
+  const tfm_epilogue plain = {TFM_ACT_NONE, NULL, 0};
+  for (int64_t i = 0; i < len; ++i) {
+    for (int64_t d = 0; d < D; ++d) {
+      keys[i * D + d] = q[i * b->ldqkv + H + d];
+      values[d * len + i] = q[i * b->ldqkv + 2 * H + d];
+    }
+  }
+  assert_int_equal(
+      tfm_linear_open(&by_keys, TFM_BACKEND_REF, TFM_BFLOAT16, keys, NULL, len, D, NULL),
+      TFM_OK);
+  assert_int_equal(
+      tfm_linear_open(&by_values, TFM_BACKEND_REF, TFM_BFLOAT16, values, NULL, D, len, NULL),
+      TFM_OK);
+  tfm_linear_run(by_keys, q, b->ldqkv, len, scores, len, &plain, NULL);
+  for (int64_t i = 0; i < len * len; ++i) {
+    scores[i] *= b->heads.scale;
+  }
+  for (int64_t i = 0; i < len; ++i) {
+    tfm_softmax(scores + i * len, len, scores + i * len);
+  }
+  tfm_linear_run(by_values, scores, len, len, out + first * H + head * D, H, &plain, NULL);
+  tfm_linear_close(by_keys);
+  tfm_linear_close(by_values);
+  tfm_free(keys);
+  tfm_free(values);
+  tfm_free(scores);
+}
+
+/* Odd lengths and widths leave halves of words; 400 keys are more than a block of pairs. */
+static void bfloat16_is_two_layers_and_a_softmax(void **state)
+{
+  (void)state;
+  static const int len[] = {1, 2, 3, 17, 33, 64, 400};
+  static const int64_t width[] = {1, 7, 32, 40, 64};
+  for (size_t w = 0; w < sizeof width / sizeof width[0]; ++w) {
+    batch b = batch_open(2, width[w], len, sizeof len / sizeof len[0], 40 + w);
+    const int64_t H = b.heads.N * b.heads.D;
+    float *want = want_memory((size_t)(b.T * H), sizeof(float));
+    void *scratch = want_memory(tfm_attention_scratch_bytes(&b.heads, longest(&b)), 1);
+    const tfm_sequences seqs = {.cu_len = b.cu_len, .B = b.B};
+    b.heads.bfloat16 = true;
+    for (int64_t i = 0; i < b.B; ++i) {
+      for (int64_t head = 0; head < b.heads.N; ++head) {
+        narrow_head(&b, b.cu_len[i], b.cu_len[i + 1] - b.cu_len[i], head, want);
+      }
+    }
+    FOR_EACH_ISA(isa)
+    {
+      tfm_attention(&b.heads, b.qkv, b.ldqkv, &seqs, b.out, H, scratch, NULL);
+      check_same_bits(b.out, want, b.T * H, "isa %s D %d", tfm_isa_name(isa), (int)width[w]);
+    }
+    tfm_free(want);
+    tfm_free(scratch);
+    batch_close(&b);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -416,6 +485,7 @@ int main(void)
       cmocka_unit_test(groups_equal_copies),
       cmocka_unit_test(long_sequences_are_cut_without_a_trace),
       cmocka_unit_test(bits_are_those_of_contract_v1),
+      cmocka_unit_test(bfloat16_is_two_layers_and_a_softmax),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

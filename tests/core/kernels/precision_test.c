@@ -144,6 +144,19 @@ static void tiles_agree(void **state)
   }
 }
 
+/* Rows paired up are the two rounded rows, side by side. */
+static void check_pairs(const float *x, const unsigned char *rounded, int64_t count)
+{
+  float words[128];
+  unsigned char bytes[4];
+  tfm__pair_bfloat16_used()(x, x + 97 - count, count, words);
+  for (int64_t i = 0; i < count; ++i) {
+    memcpy(bytes, words + i, sizeof bytes);
+    assert_memory_equal(bytes, rounded + 2 * i, 2);
+    assert_memory_equal(bytes + 2, rounded + 2 * (97 - count + i), 2);
+  }
+}
+
 /* Any bits there are, NaN, infinities and denormals too, at every length. */
 static void rounding_has_the_same_bits_everywhere(void **state)
 {
@@ -167,6 +180,7 @@ static void rounding_has_the_same_bits_everywhere(void **state)
       tfm__to_bfloat16_used()(x, count, got);
       assert_memory_equal(want, got, (size_t)(2 * count));
       assert_int_equal(got[2 * count], 0x5a);
+      check_pairs(x, want, count);
     }
   }
 }
