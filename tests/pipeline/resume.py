@@ -57,20 +57,28 @@ def commits(out):
     return sum(body[at + 4] == 2 for at in range(head, len(body) - 255, 256))
 
 
-def interrupted(folder, src, out, options, np=0, span=1.2):
-    """Kill attempts at growing moments until one of them is through."""
+def interrupted(folder, src, out, options, np=0):
+    """Kill attempts at growing moments until one of them is through; the first in the middle of what
+    an undisturbed run takes, or before when it got through."""
+    begin = time.monotonic()
     must(call("classify", "-m", MODEL, "-i", src, "-o", folder / f"want-{out}", *options,
-              "--errors", folder / "want.errors"))
+              "--errors", folder / "want.errors", np=np))
+    span = 0.5 * (time.monotonic() - begin)
     target = folder / out
+    args = ["classify", "-m", MODEL, "-i", src, "-o", target, *options,
+            "--errors", folder / "out.errors"]
     killed = 0
-    for attempt in range(20):
-        args = ["classify", "-m", MODEL, "-i", src, "-o", target, *options,
-                "--errors", folder / "out.errors"]
-        if kill_after(span * (1 + 0.37 * attempt), *args, np=np) == 0:
+    for _ in range(20):
+        if kill_after(span * (1 + 0.37 * killed), *args, np=np) != 0:
+            killed += 1
+            assert not target.exists()
+            time.sleep(1.5 if np else 0)  # ranks of a killed mpirun take a moment to go
+        elif killed:
             break
-        killed += 1
-        assert not target.exists()
-        time.sleep(1.5 if np else 0)  # ranks of a killed mpirun take a moment to go
+        else:
+            span /= 2
+            for path in folder.glob("out*"):
+                path.unlink()
     must(call(*args, np=np))
     assert killed > 0, "never interrupted"
     assert digest(target) == digest(folder / f"want-{out}")
@@ -91,15 +99,19 @@ def test_compressed_in_and_out():
 
 def test_under_mpirun():
     folder = scratch()
-    interrupted(folder, source(folder), "out.jsonl.zst", [], np=3, span=2.5)
+    interrupted(folder, source(folder), "out.jsonl.zst", [], np=3)
 
 
 def begun(folder, src, out, *options):
-    """Leave an output half done."""
-    for attempt in range(10):
-        kill_after(1.5 + attempt, "classify", "-m", MODEL, "-i", src, "-o", out, *options)
-        if commits(out) > 1:
-            break
+    """Leave an output half done: kill the job as soon as its journal has two commits."""
+    command = [PROGRAM, *map(str, ["classify", "-m", MODEL, "-i", src, "-o", out, *options])]
+    with subprocess.Popen(command, env={**os.environ, **harness.MPI}, start_new_session=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as run:
+        while run.poll() is None and commits(out) < 2:
+            time.sleep(0.02)
+        run.kill()
+        run.wait()
     assert not out.exists() and commits(out) > 1
 
 
