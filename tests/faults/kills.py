@@ -51,6 +51,15 @@ def is_alive(pid):
     return state not in "ZX"
 
 
+def is_ours(pid):
+    """Whether a child of mpirun runs the program already: Open MPI 4.1.4 waits for ever for one that
+    is killed before."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/exe", PROGRAM)
+    except OSError:
+        return False
+
+
 def start(args, np, folder):
     """The program; under mpirun what a killed launcher leaves behind stays in the folder."""
     command = [PROGRAM, *map(str, args)]
@@ -66,7 +75,7 @@ def victim(run, np, rng):
     """What is killed, and what it is called."""
     if not np:
         return run.pid, "the program"
-    ranks = sorted(children(run.pid))
+    ranks = sorted(p for p in children(run.pid) if is_ours(p))
     if not ranks or rng.random() < 0.25:
         return run.pid, "mpirun"
     place = rng.randrange(len(ranks))
