@@ -135,12 +135,12 @@ tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err)
     return TFM_OK;
   }
   const tfm_json_node *root = tfm_json_root(config);
-  TFM_TRY(tfm_json_opt_double(config, root, "model_max_length", 0, 1e300, &length, err));
+  TFM_TRY(tfm_json_opt_double(config, root, "model_max_length", -1e300, 1e300, &length, err));
   TFM_TRY(tfm_json_opt_string(config, root, "truncation_side", &side, err));
   if (side) {
     t->truncate_left = strcmp(side, "left") == 0;
   }
-  t->model_max_length = length <= LARGEST_LENGTH ? (size_t)length : 0;
+  t->model_max_length = length > 0 && length <= LARGEST_LENGTH ? (size_t)length : 0;
   const tfm_json_node *unknown = tfm_json_get(root, "unk_token");
   const char *content = tfm_json_text(unknown);
   content = content ? content : tfm_json_text(tfm_json_get(unknown, "content"));

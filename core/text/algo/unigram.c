@@ -328,6 +328,16 @@ static void close_model(void *self)
   tfm_free(u->id);
 }
 
+/* Of a piece that stands there twice the last counts, as in the library. */
+static void add_piece(tfm__loader *l, tfm_span piece, int32_t id)
+{
+  if (tfm__vocab_id(l->vocab, piece) < 0) {
+    tfm__read_vocab_add(l, piece, id);
+  } else if (tfm__vocab_move(l->vocab, piece, id) != TFM__ADDED) {
+    tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the vocabulary");
+  }
+}
+
 /* ["piece", -1.5] */
 static void read_piece(tfm__loader *l, unigram *u)
 {
@@ -342,7 +352,7 @@ static void read_piece(tfm__loader *l, unigram *u)
     if (n == 0) {
       tfm_span piece = tfm_jread_string(r);
       if (tfm_jread_ok(r)) {
-        tfm__read_vocab_add(l, piece, (int32_t)u->n);
+        add_piece(l, piece, (int32_t)u->n);
       }
     } else if (n == 1) {
       score = tfm__read_score(r);
