@@ -407,10 +407,11 @@ static tfm_status build_trie(unigram *u, const tfm__piece_file *file)
 {
   tfm__trie_item *items = tfm_realloc(NULL, u->n + 1, sizeof *items);
   size_t start[2] = {0};
+  const size_t n = file ? u->n : u->vocab->n; /* fewer where a piece stands there twice */
   if (!items) {
     return TFM_E_NOMEM;
   }
-  for (size_t i = 0; i < u->n; ++i) {
+  for (size_t i = 0; i < n; ++i) {
     const tfm_span s =
         file ? file->v[i].text : tfm__vocab_entry_text(u->vocab, &u->vocab->entry[i]);
     const bool cuts = !file || file->v[i].type == TFM__PIECE_NORMAL ||
