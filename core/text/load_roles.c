@@ -1,6 +1,6 @@
 /* Which token begins a text (cls_token), which stands for a gap (mask_token) and which for nothing
- * (pad_token), for the tasks that look for them; and whether decoded texts are cleaned up. Source:
- * transformers 5.23, tokenization_utils_base.py. */
+ * (pad_token), for the tasks that look for them; how long texts may be; and whether decoded texts
+ * are cleaned up. Source: transformers 5.23, tokenization_utils_base.py. */
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
@@ -94,43 +94,12 @@ fail:
   return st;
 }
 
-tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err)
+/* How long texts may be and which end is cut; which token stands for what is unknown. */
+static tfm_status read_limits(tfm_tokenizer *t, const tfm_json *config, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tfm_json *config = NULL;
-  tfm_json *map = NULL;
-  role roles[ROLES] = {[CLS] = {.key = "cls_token", .id = -1},
-                       [MASK] = {.key = "mask_token", .id = -1},
-                       [PAD] = {.key = "pad_token", .id = -1}};
-  TFM_TRY(open_small(&config, folder, "tokenizer_config.json", err));
-  if (!config || !tfm_json_get(tfm_json_root(config), "added_tokens_decoder")) {
-    TFM_TRY(open_small(&map, folder, "special_tokens_map.json", err));
-  }
-  for (int i = 0; i < ROLES; ++i) {
-    read_role(t, config, &roles[i]);
-    read_role(t, map, &roles[i]); /* what both name, the map names last */
-  }
-  if (has_usual_roles(config)) {
-    take_usual(t, roles);
-  }
-  TFM_TRY(read_cleaning(t, config, err));
-  t->cls_id = roles[CLS].id;
-  t->mask_id = roles[MASK].id;
-  t->pad_id = roles[PAD].id;
-
-fail:
-  tfm_json_close(config);
-  tfm_json_close(map);
-  return st;
-}
-
-tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  tfm_json *config = NULL;
   double length = 0;
   const char *side = NULL;
-  TFM_TRY(open_small(&config, folder, "tokenizer_config.json", err));
   if (!config) {
     return TFM_OK;
   }
@@ -149,6 +118,36 @@ tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err)
   }
 
 fail:
+  return st;
+}
+
+tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_json *config = NULL;
+  tfm_json *map = NULL;
+  role roles[ROLES] = {[CLS] = {.key = "cls_token", .id = -1},
+                       [MASK] = {.key = "mask_token", .id = -1},
+                       [PAD] = {.key = "pad_token", .id = -1}};
+  TFM_TRY(open_small(&config, folder, "tokenizer_config.json", err));
+  if (!config || !tfm_json_get(tfm_json_root(config), "added_tokens_decoder")) {
+    TFM_TRY(open_small(&map, folder, "special_tokens_map.json", err));
+  }
+  TFM_TRY(read_limits(t, config, err));
+  for (int i = 0; i < ROLES; ++i) {
+    read_role(t, config, &roles[i]);
+    read_role(t, map, &roles[i]); /* what both name, the map names last */
+  }
+  if (has_usual_roles(config)) {
+    take_usual(t, roles);
+  }
+  TFM_TRY(read_cleaning(t, config, err));
+  t->cls_id = roles[CLS].id;
+  t->mask_id = roles[MASK].id;
+  t->pad_id = roles[PAD].id;
+
+fail:
   tfm_json_close(config);
+  tfm_json_close(map);
   return st;
 }

@@ -79,7 +79,6 @@ static tfm_status open_path(tfm_tokenizer **out, const char *path, const char *f
   } else {
     TFM_TRY(load_json_file(t, path, err));
   }
-  TFM_TRY(tfm__load_limits(t, folder, err));
   TFM_TRY(tfm__load_roles(t, folder, err));
   *out = t;
   return TFM_OK;

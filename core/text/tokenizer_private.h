@@ -55,12 +55,9 @@ tfm_status tfm__load_codes(tfm_tokenizer *t, const char *folder, tfm_err *err) T
 tfm_status tfm__load_vocab_txt(tfm_tokenizer *t, const char *path, const char *folder,
                                tfm_err *err) TFM_MUST_USE;
 
-/** Read what tokenizer_config.json says besides the tokenizer: model_max_length and
- *  truncation_side, unk_token. A folder without that file is fine. */
-tfm_status tfm__load_limits(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
-
-/** Find cls_token, mask_token and pad_token in a tokenizer that is otherwise whole, as the files of
- *  the folder name them, else as its class usually has them; and whether texts are cleaned up. */
+/** Read what tokenizer_config.json and special_tokens_map.json say besides the tokenizer:
+ *  model_max_length, truncation_side, unk_token; which tokens begin a text, stand for a gap or for
+ *  nothing; whether decoded texts are cleaned up. A folder without these files is fine. */
 tfm_status tfm__load_roles(tfm_tokenizer *t, const char *folder, tfm_err *err) TFM_MUST_USE;
 
 #endif
