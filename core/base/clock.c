@@ -20,6 +20,11 @@ double tfm_cpu_s(void)
   return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+double tfm_thread_cpu_s(void)
+{
+  return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void tfm_sleep_s(double seconds)
 {
   if (!(seconds > 0)) {

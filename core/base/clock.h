@@ -8,6 +8,9 @@ double tfm_now_s(void);
 /** CPU seconds this process has used, user and system. */
 double tfm_cpu_s(void);
 
+/** CPU seconds the calling thread has used, user and system. */
+double tfm_thread_cpu_s(void);
+
 /** Sleep about that long; returns early on a signal. */
 void tfm_sleep_s(double seconds);
 

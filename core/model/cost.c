@@ -51,8 +51,8 @@ static bool narrow_scores(const tfm_config *config, tfm_precision precision, int
   return precision != TFM_FLOAT32 && all && position_tables(config) == 0;
 }
 
-double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
-                     int64_t len)
+tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision precision,
+                                   int64_t unit, int64_t len)
 {
   const int64_t attention = tfm__unit_attention(config, unit);
   const int64_t ffn = tfm__unit_ffn(unit);
@@ -63,7 +63,14 @@ double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t 
     scores = score_flops(config, attention, len);
     scores /= narrow_scores(config, precision, attention) ? 2 : 1;
   }
-  return (double)len * products / tfm_precision_per_word(precision) + scores;
+  return (tfm_cost_parts){(double)len * products / tfm_precision_per_word(precision), scores};
+}
+
+double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
+                     int64_t len)
+{
+  const tfm_cost_parts parts = tfm_cost_unit_parts(config, precision, unit, len);
+  return parts.products + parts.scores;
 }
 
 double tfm_cost_head(const tfm_config *config, int64_t len)

@@ -7,6 +7,16 @@
 #include "core/kernels/precision.h"
 #include "core/model/config.h"
 
+/** Flops of a unit, by what they are spent on. */
+typedef struct {
+  double products; /* of the linear layers */
+  double scores;   /* of queries with keys and weights with values */
+} tfm_cost_parts;
+
+/** The same as tfm_cost_unit(), in parts. */
+tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision precision,
+                                   int64_t unit, int64_t len);
+
 /** Flops of one unit for a sequence of `len` tokens, each as long as one of float32: those of a
  * linear layer count a half in bfloat16 and a quarter in int8, as the widths of vectors have it,
  * and those of scores a half in both where they are bfloat16. */

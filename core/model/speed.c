@@ -1,0 +1,212 @@
+#include "core/model/speed.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/model/cost.h"
+#include "core/model/slice_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHORT_ROWS = 4, SHORT = 32, LONG = 256, PASSES_LEAST = 2, PASSES_MOST = 9 };
+
+static const double enough_s = 20e-3;
+
+/* Rows of one length, and what a unit needs beside them. */
+typedef struct {
+  tfm_batch batch;
+  int32_t cu_len[SHORT_ROWS + 1];
+  int32_t marks[SHORT_ROWS];
+  int64_t len;
+} rows;
+
+/* What is measured and the memory for it. */
+typedef struct {
+  tfm_slice *slice;
+  const tfm_model *model;
+  const tfm_slice_options *options;
+  int64_t H;
+  float *made, *x; /* [LONG,H]: where each pass begins, and what it changes */
+  float *result;
+  int32_t *ids; /* [LONG] zeros */
+} bench;
+
+static int64_t least(int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+static void make_rows(rows *r, const bench *b, int64_t n, int64_t len)
+{
+  const int64_t most = least(b->options->max_tokens, b->model->config.max_length);
+  r->len = least(len, most);
+  n = least(n, least(b->options->max_sequences, b->options->max_tokens / r->len));
+  for (int64_t i = 0; i <= n; ++i) {
+    r->cu_len[i] = (int32_t)(i * r->len);
+  }
+  memcpy(r->marks, r->cu_len, sizeof r->marks);
+  r->batch = (tfm_batch){.B = n,
+                         .T = n * r->len,
+                         .cu_len = r->cu_len,
+                         .x = b->x,
+                         .nmark = n,
+                         .marks = r->marks,
+                         .ids = b->ids};
+}
+
+static int by_size(const void *a, const void *b)
+{
+  const double *x = a;
+  const double *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+/* CPU seconds of a pass through one unit, or the head (unit -1). */
+static double time_of(const bench *b, const rows *r, int64_t unit)
+{
+  double took[PASSES_MOST];
+  double sum = 0;
+  int n = -1; /* the first pass warms up */
+  while (n < PASSES_LEAST || (n < PASSES_MOST && sum < enough_s)) {
+    memcpy(b->x, b->made, (size_t)(r->batch.T * b->H) * sizeof(float));
+    const double begin = tfm_thread_cpu_s();
+    if (unit < 0) {
+      tfm_slice_head(b->slice, &r->batch, b->result, NULL);
+    } else {
+      tfm__slice_run_unit(b->slice, unit, &r->batch, NULL);
+    }
+    const double one = tfm_thread_cpu_s() - begin;
+    if (n >= 0) {
+      took[n] = one;
+    }
+    sum += one;
+    ++n;
+  }
+  qsort(took, (size_t)n, sizeof *took, by_size);
+  return n % 2 ? took[n / 2] : (took[n / 2 - 1] + took[n / 2]) / 2;
+}
+
+static tfm_cost_parts flops_of(const bench *b, const rows *r, int64_t unit)
+{
+  tfm_cost_parts one =
+      tfm_cost_unit_parts(&b->model->config, b->options->engine.precision, unit, r->len);
+  one.products *= (double)r->batch.B;
+  one.scores *= (double)r->batch.B;
+  return one;
+}
+
+/* Two lengths tell what products and what scores take. */
+static void measure_attention(const bench *b, int64_t unit, tfm_speed *speed)
+{
+  rows few;
+  rows many;
+  make_rows(&few, b, SHORT_ROWS, SHORT);
+  make_rows(&many, b, 1, LONG);
+  const tfm_cost_parts p = flops_of(b, &few, unit);
+  const tfm_cost_parts q = flops_of(b, &many, unit);
+  const double t = time_of(b, &few, unit);
+  const double u = time_of(b, &many, unit);
+  const double det = p.products * q.scores - q.products * p.scores;
+  const double even = (t + u) / (p.products + p.scores + q.products + q.scores);
+  double products = det > 0 ? (t * q.scores - u * p.scores) / det : even;
+  double scores = det > 0 ? (p.products * u - q.products * t) / det : even;
+  if (!(products > 0) || !(scores > 0)) { /* noise, or lengths that are too much alike */
+    products = even;
+    scores = even;
+  }
+  speed->attention = products;
+  speed->scores = scores;
+}
+
+static void measure_ffn(const bench *b, int64_t unit, tfm_speed *speed)
+{
+  rows r;
+  make_rows(&r, b, SHORT_ROWS, SHORT);
+  const double flops = flops_of(b, &r, unit).products;
+  speed->ffn = flops > 0 ? time_of(b, &r, unit) / flops : 0;
+}
+
+static void measure_head(const bench *b, tfm_speed *speed)
+{
+  rows r;
+  make_rows(&r, b, 1, SHORT);
+  const double flops = tfm_cost_head(&b->model->config, r.len);
+  speed->head = flops > 0 ? time_of(b, &r, -1) / flops : 0;
+}
+
+static tfm_status make_memory(bench *b, tfm_err *err)
+{
+  const size_t floats = (size_t)(LONG * b->H);
+  const int64_t width = b->options->head ? tfm_slice_result_width(b->slice) : 1;
+  uint32_t random = 1;
+  b->made = tfm_alloc_aligned(floats, sizeof *b->made);
+  b->x = tfm_alloc_aligned(floats, sizeof *b->x);
+  b->result = tfm_alloc_aligned((size_t)(SHORT * width), sizeof *b->result);
+  b->ids = tfm_calloc(LONG, sizeof *b->ids);
+  if (!b->made || !b->x || !b->result || !b->ids) {
+    return tfm_fail(err, TFM_E_NOMEM, "measuring: %d tokens", LONG);
+  }
+  for (size_t i = 0; i < floats; ++i) {
+    random = random * 1664525U + 1013904223U;
+    b->made[i] = (float)(random >> 8) * 0x1p-23F - 1.0F;
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model *model,
+                             const tfm_slice_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  bool attention = false;
+  bool ffn = false;
+  bench b = {.slice = slice, .model = model, .options = options, .H = model->config.H};
+  TFM_ASSERT(options->slots == 0);
+  *speed = (tfm_speed){0};
+  TFM_TRY(make_memory(&b, err));
+  for (int64_t u = options->first; u < options->last; ++u) {
+    const tfm_cost_parts parts = tfm_cost_unit_parts(&model->config, TFM_FLOAT32, u, 1);
+    if (parts.scores > 0 && !attention) {
+      measure_attention(&b, u, speed);
+      attention = true;
+    } else if (!(parts.scores > 0) && parts.products > 0 && !ffn) {
+      measure_ffn(&b, u, speed);
+      ffn = true;
+    }
+  }
+  if (options->head) {
+    measure_head(&b, speed);
+  }
+
+fail:
+  tfm_free(b.made);
+  tfm_free(b.x);
+  tfm_free(b.result);
+  tfm_free(b.ids);
+  return st;
+}
+
+static void fill(double *to, double from)
+{
+  *to = *to > 0 ? *to : from;
+}
+
+void tfm_speed_fill(tfm_speed *speed, const tfm_speed *other)
+{
+  fill(&speed->attention, other->attention);
+  fill(&speed->scores, other->scores);
+  fill(&speed->ffn, other->ffn);
+  fill(&speed->head, other->head);
+}
+
+double tfm_speed_unit_s(const tfm_speed *speed, const tfm_config *config,
+                        tfm_precision precision, int64_t unit, int64_t len)
+{
+  const tfm_cost_parts parts = tfm_cost_unit_parts(config, precision, unit, len);
+  const double product_s = parts.scores > 0 ? speed->attention : speed->ffn;
+  return parts.products * product_s + parts.scores * speed->scores;
+}
+
+double tfm_speed_head_s(const tfm_speed *speed, const tfm_config *config, int64_t len)
+{
+  return tfm_cost_head(config, len) * speed->head;
+}

@@ -1,0 +1,36 @@
+/** How long this core takes for the parts of a model, measured on a slice of it: what turns the
+ * flops of cost.h into seconds. Only plans and predictions look at it, never a result. */
+#ifndef TFM_CORE_MODEL_SPEED_H
+#define TFM_CORE_MODEL_SPEED_H
+
+#include "core/model/slice.h"
+
+/** Seconds of one thread for a flop as cost.h counts it; 0: not measured, the slice had none. */
+typedef struct {
+  double attention; /* the linear layers of an attention, and its norms */
+  double scores;
+  double ffn; /* with its norms */
+  double head;
+} tfm_speed;
+
+/** Run warm micro-batches through the slice's first attention, its first ffn and its head, and
+ * take the median of their times. Layers of a kind cost the same: one stands for all.
+ *
+ *  slice    of this model, made for `options`; of whole sequences (TFM_ASSERT: no slots)
+ *  Cost:    a cold and at least two warm passes of at most 128 and 256 tokens through one layer;
+ *           no more passes once they have taken 20 ms.
+ *  Numerics: x is made up; what the slice computes for others later does not change.
+ *  Threads: times are CPU seconds of the calling thread, so that others may share its core.
+ *  Errors:  TFM_E_NOMEM. */
+tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model *model,
+                             const tfm_slice_options *options, tfm_err *err) TFM_MUST_USE;
+
+/** Where `speed` says nothing, what `other` says. */
+void tfm_speed_fill(tfm_speed *speed, const tfm_speed *other);
+
+/** Seconds of one thread for a sequence of len tokens: through one unit, and the head. */
+double tfm_speed_unit_s(const tfm_speed *speed, const tfm_config *config,
+                        tfm_precision precision, int64_t unit, int64_t len);
+double tfm_speed_head_s(const tfm_speed *speed, const tfm_config *config, int64_t len);
+
+#endif
