@@ -14,16 +14,22 @@ static double cost_of(const double *cost, tfm_range units)
   return sum;
 }
 
-/* Rows a unit of time, up to a factor that all layouts share. A model without cost is all the same
- * fast: its lines count. */
-static double rate_of(const double *cost, const tfm_range *cuts, int stages, int replicas)
+double tfm_plan_rate(const tfm_plan_request *request, const tfm_range *cuts, int stages,
+                     int replicas)
 {
   double slowest = 0;
+  double total = 0;
   for (int s = 0; s < stages; ++s) {
-    double one = cost_of(cost, cuts[s]);
+    const double one = cost_of(request->cost, cuts[s]) + request->hop;
     slowest = one > slowest ? one : slowest;
+    total += one;
   }
-  return slowest > 0 ? replicas / slowest : replicas;
+  if (!(slowest > 0)) {
+    return replicas;
+  }
+  const double lines = replicas / slowest;
+  const double cores = request->parallel > 0 ? request->parallel / total : lines;
+  return cores < lines ? cores : lines;
 }
 
 static int stages_for(const tfm_plan_request *request, int replicas)
@@ -48,7 +54,7 @@ tfm_status tfm_plan_advise(tfm_plan_advice *advice, const tfm_plan_request *requ
       stages = stages_for(request, r);
       TFM_TRY(tfm_partition(request->cost, request->nunit, stages, cuts, err));
     }
-    rates[r] = rate_of(request->cost, cuts, stages, r);
+    rates[r] = tfm_plan_rate(request, cuts, stages, r);
     best = rates[r] > best ? rates[r] : best;
   }
   int chosen = 1;
@@ -58,7 +64,7 @@ tfm_status tfm_plan_advise(tfm_plan_advice *advice, const tfm_plan_request *requ
   *advice = (tfm_plan_advice){chosen, stages_for(request, chosen), 1};
   if (plan) {
     advice->gain =
-        rates[chosen] / rate_of(request->cost, plan->cuts, plan->stages, plan->replicas);
+        rates[chosen] / tfm_plan_rate(request, plan->cuts, plan->stages, plan->replicas);
   }
 
 fail:

@@ -31,9 +31,12 @@ typedef struct {
   const int64_t *twin;  /* [nunit] the last unit before with the same weights, held once by a
                            rank that has both, or -1; NULL: every unit has its own */
   int64_t head_bytes;
-  int nworker;        /* W >= 1 */
-  int stages;         /* 0: by rule */
-  int replicas;       /* 0: by rule; TFM_PLAN_AUTO */
+  double hop;      /* what a stage pays beside its units, in the measure of cost, >= 0: taking a
+                         frame, checking it, passing it on */
+  double parallel; /* workers that can compute at once, where cores are fewer; 0: all */
+  int nworker;     /* W >= 1 */
+  int stages;      /* 0: by rule */
+  int replicas;    /* 0: by rule; TFM_PLAN_AUTO */
   const char *layers; /* cuts as typed, or NULL */
   bool typed;         /* stages/replicas/layers come from the command line (64), not from the
                          environment or a file (78), when they cannot be */
@@ -73,17 +76,22 @@ tfm_status tfm_plan_make(tfm_plan *plan, const tfm_plan_request *request,
 
 void tfm_plan_fini(tfm_plan *plan);
 
+/** Predicted rows a unit of time when cost and hop are those of one row: R lines, each as fast as
+ * its slowest stage, but all together no faster than `parallel` workers can be. Layouts of a model
+ * without cost compare by their lines. Pure. */
+double tfm_plan_rate(const tfm_plan_request *request, const tfm_range *cuts, int stages,
+                     int replicas);
+
 /** A layout the planner would choose, and how it compares. */
 typedef struct {
   int replicas, stages;
   double gain; /* predicted rate / rate of the compared plan */
 } tfm_plan_advice;
 
-/** Pure: the best of the layouts R lines of min(W / R, 2L) stages, R = 1..W, where the predicted
- * rate of a layout is R / (cost of its slowest stage). Every replica is one more copy of the
- * model in memory: the fewest replicas within 2 % of the best rate win. Asked-for stages,
- * replicas and layers of the request are not looked at. `plan` (may be NULL: gain is then 1) is
- * what it is compared with. Errors: TFM_E_NOMEM. */
+/** Pure: the best by tfm_plan_rate() of the layouts R lines of min(W / R, 2L) stages, R = 1..W.
+ * Every replica is one more copy of the model in memory: the fewest replicas within 2 % of the best
+ * rate win. Asked-for stages, replicas and layers of the request are not looked at. `plan` (may be
+ * NULL: gain is then 1) is what it is compared with. Errors: TFM_E_NOMEM. */
 tfm_status tfm_plan_advise(tfm_plan_advice *advice, const tfm_plan_request *request,
                            const tfm_plan *plan, tfm_err *err) TFM_MUST_USE;
 

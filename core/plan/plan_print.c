@@ -249,6 +249,10 @@ tfm_status tfm_plan_print(const tfm_plan *plan, const tfm_plan_facts *facts, tfm
   }
   TFM_TRY(print_rows(rows, plan->nrank, out));
   TFM_TRY(print_layout(plan, out));
+  if (facts->rows_per_s > 0) {
+    TFM_TRY(tfm_buf_printf(out, "predicted: %.1f rows/s of %lld tokens\n", facts->rows_per_s,
+                           (long long)facts->length));
+  }
   if (facts->numeric_id) {
     TFM_TRY(tfm_buf_printf(out, "numeric_id: %s\n", facts->numeric_id));
   }

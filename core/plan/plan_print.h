@@ -20,12 +20,15 @@ typedef struct {
   const tfm_plan_fact *ranks; /* [plan->nrank], or NULL for ranks that are not there */
   const char *numeric_id;     /* NULL: no such line */
   const tfm_plan_request
-      *request; /* what the plan was made from, for the hint; NULL: no hint */
+      *request;      /* what the plan was made from, for the hint; NULL: no hint */
+  double rows_per_s; /* predicted; 0: no such line */
+  int64_t length;    /* tokens of those rows */
 } tfm_plan_facts;
 
 /** Append a line a rank - rank, role, host, NUMA node, cpus, threads, slice, bytes of weights, of
  * memory at the peak, share of the model's cost, share of pages on its node - and below it the
- * layout, the spare ranks, the balance, the numeric_id, and a hint when another layout is predicted
+ * layout, the spare ranks, the balance, the predicted rate, the numeric_id, and a hint when
+ * another layout is predicted
  * to be at least 5 % faster. Stages and replicas count from 1 here. Columns nobody has anything to
  * say in are left out; hosts and cpus are shortened so that a line fits 100 columns where that is
  * enough.

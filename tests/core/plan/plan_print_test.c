@@ -39,7 +39,8 @@ static void a_running_job_shows_where_everything_is(void **state)
       {"node17", "6-7", 1, 2, true, 0},
   };
   tfm_plan_request request = request_of(4);
-  tfm_plan_facts facts = {ranks, "v1-native-f32-k192", NULL};
+  tfm_plan_facts facts = {
+      .ranks = ranks, .numeric_id = "v1-native-f32-k192", .rows_per_s = 195.06, .length = 128};
   request.stages = 3;
   check_print(
       &request, &facts,
@@ -52,6 +53,7 @@ static void a_running_job_shows_where_everything_is(void **state)
       "layout: 3 stages x 1 replica on 4 workers\n"
       "spare ranks: 4 (idle)\n"
       "balance: 87.5 % (mean cost of a stage / cost of the slowest)\n"
+      "predicted: 195.1 rows/s of 128 tokens\n"
       "numeric_id: v1-native-f32-k192\n");
 }
 
@@ -59,7 +61,7 @@ static void a_plan_without_ranks_leaves_their_columns_out(void **state)
 {
   (void)state;
   tfm_plan_request request = request_of(5);
-  tfm_plan_facts facts = {NULL, NULL, &request};
+  tfm_plan_facts facts = {.request = &request};
   request.stages = 2;
   request.replicas = 2;
   check_print(&request, &facts,
@@ -81,7 +83,7 @@ static void memory_is_a_column_where_somebody_knows_it(void **state)
 {
   (void)state;
   const tfm_plan_request request = request_of(2);
-  const tfm_plan_facts facts = {NULL, NULL, NULL};
+  const tfm_plan_facts facts = {0};
   tfm_plan plan = {0};
   tfm_buf out = {0};
   tfm_err err = {0};
@@ -111,7 +113,7 @@ static void long_names_are_shortened_to_a_terminal(void **state)
     ranks[i] = (tfm_plan_fact){host, cpus, i % 2, 22, true, 0.5};
   }
   tfm_plan_request request = request_of(7);
-  tfm_plan_facts facts = {ranks, NULL, NULL};
+  tfm_plan_facts facts = {.ranks = ranks};
   tfm_plan plan = {0};
   tfm_buf out = {0};
   tfm_err err = {0};

@@ -245,6 +245,54 @@ static void advice_balances_with_the_fewest_copies(void **state)
   check_layout(&request, 2, 2);
 }
 
+/* Rows a second of `replicas` lines of `stages`, cut as the plan would. */
+static double rate_of(const tfm_plan_request *request, int stages, int replicas)
+{
+  tfm_range cuts[MAX_UNIT];
+  tfm_err err = {0};
+  CHECK_OK(tfm_partition(request->cost, request->nunit, stages, cuts, &err), &err);
+  return tfm_plan_rate(request, cuts, stages, replicas);
+}
+
+static bool is_about(double got, double want)
+{
+  return got > 0.999999 * want && got < 1.000001 * want;
+}
+
+/* Ten units of a second each: a line is as fast as its slowest stage, which pays a hop too; lines
+ * add up, until the cores are all busy with units and hops. */
+static void rates_follow_stages_hops_and_cores(void **state)
+{
+  (void)state;
+  tfm_plan_request request = request_of(5, 8);
+  assert_true(is_about(rate_of(&request, 1, 1), 1.0 / 10));
+  assert_true(is_about(rate_of(&request, 3, 1), 1.0 / 4));
+  assert_true(is_about(rate_of(&request, 3, 2), 2.0 / 4));
+  request.hop = 0.5;
+  assert_true(is_about(rate_of(&request, 3, 2), 2.0 / 4.5));
+  request.parallel = 6; /* as many as there are stages */
+  assert_true(is_about(rate_of(&request, 3, 2), 2.0 / 4.5));
+  request.parallel = 2; /* 10 units and 3 hops a row on two cores */
+  assert_true(is_about(rate_of(&request, 3, 2), 2.0 / 11.5));
+}
+
+/* Hops make a long line dear: with free hops one line of four is as good as two of two, and needs
+ * one copy less; with dear ones it is not. Where two cores are all there is, no copies help. */
+static void hops_and_cores_decide_between_lines_and_copies(void **state)
+{
+  (void)state;
+  tfm_plan_request request = request_of(4, 4);
+  request.replicas = TFM_PLAN_AUTO;
+  check_layout(&request, 1, 4);
+  request.hop = 1; /* 1/3 a line of four, 2/5 two of two, 4/9 four of one */
+  check_layout(&request, 4, 1);
+  request.hop = 0;
+  request = request_of(5, 4);
+  request.replicas = TFM_PLAN_AUTO;
+  request.parallel = 2; /* 3/10 would be more than 2/10 */
+  check_layout(&request, 1, 4);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -255,6 +303,8 @@ int main(void)
       cmocka_unit_test(impossible_wishes_are_refused),
       cmocka_unit_test(every_small_request_ends_well),
       cmocka_unit_test(advice_balances_with_the_fewest_copies),
+      cmocka_unit_test(rates_follow_stages_hops_and_cores),
+      cmocka_unit_test(hops_and_cores_decide_between_lines_and_copies),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
