@@ -86,6 +86,8 @@ static const field ready_fields[] = {
     {I64, 0, AT(ready, weight_bytes)},    {I64, 0, AT(ready, scratch_bytes)},
     {BOOL, 0, AT(ready, locality_known)}, {I64, 0, AT(ready, pages)},
     {I64, 0, AT(ready, local_pages)},     {F64, 0, AT(ready, load_s)},
+    {F64, 0, AT(ready, attention_s)},     {F64, 0, AT(ready, scores_s)},
+    {F64, 0, AT(ready, ffn_s)},           {F64, 0, AT(ready, head_s)},
 };
 
 static const field heartbeat_fields[] = {
@@ -95,11 +97,12 @@ static const field heartbeat_fields[] = {
 };
 
 static const field stats_fields[] = {
-    {U64, 0, AT(stats, frames)},         {U64, 0, AT(stats, tokens)},
-    {F64, 0, AT(stats, busy_s)},         {F64, 0, AT(stats, wait_s)},
-    {F64, 0, AT(stats, send_s)},         {F64, 0, AT(stats, cpu_s)},
-    {I64, 0, AT(stats, peak_rss_bytes)}, {BOOL, 0, AT(stats, locality_known)},
-    {I64, 0, AT(stats, pages)},          {I64, 0, AT(stats, local_pages)},
+    {U64, 0, AT(stats, frames)},          {U64, 0, AT(stats, tokens)},
+    {F64, 0, AT(stats, busy_s)},          {F64, 0, AT(stats, wait_s)},
+    {F64, 0, AT(stats, send_s)},          {F64, 0, AT(stats, cpu_s)},
+    {F64, 0, AT(stats, compute_cpu_s)},   {I64, 0, AT(stats, peak_rss_bytes)},
+    {BOOL, 0, AT(stats, locality_known)}, {I64, 0, AT(stats, pages)},
+    {I64, 0, AT(stats, local_pages)},
 };
 
 static const field failed_fields[] = {

@@ -86,6 +86,8 @@ typedef struct {
   bool locality_known;
   int64_t pages, local_pages;
   double load_s;
+  /* Seconds a flop, as core/model/speed.h has them; 0: not measured. */
+  double attention_s, scores_s, ffn_s, head_s;
 } tfm_msg_ready;
 
 /** worker -> 0, once a second. */
@@ -98,8 +100,10 @@ typedef struct {
 /** worker -> 0, after END. */
 typedef struct {
   uint64_t frames, tokens;
-  double busy_s, wait_s, send_s,
-      cpu_s; /* computing; waiting for input; waiting for a send slot */
+  double busy_s, wait_s,
+      send_s;                  /* computing; waiting for input; checking and sealing frames and
+                                    waiting for a free one */
+  double cpu_s, compute_cpu_s; /* of all threads; of it while computing */
   int64_t peak_rss_bytes;
   bool locality_known;
   int64_t pages, local_pages;

@@ -82,11 +82,12 @@ static tfm_status wait_a_turn(tfm_stage *stage, tfm_err *err)
   return st;
 }
 
-/* The next frame of the line, or NULL when rank 0 said LEAVE. */
+/* The next frame of the line, or NULL when rank 0 said LEAVE. Checking it is part of sending. */
 static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   double start = tfm_now_s();
+  double looked = start;
   *frame = NULL;
   set_state(stage, false, stage->now.batch);
   for (;;) {
@@ -99,10 +100,22 @@ static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
     if (stage->left) {
       break;
     }
+    looked = tfm_now_s();
   }
 
 fail:
-  stage->stats.wait_s += tfm_now_s() - start;
+  if (*frame) {
+    stage->stats.send_s += tfm_now_s() - looked;
+  }
+  stage->stats.wait_s += (*frame ? looked : tfm_now_s()) - start;
+  return st;
+}
+
+static tfm_status send_on(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
+{
+  const double start = tfm_now_s();
+  const tfm_status st = tfm_link_send(stage->out, frame, err);
+  stage->stats.send_s += tfm_now_s() - start;
   return st;
 }
 
@@ -232,6 +245,22 @@ static void judge_rows(const tfm_stage *stage, const tfm_batch *batch, const flo
   }
 }
 
+/* When a piece of computing began. */
+typedef struct {
+  double now_s, cpu_s;
+} spell;
+
+static spell begin_computing(const tfm_stage *stage)
+{
+  return (spell){.now_s = tfm_now_s(), .cpu_s = tfm_team_cpu_s(stage->team)};
+}
+
+static void end_computing(tfm_stage *stage, spell begun)
+{
+  stage->stats.busy_s += tfm_now_s() - begun.now_s;
+  stage->stats.compute_cpu_s += tfm_team_cpu_s(stage->team) - begun.cpu_s;
+}
+
 /* The last stage: the head, and a result frame to rank 0. */
 static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batch *batch,
                               tfm_err *err)
@@ -255,9 +284,9 @@ static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batc
                      (unsigned long long)frame->head.sequence,
                      (long long)stage->assign.max_rows, (long long)rows));
   }
-  double start = tfm_now_s();
+  const spell computing = begin_computing(stage);
   tfm_slice_head(stage->slice, batch, values, tfm_team_par(stage->team));
-  stage->stats.busy_s += tfm_now_s() - start;
+  end_computing(stage, computing);
   judge_rows(stage, batch, values, status);
   result->head = (tfm_frame_head){.type = TFM_FRAME_RESULT,
                                   .batch = frame->head.batch,
@@ -265,7 +294,7 @@ static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batc
                                   .T = rows,
                                   .width = width,
                                   .payload_bytes = payload};
-  TFM_TRY(tfm_link_send(stage->out, result, err));
+  TFM_TRY(send_on(stage, result, err));
 
 fail:
   tfm_link_release(frame);
@@ -281,9 +310,9 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
     return err->status;
   }
   set_state(stage, true, frame->head.batch);
-  double start = stage->state_s;
+  const spell computing = begin_computing(stage);
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
-  stage->stats.busy_s += tfm_now_s() - start;
+  end_computing(stage, computing);
   stage->stats.frames += 1;
   stage->stats.tokens += (uint64_t)batch.T;
   if (stage->poll_error.status != TFM_OK) {
@@ -294,7 +323,7 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   if (stage->assign.head) {
     return send_result(stage, frame, &batch, err);
   }
-  return tfm_link_send(stage->out, frame, err); /* it goes home by itself */
+  return send_on(stage, frame, err); /* it goes home by itself */
 }
 
 tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err)

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
+#include "core/model/speed.h"
 #include "core/topo/bind.h"
 #include "core/topo/memory.h"
 #include "worker/stage.h"
@@ -250,6 +251,22 @@ fail:
   return st;
 }
 
+/* How fast this stage is, for the plan's prediction; texts that grow are not predicted. */
+static tfm_status measure(worker *w, const tfm_slice_options *options, tfm_msg_ready *ready,
+                          tfm_err *err)
+{
+  tfm_speed speed = {0};
+  tfm_status st = TFM_OK;
+  if (options->slots == 0) {
+    st = tfm_speed_measure(&speed, w->stage.slice, &w->model, options, err);
+  }
+  ready->attention_s = speed.attention;
+  ready->scores_s = speed.scores;
+  ready->ffn_s = speed.ffn;
+  ready->head_s = speed.head;
+  return st;
+}
+
 /* Weights, threads, links: everything the stage needs, on the right node. */
 static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
 {
@@ -302,6 +319,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   TFM_TRY(tfm_team_open(&stage->team, &team, err));
   TFM_TRY(open_links(w, err));
   ready->load_s = tfm_now_s() - start;
+  TFM_TRY(measure(w, &options, ready, err));
 
 fail:
   return st;

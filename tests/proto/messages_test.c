@@ -66,7 +66,11 @@ static const tfm_msg_ready ready = {.cpuset = "3",
                                     .locality_known = true,
                                     .pages = 33,
                                     .local_pages = 32,
-                                    .load_s = 1.25};
+                                    .load_s = 1.25,
+                                    .attention_s = 0x1p-40,
+                                    .scores_s = 0x1p-41,
+                                    .ffn_s = 0x1p-42,
+                                    .head_s = 0x1p-43};
 static const tfm_msg_heartbeat heartbeat = {
     .computing = 1, .batch = UINT64_MAX, .since_s = 0.1};
 static const tfm_msg_stats stats = {.frames = 1,
@@ -75,6 +79,7 @@ static const tfm_msg_stats stats = {.frames = 1,
                                     .wait_s = 4.5,
                                     .send_s = 5.5,
                                     .cpu_s = 6.5,
+                                    .compute_cpu_s = 6.25,
                                     .peak_rss_bytes = 7,
                                     .locality_known = true,
                                     .pages = 8,
@@ -199,12 +204,15 @@ static void every_field_travels(void **state)
   assert_string_equal(r.note, ready.note);
   assert_true(r.node == -1 && r.weight_bytes == ready.weight_bytes && r.scratch_bytes == 22);
   assert_true(r.locality_known && r.pages == 33 && r.local_pages == 32 && r.load_s == 1.25);
+  assert_true(r.attention_s == 0x1p-40 && r.scores_s == 0x1p-41 && r.ffn_s == 0x1p-42);
+  assert_true(r.head_s == 0x1p-43);
   tfm_buf_clear(&out);
   tfm_msg_stats s;
   assert_int_equal(tfm_msg_stats_encode(&stats, &out), TFM_OK);
   assert_int_equal(tfm_msg_stats_decode(&s, out.data, out.n, &err), TFM_OK);
   assert_true(s.frames == 1 && s.tokens == 2 && s.busy_s == 3.5 && s.wait_s == 4.5);
-  assert_true(s.send_s == 5.5 && s.cpu_s == 6.5 && s.peak_rss_bytes == 7);
+  assert_true(s.send_s == 5.5 && s.cpu_s == 6.5 && s.compute_cpu_s == 6.25 &&
+              s.peak_rss_bytes == 7);
   assert_true(s.locality_known && s.pages == 8 && s.local_pages == 9);
   tfm_buf_fini(&out);
 }
