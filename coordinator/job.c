@@ -3,6 +3,7 @@
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/pace.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -18,7 +19,6 @@
 
 enum {
   CONTRACT = 1,            /* version of the numeric contract (DESIGN D3) */
-  TYPICAL_LENGTH = 128,    /* tokens of the row costs are compared at */
   BUDGET_LEAST = 512,      /* tokens; a kernel is at full speed from here on */
   BUDGET_FLOATS = 1 << 18, /* floats of x a micro-batch holds: a megabyte on the wire */
   WINDOW = 1024,           /* sequences */
@@ -374,7 +374,7 @@ tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
   if (!job->cost || !job->bytes || !job->twin) {
     return tfm_fail(err, TFM_E_NOMEM, "a plan of %lld units", (long long)nunit);
   }
-  int64_t length = least(TYPICAL_LENGTH, job->max_length);
+  int64_t length = least(TFM_PACE_LENGTH, job->max_length);
   for (int64_t u = 0; u < nunit; ++u) {
     job->cost[u] = tfm_cost_unit(config, job->engine.precision, u, length);
     job->bytes[u] = tfm_cost_unit_bytes(config, job->engine.precision, u);
@@ -393,6 +393,13 @@ tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
       .layers = o->layers,
       .typed = typed(o, "stages") || typed(o, "replicas") || typed(o, "layers"),
   };
+  return tfm_plan_make(&job->plan, &job->request, err);
+}
+
+tfm_status tfm_job_plan_again(tfm_job *job, tfm_err *err)
+{
+  tfm_pace_costs(job);
+  tfm_plan_fini(&job->plan);
   return tfm_plan_make(&job->plan, &job->request, err);
 }
 
@@ -429,6 +436,15 @@ static int own_threads(const tfm_job *job)
   int count = 0;
   tfm_crew_share(&job->crew, 0, &index, &count);
   return threads_of(job, 0, count);
+}
+
+/* Threads of the first worker, which stands for all where layouts are compared. */
+static int threads_of_first(const tfm_job *job)
+{
+  int index = 0;
+  int count = 0;
+  tfm_crew_share(&job->crew, 1, &index, &count);
+  return threads_of(job, 1, count);
 }
 
 static void assign_rank(tfm_job *job, int rank)
@@ -510,11 +526,17 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   (void)snprintf(start.dtype, sizeof start.dtype, "%s",
                  tfm_precision_name(job->engine.precision));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
-  TFM_TRY(tfm_growth_plan(job, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
   TFM_TRY(own_hello(job, &hello, err));
   TFM_TRY(tfm_crew_start(&job->crew, &start, &hello, err));
+  if (job->request.nworker > 1) { /* while the others look around; one worker has no layouts */
+    TFM_TRY(tfm_pace_measure(job, err));
+  }
+  TFM_TRY(tfm_crew_await_hello(&job->crew, err));
   TFM_TRY(choose_isa(job, err));
+  job->request.parallel = tfm_pace_parallel(&job->crew, threads_of_first(job));
+  TFM_TRY(tfm_job_plan_again(job, err));
+  TFM_TRY(tfm_growth_plan(job, err));
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
     assign_rank(job, rank);
   }

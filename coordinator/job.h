@@ -8,6 +8,7 @@
 #include "coordinator/schedule/pump.h"
 #include "coordinator/task/task.h"
 #include "core/kernels/linear.h"
+#include "core/model/speed.h"
 #include "core/text/tokenizer.h"
 #include "core/topo/machine.h"
 
@@ -15,6 +16,12 @@
 typedef struct {
   double begin, load, run, end;
 } tfm_job_times;
+
+/** What coordinator/pace.h measured on rank 0; zeros: nothing. */
+typedef struct {
+  tfm_speed speed;
+  double byte_s; /* seconds a byte of a frame costs a stage */
+} tfm_job_pace;
 
 typedef struct {
   const tfm_options *options; /* borrowed */
@@ -31,6 +38,7 @@ typedef struct {
   double *cost; /* [2L] what the plan was made from */
   int64_t *bytes;
   int64_t *twin;
+  tfm_job_pace pace;
   tfm_plan_request request;
   tfm_plan plan;
   tfm_engine engine;
@@ -66,8 +74,11 @@ tfm_status tfm_job_choose(tfm_job *job, tfm_err *err) TFM_MUST_USE;
  * host that cannot hold its ranks. */
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
-/** The plan alone, for nworker ranks that need not be there. */
+/** The plan alone, for nworker ranks that need not be there, by flops. */
 tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err) TFM_MUST_USE;
+
+/** Make it again, by the seconds that tfm_pace_measure() measured. */
+tfm_status tfm_job_plan_again(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
 /** Load the embeddings and make the encoder. */
 tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err) TFM_MUST_USE;

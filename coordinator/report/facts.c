@@ -3,6 +3,7 @@
 #include "coordinator/bench/table.h"
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
+#include "coordinator/pace.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
@@ -287,8 +288,11 @@ tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err)
   for (int rank = 0; rank < job->crew.nrank; ++rank) {
     facts[rank] = fact_of(&job->crew.ranks[rank], rank == 0);
   }
-  tfm_plan_facts all = {
-      .ranks = facts, .numeric_id = job->numeric_id, .request = &job->request};
+  const tfm_plan_facts all = {.ranks = facts,
+                              .numeric_id = job->numeric_id,
+                              .request = &job->request,
+                              .rows_per_s = job->plan.nrank > 1 ? tfm_pace_rate(job) : 0,
+                              .length = tfm_pace_length(job)};
   TFM_TRY(tfm_plan_print(&job->plan, &all, out, err));
   put_batching(job, out);
   TFM_TRY(put_placement(job, out, err));
@@ -396,7 +400,10 @@ static tfm_status put_plan(tfm_job *job, int64_t idle, bool processes, tfm_buf *
                            tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_plan_facts facts = {.request = &job->request, .numeric_id = job->numeric_id};
+  const tfm_plan_facts facts = {.request = &job->request,
+                                .numeric_id = job->numeric_id,
+                                .rows_per_s = tfm_pace_rate_alone(job),
+                                .length = tfm_pace_length(job)};
   TFM_TRY(tfm_plan_print(&job->plan, &facts, out, err));
   (void)tfm_buf_printf(out, "embeddings on rank 0: %.1f MB; a frame of %lld tokens: %.1f MB\n",
                        (double)tfm_cost_embed_bytes(&job->model.config) / 1e6,
@@ -422,6 +429,8 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
   TFM_TRY(tfm_job_open(job, world, options, false, err));
   TFM_TRY(tfm_job_choose(job, err));
   TFM_TRY(tfm_job_plan_for(job, ranks > 2 ? (int)ranks - 1 : 1, err));
+  TFM_TRY(tfm_pace_measure(job, err));
+  TFM_TRY(tfm_job_plan_again(job, err));
   TFM_TRY(tfm_growth_plan(job, err));
   TFM_TRY(predict(job, idle, processes, err));
   TFM_TRY(table ? put_ranks(&job->plan, options->bench_format, out, err)

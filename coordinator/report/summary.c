@@ -1,8 +1,10 @@
 #include "coordinator/report/summary.h"
 
 #include "coordinator/memory.h"
+#include "coordinator/pace.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/kernels/peak.h"
 #include "core/topo/memory.h"
 
 #include <errno.h>
@@ -36,18 +38,79 @@ static double rate(double amount, double seconds)
   return seconds > 0 ? amount / seconds : 0;
 }
 
-/* How busy each stage of the first line was: what a person looks at to find the slow one. */
+static tfm_pace_rows rows_sent(const tfm_job *job)
+{
+  return (tfm_pace_rows){.count = tfm_pump_lengths(job->pump),
+                         .longest = job->max_tokens,
+                         .batches = tfm_pump_counted(job->pump).batches};
+}
+
+tfm_rank_use tfm_rank_use_of(const tfm_job *job, int rank, double peak_flops)
+{
+  const tfm_msg_stats *stats = &job->crew.ranks[rank].stats;
+  const tfm_pace_rows rows = rows_sent(job);
+  const double tokens = (double)tfm_pump_counted(job->pump).tokens;
+  tfm_rank_use use = {0};
+  if (rows.count && tokens > 0) {
+    /* Lines get rows of like lengths, so each has its share of the flops by tokens. */
+    use.flops = tfm_pace_flops(job, rank, &rows) * (double)stats->tokens / tokens;
+  }
+  const double possible = peak_flops * stats->compute_cpu_s;
+  use.share = possible > 0 ? use.flops / possible : 0;
+  return use;
+}
+
+double tfm_summary_predicted(const tfm_job *job)
+{
+  const tfm_pace_rows rows = rows_sent(job);
+  const double seconds = rows.count ? tfm_pace_predict(job, &rows) : 0;
+  return rate((double)tfm_pump_counted(job->pump).rows, seconds);
+}
+
+/* Of rank 0's core, which others are held against: 0 where there is nothing to hold. */
+static double peak_of(const tfm_job *job)
+{
+  return tfm_pump_lengths(job->pump) ? tfm_linear_peak(job->engine.precision) : 0;
+}
+
+/* Only of the same processor is the peak known. */
+static double peak_of_rank(const tfm_job *job, int rank, double peak)
+{
+  const tfm_crew_rank *ranks = job->crew.ranks;
+  return strcmp(ranks[rank].hello.cpu, ranks[0].hello.cpu) == 0 ? peak : 0;
+}
+
+/* What each stage did with its time: what a person looks at to find the slow one. */
 static void log_stages(const tfm_job *job, double run_s)
 {
-  tfm_buf text = {0};
+  const double peak = peak_of(job);
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
     const tfm_crew_rank *r = &job->crew.ranks[rank];
-    if (r->have_stats) {
-      (void)tfm_buf_printf(&text, " %d:%.0f%%", rank, 100 * rate(r->stats.busy_s, run_s));
+    if (!r->have_stats) {
+      continue;
     }
+    const tfm_rank_use use = tfm_rank_use_of(job, rank, peak_of_rank(job, rank, peak));
+    tfm_buf text = {0};
+    if (use.share > 0) {
+      (void)tfm_buf_printf(&text, ", %.0f %% of the peak", 100 * use.share);
+    }
+    tfm_log(TFM_LOG_INFO,
+            "rank %d, stage %d/%d: busy %.1f %%, waiting %.1f %%, sending %.1f %%%s", rank,
+            r->assign.stage + 1, r->assign.stages, 100 * rate(r->stats.busy_s, run_s),
+            100 * rate(r->stats.wait_s, run_s), 100 * rate(r->stats.send_s, run_s),
+            tfm_buf_cstr(&text));
+    tfm_buf_fini(&text);
   }
-  tfm_log(TFM_LOG_INFO, "busy by rank:%s", tfm_buf_cstr(&text));
-  tfm_buf_fini(&text);
+}
+
+static void log_prediction(const tfm_job *job, double run_s)
+{
+  const double predicted = tfm_summary_predicted(job);
+  const double got = rate((double)tfm_pump_counted(job->pump).rows, run_s);
+  if (predicted > 0 && got > 0) {
+    tfm_log(TFM_LOG_INFO, "predicted for these rows: %.1f rows/s; the run was %+.1f %% from it",
+            predicted, 100 * (got / predicted - 1));
+  }
 }
 
 /* What it cost that the job could have been interrupted, and what that saved. */
@@ -81,6 +144,7 @@ void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet)
           (long long)sent.tokens, run_s, rate((double)sent.rows, run_s),
           rate((double)sent.tokens, run_s), job->times.load - job->times.begin,
           job->times.run - job->times.load);
+  log_prediction(job, run_s);
   log_stages(job, run_s);
   tfm_log(TFM_LOG_INFO,
           "parallel efficiency %.2f = load balance %.2f x communication efficiency %.2f",
@@ -100,6 +164,16 @@ static void put_number(tfm_buf *out, const char *before, double value)
 {
   (void)tfm_buf_str(out, before);
   (void)tfm_buf_printf(out, "%.6g", value);
+}
+
+/* 0 is what nobody knows. */
+static void put_or_null(tfm_buf *out, const char *before, double value)
+{
+  if (value > 0) {
+    put_number(out, before, value);
+  } else {
+    (void)tfm_buf_printf(out, "%snull", before);
+  }
 }
 
 static void put_int(tfm_buf *out, const char *before, int64_t value)
@@ -182,9 +256,10 @@ static void put_coordinator(const tfm_job *job, tfm_buf *out)
   (void)tfm_buf_str(out, ",\"local_pages_share\":null}");
 }
 
-static void put_rank(const tfm_job *job, int rank, tfm_buf *out)
+static void put_rank(const tfm_job *job, int rank, double peak, tfm_buf *out)
 {
   const tfm_crew_rank *r = &job->crew.ranks[rank];
+  const tfm_rank_use use = tfm_rank_use_of(job, rank, peak_of_rank(job, rank, peak));
   put_int(out, ",{\"rank\":", rank);
   put_string(out, ",\"host\":", r->hello.host);
   put_string(out, ",\"cpuset\":", r->ready.cpuset);
@@ -202,6 +277,9 @@ static void put_rank(const tfm_job *job, int rank, tfm_buf *out)
   put_number(out, ",\"wait_s\":", r->stats.wait_s);
   put_number(out, ",\"send_s\":", r->stats.send_s);
   put_number(out, ",\"cpu_s\":", r->stats.cpu_s);
+  put_number(out, ",\"compute_cpu_s\":", r->stats.compute_cpu_s);
+  put_or_null(out, ",\"flops\":", use.flops);
+  put_or_null(out, ",\"share_of_peak\":", use.share);
   put_int(out, ",\"peak_rss_bytes\":", r->stats.peak_rss_bytes);
   put_int(out, ",\"predicted_rss_bytes\":", predicted(job, rank));
   if (r->stats.locality_known && r->stats.pages > 0) {
@@ -216,13 +294,16 @@ static void put_rank(const tfm_job *job, int rank, tfm_buf *out)
 tfm_status tfm_summary_json(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
 {
   tfm_pop pop = tfm_pop_of(&job->crew, job->times.end - job->times.run);
+  const double peak = peak_of(job);
   (void)tfm_buf_char(out, '{');
   put_rows(job, outlet, out);
   put_layout(job, out);
+  put_or_null(out, ",\"predicted_rows_per_s\":", tfm_summary_predicted(job));
+  put_or_null(out, ",\"peak_flops\":", peak);
   (void)tfm_buf_str(out, ",\"ranks\":[");
   put_coordinator(job, out);
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
-    put_rank(job, rank, out);
+    put_rank(job, rank, peak, out);
   }
   put_number(out, "],\"pop\":{\"parallel_efficiency\":", pop.parallel);
   put_number(out, ",\"load_balance\":", pop.load_balance);

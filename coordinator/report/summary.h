@@ -14,6 +14,20 @@ typedef struct {
 
 tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s);
 
+/** How well the cores of a rank were used, and how well the job was predicted. */
+typedef struct {
+  double
+      flops; /* of the rows it computed, two a multiply-add; 0: not known (texts that grow) */
+  double share; /* of peak_flops, by CPU seconds of computing, 0: not known */
+} tfm_rank_use;
+
+/** of: a rank with statistics; peak_flops: what its core can do a second, 0: not known. */
+tfm_rank_use tfm_rank_use_of(const tfm_job *job, int rank, double peak_flops);
+
+/** Rows a second that the stages' own measurements (coordinator/pace.h) predict for the rows that
+ * were sent; 0: nothing was measured, or nothing sent. */
+double tfm_summary_predicted(const tfm_job *job);
+
 /** Log the summary at level info. */
 void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet);
 

@@ -196,12 +196,17 @@ tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_
   for (int rank = 1; rank < crew->nrank; ++rank) {
     TFM_TRY(tell(crew, rank, TFM_FRAME_START, &payload, err));
   }
-  TFM_TRY(collect_early(crew, (collection){TFM_FRAME_HELLO, crew->nrank - 1}, err));
-  TFM_TRY(compare_hellos(crew, err));
 
 fail:
   tfm_buf_fini(&payload);
   return st;
+}
+
+tfm_status tfm_crew_await_hello(tfm_crew *crew, tfm_err *err)
+{
+  const tfm_status st =
+      collect_early(crew, (collection){TFM_FRAME_HELLO, crew->nrank - 1}, err);
+  return st == TFM_OK ? compare_hellos(crew, err) : st;
 }
 
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)

@@ -29,12 +29,15 @@ typedef struct {
 tfm_status tfm_crew_init(tfm_crew *crew, tfm_world *world, tfm_err *err) TFM_MUST_USE;
 void tfm_crew_fini(tfm_crew *crew);
 
-/** Send START to all workers and collect their HELLO; `own` becomes entry 0. Then compare
- * version, model digest and arithmetic of all ranks: a difference is TFM_E_CONFIG with a table
- * of it. Collective with tfm_worker_main(). Errors: a worker's own failure; TFM_E_CONFIG; of
+/** Send START to all workers; `own` becomes entry 0. Collective with tfm_worker_main(). Errors: of
  * link.h. */
 tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_msg_hello *own,
                           tfm_err *err) TFM_MUST_USE;
+
+/** Collect HELLO from all workers, then compare version, model digest and arithmetic of all ranks:
+ * a difference is TFM_E_CONFIG with a table of it. Errors: a worker's own failure; TFM_E_CONFIG;
+ * of link.h; TFM_E_STOPPED. */
+tfm_status tfm_crew_await_hello(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** Send every worker its entry's `assign`. */
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;

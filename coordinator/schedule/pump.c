@@ -48,6 +48,7 @@ struct tfm_pump {
   double drain_s; /* since when */
   uint64_t batch;
   int32_t *ids, *type_ids, *cu_len, *marks, *start; /* one micro-batch before embedding */
+  int64_t *lengths;                                 /* [max_tokens + 1] sequences sent */
   int64_t in_flight;
   double checked_s;
   tfm_pump_counts counts;
@@ -96,8 +97,9 @@ static tfm_status make_memory(tfm_pump *pump, tfm_err *err)
   pump->cu_len = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_len);
   pump->marks = tfm_calloc((size_t)o->max_tokens, sizeof *pump->marks);
   pump->start = tfm_calloc((size_t)o->max_sequences, sizeof *pump->start);
-  if (!pump->rows || !pump->lines || !pump->ids || !pump->type_ids || !pump->cu_len ||
-      !pump->marks || !pump->start) {
+  pump->lengths = tfm_calloc((size_t)o->max_tokens + 1, sizeof *pump->lengths);
+  if (!pump->lengths || !pump->rows || !pump->lines || !pump->ids || !pump->type_ids ||
+      !pump->cu_len || !pump->marks || !pump->start) {
     return tfm_fail(err, TFM_E_NOMEM,
                     "micro-batches of %lld tokens; lower --max-batch-tokens or --sort-window",
                     (long long)o->max_tokens);
@@ -235,6 +237,7 @@ static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
     }
     pump->cu_len[b] = at;
     pump->start[b] = s->start;
+    ++pump->lengths[s->n];
     at += (int32_t)s->n;
   }
   pump->cu_len[pack->B] = at;
@@ -550,6 +553,11 @@ tfm_pump_counts tfm_pump_counted(const tfm_pump *pump)
   return pump->counts;
 }
 
+const int64_t *tfm_pump_lengths(const tfm_pump *pump)
+{
+  return pump->turns ? NULL : pump->lengths;
+}
+
 static void close_line(line *l)
 {
   while (l->flight && l->credit.taken > 0) {
@@ -582,5 +590,6 @@ void tfm_pump_close(tfm_pump *pump)
   tfm_free(pump->cu_len);
   tfm_free(pump->marks);
   tfm_free(pump->start);
+  tfm_free(pump->lengths);
   tfm_free(pump);
 }

@@ -63,6 +63,10 @@ typedef struct {
 
 tfm_pump_counts tfm_pump_counted(const tfm_pump *pump);
 
+/** Sequences that were sent, by their length: [max_tokens + 1]; borrowed. NULL for texts that grow,
+ * which come in pieces. */
+const int64_t *tfm_pump_lengths(const tfm_pump *pump);
+
 /** NULL is allowed. */
 void tfm_pump_close(tfm_pump *pump);
 

@@ -106,7 +106,8 @@ static tfm_status start(stagecraft *s, tfm_err *err)
   for (int i = 1; i < RANKS; ++i) {
     assert_int_equal(pthread_create(&s->players[i].thread, NULL, play, &s->players[i]), 0);
   }
-  return tfm_crew_start(&s->crew, &start, &own, err);
+  const tfm_status st = tfm_crew_start(&s->crew, &start, &own, err);
+  return st == TFM_OK ? tfm_crew_await_hello(&s->crew, err) : st;
 }
 
 /* All workers leave with the code they were told, whatever happened before. */

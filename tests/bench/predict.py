@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""How close the plan's prediction comes: one input through many layouts, predicted against measured.
+
+usage: predict.py --program tfm-cluster --input rows.jsonl [--repeat 3] [-- OPTIONS]
+Each layout runs as often as --repeat says, in turns with all others; its error is that of the median
+run, beside the spread of the runs. Run it on a quiet machine, with the variables of deploy/mpi_env.sh.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import tempfile
+
+# np (0: without mpirun), options
+LAYOUTS = [
+    (0, ["--stages", "1", "--threads", "1"]), (0, ["--stages", "2", "--threads", "1"]),
+    (0, ["--stages", "4", "--threads", "1"]),
+    (2, ["--threads", "1"]), (2, ["--threads", "2"]), (3, []), (3, ["--replicas", "2"]), (4, []),
+    (4, ["--replicas", "3"]), (5, []), (5, ["--replicas", "2"]), (6, []), (7, []),
+    (7, ["--replicas", "2"]), (7, ["--replicas", "3"]), (8, []), (8, ["--replicas", "7"]),
+]
+
+
+def run(a, ranks, options, scratch):
+    summary = scratch / "summary.json"
+    mpi = ["mpirun", "-np", str(ranks)] if ranks else []
+    command = [*mpi, a.program, "classify", "-i", a.input, "--restart", "--quiet", "-o",
+               str(scratch / "out.jsonl"), "--summary-json", str(summary), *options, *a.options]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return json.loads(summary.read_text(encoding="utf-8"))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--program", required=True)
+    p.add_argument("--input", required=True)
+    p.add_argument("--repeat", type=int, default=3)
+    p.add_argument("options", nargs="*")
+    a = p.parse_args()
+    runs = [[] for _ in LAYOUTS]
+    with tempfile.TemporaryDirectory() as scratch:
+        for _ in range(a.repeat):
+            for got, (ranks, options) in zip(runs, LAYOUTS):
+                got.append(run(a, ranks, options, pathlib.Path(scratch)))
+    print("| np | options | stages x replicas | predicted rows/s | measured | error % | spread of the runs % |")
+    print("|---|---|---|---|---|---|---|")
+    errors = []
+    hashes = set()
+    for got, (ranks, options) in zip(runs, LAYOUTS):
+        rates = [s["rows_per_s"] for s in got]
+        errors.append(statistics.median(100 * (s["predicted_rows_per_s"] / s["rows_per_s"] - 1) for s in got))
+        spread = 100 * statistics.stdev(rates) / statistics.mean(rates) if len(rates) > 1 else 0
+        layout = got[0]["layout"]
+        hashes |= {s["output_sha256"] for s in got}
+        print(f"| {ranks or '-'} | {' '.join(options)} | {layout['stages']} x {layout['replicas']} "
+              f"| {statistics.median(s['predicted_rows_per_s'] for s in got):.0f} "
+              f"| {statistics.median(rates):.0f} | {errors[-1]:+.1f} | {spread:.1f} |")
+    print(f"\nmedian error of {len(LAYOUTS)} layouts: {statistics.median(map(abs, errors)):.1f} %, "
+          f"worst {max(map(abs, errors)):.1f} %; {len(hashes)} distinct output{'s' if len(hashes) > 1 else ''}")
+
+
+if __name__ == "__main__":
+    main()
