@@ -13,7 +13,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pipeline"))
@@ -161,8 +160,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
     rng = random.Random(a.seed)
-    if os.access("/dev/shm", os.W_OK):
-        tempfile.tempdir = "/dev/shm"  # cheap syncs, so many commits, so much to get wrong
+    harness.sync_cheaply()  # many commits, so much to get wrong
     folder = harness.scratch()
     src = source(folder, a.rows, rng)
     want, seconds = undisturbed(folder, src)

@@ -62,6 +62,14 @@ def must(run, code=0):
     return run
 
 
+def sync_cheaply():
+    """Scratch folders in memory from now on, where there is room: a commit comes when syncs have cost
+    little so far, so with a disk's syncs a short job may end before its first."""
+    memory = "/dev/shm"
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 48 << 20:
+        tempfile.tempdir = memory
+
+
 def scratch():
     """A folder of this test's own, removed at the end."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tfm-test-"))

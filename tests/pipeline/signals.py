@@ -1,5 +1,6 @@
 """A job that is told to end keeps what it has, ends with its code, and goes on later; a full disk, a
 size limit and a reader that left are clean errors."""
+import fcntl
 import json
 import os
 import pathlib
@@ -7,6 +8,8 @@ import random
 import resource
 import signal
 import subprocess
+import sys
+import termios
 import time
 
 import harness
@@ -49,6 +52,13 @@ def until_it_works(out):
             return
         time.sleep(0.02)
     raise AssertionError("nothing was committed")
+
+
+def until_it_was_read(pipe):
+    """Until all that was written has been taken, and a moment for rows of a few words to get through."""
+    while int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder):
+        time.sleep(0.02)
+    time.sleep(3 if harness.SANITIZED else 1)
 
 
 def goes_on(args, out, want, np=0):
@@ -145,7 +155,7 @@ def test_tokenize_waiting_for_a_pipe():
     run = start(args, stdin=subprocess.PIPE)
     run.stdin.write(body)
     run.stdin.flush()
-    time.sleep(3 if harness.SANITIZED else 1)
+    until_it_was_read(run.stdin)
     run.send_signal(signal.SIGTERM)
     code, err = ended(run, 2)
     assert code == 75 and "10 rows" in err, (code, err)
@@ -158,7 +168,7 @@ def test_standard_output_shows_what_there_is():
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     run.stdin.write(b"one\ntwo\n")
     run.stdin.flush()
-    time.sleep(3 if harness.SANITIZED else 1)
+    until_it_was_read(run.stdin)
     run.send_signal(signal.SIGTERM)
     out, err = run.stdout.read(), run.stderr.read()
     assert run.wait(timeout=60) == 75 and out.count(b"\n") == 2, (out, err)
@@ -217,4 +227,5 @@ def test_a_disk_that_fills():
 
 if __name__ == "__main__":
     assert pathlib.Path(MODEL).exists()
+    harness.sync_cheaply()
     harness.run(globals())
