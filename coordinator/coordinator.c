@@ -175,7 +175,7 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
   case TFM_VERB_ENV:
     return tfm_facts_env(world, text, err);
   case TFM_VERB_BENCH:
-    return tfm_bench_run(options, text, err);
+    return tfm_bench_run(world, options, text, err);
   case TFM_VERB_HELP:
   case TFM_VERB_COUNT:
     break;

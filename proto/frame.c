@@ -227,6 +227,8 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
   case TFM_FRAME_STATS:
   case TFM_FRAME_FAILED:
   case TFM_FRAME_LEAVE:
+  case TFM_FRAME_COMM:
+  case TFM_FRAME_SAMPLE:
     if (control) {
       return check_plain(head, limits->max_payload, err);
     }

@@ -114,6 +114,19 @@ static const field leave_fields[] = {
     {I32, 0, AT(leave, code)},
 };
 
+static const field comm_fields[] = {
+    {I32, 0, AT(comm, peer)},
+    {BOOL, 0, AT(comm, measures)},
+    {I64, 1, AT(comm, passes)},
+};
+
+static const field sample_fields[] = {
+    {I64, 1, AT(sample, bytes)},
+    {F64, 0, AT(sample, latency_s)},
+    {F64, 0, AT(sample, waiting_s)},
+    {F64, 0, AT(sample, bytes_per_s)},
+};
+
 static void put_ids(const unsigned char *at, tfm_buf *out)
 {
   const tfm_msg_ids *ids = (const void *)at;
@@ -287,6 +300,8 @@ TFM_MESSAGE(heartbeat)
 TFM_MESSAGE(stats)
 TFM_MESSAGE(failed)
 TFM_MESSAGE(leave)
+TFM_MESSAGE(comm)
+TFM_MESSAGE(sample)
 #undef TFM_MESSAGE
 
 tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,

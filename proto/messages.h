@@ -119,6 +119,19 @@ typedef struct {
   int32_t code;
 } tfm_msg_leave;
 
+/** 0 -> worker, before START: measure the links with a peer, or answer it (proto/comm.h). */
+typedef struct {
+  int32_t peer;
+  bool measures; /* else it answers */
+  int64_t passes;
+} tfm_msg_comm;
+
+/** worker -> 0: one of proto/comm.h's samples. */
+typedef struct {
+  int64_t bytes;
+  double latency_s, waiting_s, bytes_per_s;
+} tfm_msg_sample;
+
 /** For each: encode appends the payload to an empty buffer; decode reads all of it.
  *  Errors: TFM_E_NOMEM; TFM_E_FORMAT naming message and field. */
 #define TFM_MESSAGE(name)                                                                      \
@@ -133,6 +146,8 @@ TFM_MESSAGE(heartbeat)
 TFM_MESSAGE(stats)
 TFM_MESSAGE(failed)
 TFM_MESSAGE(leave)
+TFM_MESSAGE(comm)
+TFM_MESSAGE(sample)
 #undef TFM_MESSAGE
 
 /** Put an encoded payload into a free frame of a control link and send it. When no frame is

@@ -13,8 +13,10 @@ enum { TFM_WIRE_VERSION = 6 };
   X(READY, 4, "ready")         /* worker -> 0: weights loaded, where memory lies */            \
   X(HEARTBEAT, 5, "heartbeat") /* worker -> 0: once a second, what it is doing */              \
   X(STATS, 6, "stats")         /* worker -> 0: after END, its times and counts */              \
-  X(FAILED, 7, "failed") /* worker -> 0: a status and a text; the worker waits for LEAVE */    \
-  X(LEAVE, 8, "leave")   /* 0 -> worker: go, with this exit code */                            \
+  X(FAILED, 7, "failed")  /* worker -> 0: a status and a text; the worker waits for LEAVE */   \
+  X(LEAVE, 8, "leave")    /* 0 -> worker: go, with this exit code */                           \
+  X(COMM, 9, "comm")      /* 0 -> worker: measure a link to a peer, or answer one */           \
+  X(SAMPLE, 10, "sample") /* worker -> 0: what was measured of frames of one size */           \
   X(ACTIVATIONS, 64, "activations") /* to a stage: lengths, marks, ids and x [T,H] */          \
   X(RESULT, 65, "result") /* last stage -> 0: rows of values, sequence after sequence */       \
   X(END, 66, "end")       /* down the line: nothing follows on this link */

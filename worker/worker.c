@@ -6,6 +6,7 @@
 #include "core/model/speed.h"
 #include "core/topo/bind.h"
 #include "core/topo/memory.h"
+#include "worker/comm.h"
 #include "worker/stage.h"
 #include "worker/stats.h"
 
@@ -33,8 +34,8 @@ static void copy_text(char *to, size_t cap, const char *from)
   to[n] = '\0';
 }
 
-/* Wait politely for a control frame; NULL when LEAVE came instead. */
-static tfm_status await_control(worker *w, tfm_frame_type type, tfm_frame **frame, tfm_err *err)
+/* Wait politely for any control frame. */
+static tfm_status await_any(worker *w, tfm_frame **frame, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_world *world = w->stage.world;
@@ -47,6 +48,15 @@ static tfm_status await_control(worker *w, tfm_frame_type type, tfm_frame **fram
     }
   }
   tfm_world_busy(world);
+
+fail:
+  return st;
+}
+
+/* The frame if it is of this type; NULL, and released, when it is LEAVE instead. */
+static tfm_status want_type(worker *w, tfm_frame_type type, tfm_frame **frame, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
   int got = (*frame)->head.type;
   if (got == (int)type) {
     return TFM_OK;
@@ -60,14 +70,19 @@ static tfm_status await_control(worker *w, tfm_frame_type type, tfm_frame **fram
     w->stage.code = leave.code;
   } else {
     st = tfm_fail(err, TFM_E_FORMAT, "rank %d: want %s from rank 0, got %s",
-                  tfm_world_rank(world), tfm_frame_type_name((int)type),
+                  tfm_world_rank(w->stage.world), tfm_frame_type_name((int)type),
                   tfm_frame_type_name(got));
   }
   tfm_link_release(*frame);
   *frame = NULL;
-
-fail:
   return st;
+}
+
+/* Wait politely for a control frame; NULL when LEAVE came instead. */
+static tfm_status await_control(worker *w, tfm_frame_type type, tfm_frame **frame, tfm_err *err)
+{
+  const tfm_status st = await_any(w, frame, err);
+  return st == TFM_OK ? want_type(w, type, frame, err) : st;
 }
 
 /* Send a control message, waiting for a free frame. takes: the contents of payload. */
@@ -88,10 +103,27 @@ static tfm_status tell(worker *w, tfm_frame_type type, tfm_buf *payload, tfm_err
   return st;
 }
 
+/* A piece of `bench comm`. takes: frame. */
+static tfm_status play_comm(worker *w, tfm_frame *frame, tfm_err *err)
+{
+  tfm_msg_comm comm;
+  tfm_status st = tfm_msg_comm_decode(&comm, frame->bytes + TFM_FRAME_HEADER,
+                                      (size_t)frame->head.payload_bytes, err);
+  tfm_link_release(frame);
+  return st == TFM_OK ? tfm__worker_comm(w->stage.world, &comm, err) : st;
+}
+
+/* The job, or what is measured in place of one. */
 static tfm_status receive_start(worker *w, tfm_err *err)
 {
   tfm_frame *frame = NULL;
-  tfm_status st = await_control(w, TFM_FRAME_START, &frame, err);
+  tfm_status st = await_any(w, &frame, err);
+  while (st == TFM_OK && frame->head.type == TFM_FRAME_COMM) {
+    st = play_comm(w, frame, err);
+    frame = NULL;
+    st = st == TFM_OK ? await_any(w, &frame, err) : st;
+  }
+  st = st == TFM_OK ? want_type(w, TFM_FRAME_START, &frame, err) : st;
   if (frame) {
     st = tfm_msg_start_decode(&w->start, frame->bytes + TFM_FRAME_HEADER,
                               (size_t)frame->head.payload_bytes, err);

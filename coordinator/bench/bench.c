@@ -15,7 +15,8 @@ double tfm_bench_median(double *samples, size_t n)
   return n % 2 ? samples[n / 2] : (samples[n / 2 - 1] + samples[n / 2]) / 2;
 }
 
-tfm_status tfm_bench_run(const tfm_options *options, tfm_buf *out, tfm_err *err)
+tfm_status tfm_bench_run(tfm_world *world, const tfm_options *options, tfm_buf *out,
+                         tfm_err *err)
 {
   tfm_bench_table table = {0};
   tfm_status st = TFM_OK;
@@ -25,6 +26,9 @@ tfm_status tfm_bench_run(const tfm_options *options, tfm_buf *out, tfm_err *err)
     break;
   case TFM_BENCH_ENCODE:
     st = tfm_bench_encode(options, &table, err);
+    break;
+  case TFM_BENCH_COMM:
+    st = tfm_bench_comm(world, options, &table, err);
     break;
   case TFM_BENCH_COUNT:
     st = tfm_fail(err, TFM_E_USAGE, "bench what? See tfm-cluster help bench");

@@ -7,9 +7,11 @@
 
 #include "coordinator/bench/table.h"
 #include "coordinator/cli/options.h"
+#include "proto/world.h"
 
 /** Measure what the options name and append the table to out. */
-tfm_status tfm_bench_run(const tfm_options *options, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_bench_run(tfm_world *world, const tfm_options *options, tfm_buf *out,
+                         tfm_err *err) TFM_MUST_USE;
 
 /** `bench tokenize`: all rows of the input through one tokenizer on --threads threads, offsets
  *  included. Two rows: with an empty memory of words at the start of each pass, and with the one
@@ -23,6 +25,12 @@ tfm_status tfm_bench_tokenize(const tfm_options *options, tfm_bench_table *table
  *  of the dtype's register tile (core/kernels/peak.h); both are by CPU seconds. */
 tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table,
                             tfm_err *err) TFM_MUST_USE;
+
+/** `bench comm`: frames between two ranks, of 4 bytes to 4 MiB of values, through the calls of a
+ *  job (sealed, sent, checked). Pairs are --pairs, or neighbours; one after the other, while the
+ *  other ranks wait as they do in a job. Collective: all ranks, workers in tfm_worker_main(). */
+tfm_status tfm_bench_comm(tfm_world *world, const tfm_options *options, tfm_bench_table *table,
+                          tfm_err *err) TFM_MUST_USE;
 
 /** Sort n samples (n >= 1) and give the middle one; of an even number the mean of both. */
 double tfm_bench_median(double *samples, size_t n);

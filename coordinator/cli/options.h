@@ -39,7 +39,7 @@
   X(VERIFY, "verify", NULL,                                                                    \
     "the cluster's bits against the one-process oracle: PASSED or FAILED")                     \
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
-  X(BENCH, "bench", NULL, "how fast a part of the program is: tokenize, encode")               \
+  X(BENCH, "bench", NULL, "how fast a part of the program is: tokenize, encode, comm")         \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
   X(HELP, "help", NULL, "this help, or the help of a verb")
 
@@ -50,7 +50,8 @@ typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
 /* What bench measures: X(NAME, "word", "one line of help") */
 #define TFM_BENCH_MAP(X)                                                                       \
   X(TOKENIZE, "tokenize", "texts to ids, offsets included: MB/s and tokens/s")                 \
-  X(ENCODE, "encode", "ids through the model in each dtype: tokens/s and share of the peak")
+  X(ENCODE, "encode", "ids through the model in each dtype: tokens/s and share of the peak")   \
+  X(COMM, "comm", "frames between ranks: latency, with and without waiting politely, and MB/s")
 
 #define TFM_BENCH_ENUM(name, text, help) TFM_BENCH_##name,
 typedef enum { TFM_BENCH_MAP(TFM_BENCH_ENUM) TFM_BENCH_COUNT } tfm_bench_subject;
@@ -185,6 +186,8 @@ typedef struct {
   int64_t repetitions;  /* bench: passes of each kind, >= 1 */
   const char **lengths; /* bench encode: [nlength] tokens of made rows, as typed; none: input */
   int nlength;
+  const char **pairs; /* bench comm: [npair] of ranks, as typed; none: neighbours */
+  int npair;
   tfm_bench_format bench_format;
 
   int64_t max_batch_tokens; /* 0: by rule */

@@ -87,6 +87,9 @@ static const tfm_msg_stats stats = {.frames = 1,
 static const tfm_msg_failed failed = {
     .err = {.status = TFM_E_FORMAT, .text = "model.safetensors: layer 7 is missing"}};
 static const tfm_msg_leave leave = {.code = 75};
+static const tfm_msg_comm comm = {.peer = 3, .measures = true, .passes = 5};
+static const tfm_msg_sample sample = {
+    .bytes = 4096, .latency_s = 0.5, .waiting_s = 0.75, .bytes_per_s = 1e9};
 
 typedef struct {
   const char *name;
@@ -113,13 +116,16 @@ WRAP(heartbeat)
 WRAP(stats)
 WRAP(failed)
 WRAP(leave)
+WRAP(comm)
+WRAP(sample)
 
 #define ROW(name)                                                                              \
   {                                                                                            \
 #name, &name, encode_##name, decode_##name                                                 \
   }
 static const message messages[] = {ROW(start),     ROW(hello), ROW(assign), ROW(ready),
-                                   ROW(heartbeat), ROW(stats), ROW(failed), ROW(leave)};
+                                   ROW(heartbeat), ROW(stats), ROW(failed), ROW(leave),
+                                   ROW(comm),      ROW(sample)};
 enum { NMESSAGE = sizeof messages / sizeof messages[0] };
 
 /* The largest of the structs, with room for their alignment. */
@@ -247,6 +253,17 @@ static void small_messages_travel(void **state)
   assert_int_equal(tfm_msg_leave_encode(&leave, &out), TFM_OK);
   assert_int_equal(tfm_msg_leave_decode(&l, out.data, out.n, &err), TFM_OK);
   assert_int_equal(l.code, 75);
+  tfm_buf_clear(&out);
+  tfm_msg_comm c;
+  assert_int_equal(tfm_msg_comm_encode(&comm, &out), TFM_OK);
+  assert_int_equal(tfm_msg_comm_decode(&c, out.data, out.n, &err), TFM_OK);
+  assert_true(c.peer == 3 && c.measures && c.passes == 5);
+  tfm_buf_clear(&out);
+  tfm_msg_sample m;
+  assert_int_equal(tfm_msg_sample_encode(&sample, &out), TFM_OK);
+  assert_int_equal(tfm_msg_sample_decode(&m, out.data, out.n, &err), TFM_OK);
+  assert_true(m.bytes == 4096 && m.latency_s == 0.5 && m.waiting_s == 0.75);
+  assert_true(m.bytes_per_s == 1e9);
   tfm_buf_fini(&out);
 }
 

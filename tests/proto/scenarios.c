@@ -1,6 +1,7 @@
 #include "tests/proto/scenarios.h"
 
 #include "core/base/clock.h"
+#include "proto/comm.h"
 #include "proto/link_ops.h"
 #include "proto/messages.h"
 
@@ -466,10 +467,40 @@ static void play_refusals(tfm_world *world)
   leave(world);
 }
 
+/* Every size is measured, between rank 0 and a worker and between two workers at once, and the
+ * links are at rest afterwards. How fast they are is the machine's affair. */
+static void play_comm(tfm_world *world)
+{
+  enum { PASSES = 1 };
+  const int rank = tfm_world_rank(world);
+  const int pair = rank / 2;
+  const int peer = rank % 2 ? rank - 1 : rank + 1;
+  tfm_comm_sample samples[TFM_COMM_SAMPLES];
+  tfm_err err = {0};
+  if (peer >= tfm_world_size(world) || pair > 1) {
+    leave(world);
+    return;
+  }
+  if (rank % 2) {
+    CHECK(world, tfm_comm_answer(world, peer, &err) == TFM_OK);
+  } else {
+    CHECK(world, tfm_comm_measure(world, peer, PASSES, samples, &err) == TFM_OK);
+    for (int i = 0; i < TFM_COMM_SAMPLES; ++i) {
+      CHECK(world, samples[i].bytes == (INT64_C(4) << (2 * i)));
+      CHECK(world, samples[i].latency_s > 0 && samples[i].waiting_s > 0);
+      CHECK(world, samples[i].bytes_per_s > 0);
+    }
+    CHECK(world, tfm_comm_measure(world, peer, PASSES, samples, &err) == TFM_E_INTERNAL);
+    CHECK(world, strstr(err.text, "open already") != NULL);
+  }
+  leave(world);
+}
+
 const scenario scenarios[] = {{"ring", play_ring, 2},
                               {"star", play_star, 2},
                               {"backpressure", play_backpressure, 2},
                               {"leave_unread", play_leave_unread, 2},
                               {"bad", play_bad, 2},
-                              {"refusals", play_refusals, 2}};
+                              {"refusals", play_refusals, 2},
+                              {"comm", play_comm, 2}};
 const int nscenario = sizeof scenarios / sizeof scenarios[0];
