@@ -315,6 +315,10 @@ tfm_status tfm_job_choose(tfm_job *job, tfm_err *err)
                     "--dtype %s: --backend openblas computes float32 only; use native",
                     tfm_precision_name(engine->precision));
   }
+  const tfm_status st = tfm_backend_check(engine->backend, err);
+  if (st != TFM_OK) {
+    return st;
+  }
   (void)snprintf(job->numeric_id, sizeof job->numeric_id, "c%d-%s-%s-k%d", CONTRACT,
                  tfm_backend_arithmetic(engine->backend), tfm_precision_name(engine->precision),
                  TFM_LINEAR_K_BLOCK);
@@ -550,16 +554,17 @@ fail:
 /* ---- loading and running
  * ---------------------------------------------------------------------- */
 
-/* openblas is trusted only where it proved itself (DESIGN D4). */
+/* A library is trusted only where it proved itself (DESIGN D4). */
 static tfm_status check_probes(const tfm_job *job, tfm_err *err)
 {
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
     const char *layer = job->crew.ranks[rank].ready.probe_failed;
     if (layer[0]) {
       return tfm_fail(err, TFM_E_CONFIG,
-                      "--backend openblas: rank %d: %.128s gives a row other bits at another "
+                      "--backend %s: rank %d: %.128s gives a row other bits at another "
                       "place of the batch (%s kernels); use --backend native",
-                      rank, layer, tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
+                      tfm_backend_name(job->engine.backend), rank, layer,
+                      tfm_backend_arithmetic(job->engine.backend));
     }
   }
   return TFM_OK;

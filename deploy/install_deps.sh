@@ -21,6 +21,7 @@ pkg-config       finds the libraries below
 libopenmpi-dev   MPI headers and library (proto)
 openmpi-bin      mpirun
 libopenblas-dev  matrix products (core/kernels); any variant, we start no BLAS threads
+libdnnl-dev      oneDNN, for --backend onednn; the build does without where it is missing
 libhwloc-dev     the machine's tree of nodes and cores (core/topo)
 libcjson-dev     config.json and other small JSON (core/base)
 libutf8proc-dev  Unicode normalisation (core/text)

@@ -617,7 +617,9 @@ static const tfm__option rows[] = {
      .choices = backends,
      .metavar = "NAME",
      .start = "auto",
-     .help = "Who computes the linear layers."},
+     .help =
+         "Who computes the linear layers. auto is native, ref its plain definition; openblas "
+         "(float32) and onednn (every dtype, where installed) have bits of their own."},
     {.name = "openblas-probe",
      .kind = TFM__SWITCH,
      .group = TFM__GROUP_CLUSTER,
@@ -627,7 +629,8 @@ static const tfm__option rows[] = {
      .metavar = "SWITCH",
      .start = "on",
      .help =
-         "Check at load that OpenBLAS gives a row the same bits at every place of a batch."},
+         "Check at load that openblas or onednn gives a row the same bits at every place of a "
+         "batch."},
     {.name = "max-batch-tokens",
      .kind = TFM__INT,
      .group = TFM__GROUP_CLUSTER,

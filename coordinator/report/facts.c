@@ -52,6 +52,7 @@ tfm_status tfm_facts_env(tfm_world *world, tfm_buf *out, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_machine machine = {0};
   tfm_buf cpus = {0};
+  tfm_err missing = {0};
   TFM_TRY(tfm_machine_open(&machine, err));
   TFM_TRY(tfm_cpuset_print(&machine.allowed, &cpus));
   (void)tfm_buf_printf(out, "%-18s %s\n", "tfm-cluster", TFM_VERSION);
@@ -67,6 +68,10 @@ tfm_status tfm_facts_env(tfm_world *world, tfm_buf *out, tfm_err *err)
                        tfm_isa_name(tfm_isa_best()));
   (void)tfm_buf_printf(out, "%-18s %s\n", "openblas",
                        tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
+  (void)tfm_buf_printf(out, "%-18s %s\n", "onednn",
+                       tfm_backend_check(TFM_BACKEND_ONEDNN, &missing) == TFM_OK
+                           ? tfm_backend_arithmetic(TFM_BACKEND_ONEDNN)
+                           : missing.text);
   (void)tfm_buf_printf(out, "%-18s %s, %d rank%s\n", "transport",
                        tfm_world_is_mpi(world) ? "MPI" : "local threads", tfm_world_size(world),
                        tfm_world_size(world) == 1 ? "" : "s");

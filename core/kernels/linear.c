@@ -28,9 +28,28 @@ bool tfm_backend_parse(const char *name, tfm_backend *out)
   return false;
 }
 
+tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err)
+{
+#if TFM_WITH_ONEDNN
+  return backend == TFM_BACKEND_ONEDNN ? tfm__onednn_check(err) : TFM_OK;
+#else
+  return backend != TFM_BACKEND_ONEDNN
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_UNSUPPORTED,
+                        "backend onednn: this build is without it; install libdnnl-dev and "
+                        "build again, or use --backend native");
+#endif
+}
+
 const char *tfm_backend_arithmetic(tfm_backend backend)
 {
   static char openblas[64];
+#if TFM_WITH_ONEDNN
+  if (backend == TFM_BACKEND_ONEDNN) {
+    const char *name = tfm__onednn_begin();
+    return name ? name : "onednn-missing";
+  }
+#endif
   if (backend != TFM_BACKEND_OPENBLAS) {
     return "native";
   }
@@ -73,6 +92,11 @@ static tfm_status linear_alloc(tfm_linear *lin, tfm_err *err)
   return TFM_OK;
 }
 
+static bool is_library(tfm_backend backend)
+{
+  return backend == TFM_BACKEND_OPENBLAS || backend == TFM_BACKEND_ONEDNN;
+}
+
 static tfm_status check_supported(tfm_backend backend, tfm_precision precision, int64_t K,
                                   tfm_err *err)
 {
@@ -80,6 +104,9 @@ static tfm_status check_supported(tfm_backend backend, tfm_precision precision, 
     return tfm_fail(err, TFM_E_UNSUPPORTED,
                     "backend openblas computes float32, not %s: use --backend native",
                     tfm_precision_name(precision));
+  }
+  if (tfm_backend_check(backend, err) != TFM_OK) {
+    return TFM_E_UNSUPPORTED;
   }
   if (precision == TFM_INT8 && K > TFM_LINEAR_INT8_K) {
     return tfm_fail(err, TFM_E_UNSUPPORTED,
@@ -108,10 +135,20 @@ void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weig
   if (bias) {
     memcpy(lin->bias + first, bias, (size_t)n * sizeof *bias);
   }
-  if (lin->runs_on == TFM_BACKEND_NATIVE) {
+  switch (lin->runs_on) {
+  case TFM_BACKEND_NATIVE:
     tfm__linear_pack_native(lin, first, n, weight);
-  } else {
+    return;
+  case TFM_BACKEND_ONEDNN:
+#if TFM_WITH_ONEDNN
+    tfm__linear_pack_onednn(lin, first, n, weight);
+    return;
+#endif
+  case TFM_BACKEND_REF:
+  case TFM_BACKEND_OPENBLAS:
+  case TFM_BACKEND_COUNT:
     tfm__linear_pack_ref(lin, first, n, weight);
+    return;
   }
 }
 
@@ -138,8 +175,7 @@ tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision
   }
   const int per_word = tfm_precision_per_word(precision);
   lin->backend = backend;
-  lin->runs_on =
-      backend == TFM_BACKEND_OPENBLAS && N < NARROWEST_BLAS ? TFM_BACKEND_NATIVE : backend;
+  lin->runs_on = is_library(backend) && N < NARROWEST_BLAS ? TFM_BACKEND_NATIVE : backend;
   lin->precision = precision;
   lin->N = N;
   lin->K = K;
@@ -151,6 +187,11 @@ tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision
   if (lin->runs_on == TFM_BACKEND_OPENBLAS) {
     (void)tfm__openblas_begin();
   }
+#if TFM_WITH_ONEDNN
+  if (lin->runs_on == TFM_BACKEND_ONEDNN) {
+    TFM_TRY(tfm__onednn_open(lin, err));
+  }
+#endif
   *out = lin;
   return TFM_OK;
 
@@ -168,6 +209,9 @@ void tfm_linear_close(tfm_linear *lin)
   tfm_free(lin->bias);
   tfm_free(lin->scale);
   tfm_free(lin->shift);
+#if TFM_WITH_ONEDNN
+  tfm__onednn_close(lin->onednn);
+#endif
   tfm_free(lin);
 }
 
@@ -198,6 +242,11 @@ void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t 
   case TFM_BACKEND_OPENBLAS:
     tfm__linear_run_openblas(&job, par);
     return;
+  case TFM_BACKEND_ONEDNN:
+#if TFM_WITH_ONEDNN
+    tfm__linear_run_onednn(&job, par);
+    return;
+#endif
   case TFM_BACKEND_COUNT:
     break;
   }

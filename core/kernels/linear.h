@@ -15,9 +15,10 @@
  *  float(sum) * row scale * output scale. What follows a sum is as above. `ref` is the definition
  *  of these too, and `native` equals it on every instruction set.
  *
- *  `openblas` is float32 alone. It has its own arithmetic: it runs fixed tiles of TFM_LINEAR_TILE
- *  rows (the last one zero-filled) and is only trusted after tfm_linear_probe(); outputs narrower
- *  than 32 columns go through native's kernel.
+ *  `openblas` (float32 alone) and `onednn` (where the build and the machine have it) have an
+ *  arithmetic of their own, but for the exact sums of int8: they run fixed tiles of
+ *  TFM_LINEAR_TILE rows (the last one zero-filled) and are only trusted after tfm_linear_probe();
+ *  outputs narrower than 32 columns go through native's kernel.
  */
 #ifndef TFM_CORE_KERNELS_LINEAR_H
 #define TFM_CORE_KERNELS_LINEAR_H
@@ -36,7 +37,8 @@ enum { TFM_LINEAR_K_BLOCK = 192, TFM_LINEAR_TILE = 96 };
 #define TFM_BACKEND_MAP(X)                                                                     \
   X(REF, "ref")                                                                                \
   X(NATIVE, "native")                                                                          \
-  X(OPENBLAS, "openblas")
+  X(OPENBLAS, "openblas")                                                                      \
+  X(ONEDNN, "onednn")
 
 #define TFM_BACKEND_ENUM(name, text) TFM_BACKEND_##name,
 typedef enum { TFM_BACKEND_MAP(TFM_BACKEND_ENUM) TFM_BACKEND_COUNT } tfm_backend;
@@ -45,8 +47,12 @@ typedef enum { TFM_BACKEND_MAP(TFM_BACKEND_ENUM) TFM_BACKEND_COUNT } tfm_backend
 const char *tfm_backend_name(tfm_backend backend);
 bool tfm_backend_parse(const char *name, tfm_backend *out);
 
+/** TFM_OK when this build and this machine have it; else TFM_E_UNSUPPORTED and what to do. */
+tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err) TFM_MUST_USE;
+
 /** What decides the bits of this backend, for numeric_id: "native" for ref and native alike
- *  (they are equal), "openblas-SkylakeX" with the core name OpenBLAS chose. Borrowed, static.
+ *  (they are equal), "openblas-SkylakeX" with the core name OpenBLAS chose,
+ *  "onednn-2.6-avx512_core_vnni" with oneDNN's version and instruction set. Borrowed, static.
  *  Asking about openblas makes it single-threaded; do so from one thread. */
 const char *tfm_backend_arithmetic(tfm_backend backend);
 
@@ -65,15 +71,17 @@ enum { TFM_LINEAR_PANEL = 16 }; /* outputs that are packed together */
 /** Make a layer whose weights are still to come, so that they need not all be in memory at once. N
  *  and K are at least 1, and K at most TFM_LINEAR_INT8_K for int8.
  *  gives: *out, release with tfm_linear_close(). Errors: TFM_E_NOMEM;
- *  TFM_E_UNSUPPORTED (openblas with another precision than float32, a K too wide for int8). */
+ *  TFM_E_UNSUPPORTED (openblas with another precision than float32, a K too wide for int8, onednn
+ *  where it is missing or has no fast product of this kind). */
 tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision precision,
                             int64_t N, int64_t K, tfm_err *err) TFM_MUST_USE;
 
 /** Pack the weights of outputs [first, first + n): weight [n,K] f32 row-major (a checkpoint's
  *  nn.Linear), bias [n] or NULL for none; both are copied, and finite. first is a multiple of
  *  TFM_LINEAR_PANEL, and so is n unless these are the last. Each output is put once, in any order,
- *  before the first run. The packed memory is first touched by the calling thread; its form does
- *  not depend on the instruction set in use, nor on how the outputs were shared out over calls. */
+ *  by one thread at a time, before the first run. The packed memory is first touched by the calling
+ *  thread; its form does not depend on the instruction set in use, nor on how the outputs were
+ *  shared out over calls. */
 void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weight,
                     const float *bias);
 
@@ -105,8 +113,9 @@ typedef struct {
  *  Threads: tasks are cut over rows and columns, each under 2 ms at 100 GFLOP/s; callable from
  *           many threads on one lin.
  *  Cost:    2*M*N*K flops; weights are read once per 112 rows.
- *  Errors:  none. Scratch is static and thread-local, 310 KiB, which glibc takes from the stack
- *           mapping a thread is made with. */
+ *  Errors:  none. Scratch is static and thread-local, 650 KiB, which glibc takes from the stack
+ *           mapping a thread is made with. (onednn asks for some hundred bytes more, and ends the
+ *           program when there are none.) */
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par);
 

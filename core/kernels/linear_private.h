@@ -5,6 +5,8 @@
 #include "core/kernels/linear.h"
 #include "core/kernels/table.h"
 
+typedef struct tfm__onednn tfm__onednn; /* a layer's pieces, linear_onednn.c */
+
 struct tfm_linear {
   tfm_backend backend; /* as asked for */
   tfm_backend runs_on; /* what really runs: narrow openblas layers run on native */
@@ -13,13 +15,14 @@ struct tfm_linear {
   int64_t K;
   int64_t words;  /* of K: 1, 2 or 4 values each, the last one padded with zeros */
   int64_t panels; /* of 16 columns, the last one padded with zeros */
-  /* native: blocks of 192 words of K, each [panels][word in block][16]. ref, openblas: [N,K], as
-   * given or as rounded (int8: in steps). */
+  /* native: blocks of 192 words of K, each [panels][word in block][16]. ref, openblas, and
+   * onednn until all have come: [N,K], as given or as rounded (int8: in steps). */
   float *weight;
   size_t weight_count; /* of four bytes */
   float *bias;         /* 16 * panels, zeros where there is none */
   float *scale;        /* int8, likewise: of an output's steps */
   float *shift; /* likewise: integers of 32 bits, what unsigned bytes of x add to a sum */
+  tfm__onednn *onednn; /* NULL unless it runs the layer */
 };
 
 enum { TFM__INT8_SHIFT = 128 }; /* what is added to bytes of x, for VPDPBUSD */
@@ -49,6 +52,12 @@ enum {
   TFM__BLAS_DEPTH = 384 /* its K: OpenBLAS's own K block on AVX-512 */
 };
 
+enum {
+  TFM__DNN_COLS = 256,      /* of a product of onednn */
+  TFM__DNN_DEPTH = 512,     /* its K */
+  TFM__DNN_PAD = 256 * 1024 /* most bytes it may want to work in */
+};
+
 /** What a thread packs and sums in: static, so that a run cannot run out of memory. One backend
  *  at a time uses it. */
 typedef union {
@@ -63,6 +72,14 @@ typedef union {
     _Alignas(64) float rows[TFM_LINEAR_TILE * TFM__BLAS_DEPTH];
     _Alignas(64) float sums[TFM_LINEAR_TILE * TFM__BLAS_COLS];
   } blas;
+  struct {
+    _Alignas(64) unsigned char rows[TFM_LINEAR_TILE * TFM__DNN_DEPTH * 4];
+    _Alignas(64) float sums[TFM_LINEAR_TILE * TFM__DNN_COLS];
+    _Alignas(64) float more[TFM_LINEAR_TILE * TFM__DNN_COLS];
+    _Alignas(64) unsigned char pad[TFM__DNN_PAD];
+    float step[TFM_LINEAR_TILE];
+    float inverse[TFM_LINEAR_TILE];
+  } dnn;
 } tfm__linear_scratch;
 
 tfm__linear_scratch *tfm__linear_scratch_mine(void);
@@ -76,5 +93,19 @@ void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);
 
 /** Make OpenBLAS single-threaded; its core name, borrowed, static. */
 const char *tfm__openblas_begin(void);
+
+/* ---- onednn: linear_onednn.c, where the build has it ---- */
+
+/** Open the library once; what names its arithmetic, borrowed, static; NULL when it cannot be
+ *  used, which check() explains. */
+const char *tfm__onednn_begin(void);
+tfm_status tfm__onednn_check(tfm_err *err);
+
+/** Make lin's pieces: lin->onednn, which the caller closes in any case. Errors:
+ *  TFM_E_UNSUPPORTED, TFM_E_NOMEM. */
+tfm_status tfm__onednn_open(tfm_linear *lin, tfm_err *err);
+void tfm__onednn_close(tfm__onednn *layer);
+void tfm__linear_pack_onednn(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
+void tfm__linear_run_onednn(const tfm__linear_job *job, tfm_par *par);
 
 #endif

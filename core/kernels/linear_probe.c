@@ -78,7 +78,7 @@ static bool neighbours_are_free(const probe *p)
 
 bool tfm_linear_probe(const tfm_linear *lin)
 {
-  if (lin->runs_on != TFM_BACKEND_OPENBLAS) {
+  if (lin->runs_on == TFM_BACKEND_REF || lin->runs_on == TFM_BACKEND_NATIVE) {
     return true;
   }
   bool ok = false;
