@@ -125,7 +125,7 @@ static tfm_status compare_scores(tfm_accuracy *a, const tfm_item *want, const tf
       a->job->task->scores(&a->job->context, want->seqs[i].values + row * width, scores);
       a->job->task->scores(&a->job->context, got->seqs[i].values + row * width, scores + width);
       for (int64_t k = 0; k < width; ++k) {
-        count_score(a, scores[k], scores[width + k]);
+        count_score(a, (double)scores[k], (double)scores[width + k]);
       }
     }
   }
