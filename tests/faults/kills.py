@@ -51,8 +51,7 @@ def is_alive(pid):
 
 
 def is_ours(pid):
-    """Whether a child of mpirun runs the program already: Open MPI 4.1.4 waits for ever for one that
-    is killed before."""
+    """Whether a child of mpirun runs the program already."""
     try:
         return os.path.samefile(f"/proc/{pid}/exe", PROGRAM)
     except OSError:
@@ -71,11 +70,12 @@ def start(args, np, folder):
 
 
 def victim(run, np, rng):
-    """What is killed, and what it is called."""
+    """What is killed, and what it is called. No rank before all of them are there: Open MPI 4.1.4
+    waits for ever for one that is killed while it still starts others."""
     if not np:
         return run.pid, "the program"
     ranks = sorted(p for p in children(run.pid) if is_ours(p))
-    if not ranks or rng.random() < 0.25:
+    if len(ranks) < np or rng.random() < 0.25:
         return run.pid, "mpirun"
     place = rng.randrange(len(ranks))
     return ranks[place], "rank 0" if place == 0 else "a worker"
