@@ -112,7 +112,7 @@ typedef struct {
  *  y  [M,N] f32 out  rows ldy apart (>= N); may not overlap x
  *  Threads: tasks are cut over rows and columns, each under 2 ms at 100 GFLOP/s; callable from
  *           many threads on one lin.
- *  Cost:    2*M*N*K flops; weights are read once per 112 rows.
+ *  Cost:    2*M*N*K flops; weights are read once per 112 rows, rows once or a few times.
  *  Errors:  none. Scratch is static and thread-local, 650 KiB, which glibc takes from the stack
  *           mapping a thread is made with. (onednn asks for some hundred bytes more, and ends the
  *           program when there are none.) */

@@ -1,9 +1,10 @@
 /* Packed linear layers: register tiles over k-major strips, blocked for the caches.
  *
- *  A task owns up to 112 rows and 512 columns. For each K block of 192 it packs its rows into
- * strips (they stay in L2), then walks its panels: a pair of panels (24 KiB) stays in L1 while
- * all strips pass over it. Sums between K blocks live in the task's own tile buffer, laid out
- * tile by tile; after the last block each tile gets its epilogue while it is still in L1.
+ *  A task owns up to 112 rows. It packs 768 words of them into strips (they stay in L2), then
+ * walks its columns, a pair of panels at a time: a K block of the pair (24 KiB) stays in L1 while
+ * all strips pass over it, and so do the pair's sums. After the last block each tile gets its
+ * epilogue while it is still in L1. Deeper rows take several such walks, over 512 columns at
+ * most, whose sums wait in L2.
  */
 #include "core/kernels/linear_private.h"
 
@@ -130,11 +131,10 @@ static void find_steps(const native_task *t, tfm__linear_scratch *mine)
 
 /* Rows [first, first + rows) of the task, one K block, as a strip. */
 static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_t k0, int64_t k,
-                       tfm__linear_scratch *mine)
+                       float *strip)
 {
   const tfm__linear_job *job = t->native->job;
   const tfm__kernels *kernels = t->native->kernels;
-  float *strip = mine->native.strips + first * k;
   int64_t begin = 0;
   const int64_t n = block_of(job->lin, k0, k, &begin);
   const float *x = job->x + (t->row + first) * job->ldx + begin;
@@ -142,6 +142,7 @@ static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_
     kernels->pack(x, job->ldx, rows, k, rows, strip);
     return;
   }
+  tfm__linear_scratch *mine = tfm__linear_scratch_mine();
   for (int64_t i = 0; i < rows; ++i) {
     to_words(job->lin->precision, x + i * job->ldx, n, mine->native.inverse[first + i],
              TFM__INT8_SHIFT, mine->native.words + i * k * 4, k * 4);
@@ -149,11 +150,23 @@ static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_
   kernels->pack((const float *)(const void *)mine->native.words, k, rows, k, rows, strip);
 }
 
-static void pack_rows(const native_task *t, int64_t k0, int64_t k, tfm__linear_scratch *mine)
+static int64_t block_words(int64_t k0, int64_t end)
 {
-  for (int64_t s = 0; s < t->strips; ++s) {
-    const int64_t first = tfm__share(t->rows, t->strips, s);
-    pack_strip(t, first, tfm__share(t->rows, t->strips, s + 1) - first, k0, k, mine);
+  return end - k0 < TFM_LINEAR_K_BLOCK ? end - k0 : TFM_LINEAR_K_BLOCK;
+}
+
+/* All rows of the task, words [k0, end) of them, a K block after the other. */
+static void pack_rows(const native_task *t, int64_t k0, int64_t end, float *strips)
+{
+  while (k0 < end) {
+    const int64_t k = block_words(k0, end);
+    for (int64_t s = 0; s < t->strips; ++s) {
+      const int64_t first = tfm__share(t->rows, t->strips, s);
+      const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
+      pack_strip(t, first, rows, k0, k, strips + first * k);
+    }
+    strips += t->rows * k;
+    k0 += k;
   }
 }
 
@@ -182,35 +195,69 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
   t->native->kernels->finish[job->epilogue.act](&tile);
 }
 
-/* All strips of the task over one group of panels, one K block. */
-static void run_group(const native_task *t, int64_t group, int64_t k0, int64_t k,
-                      tfm__linear_scratch *mine)
+/* A group of panels of one K block, and what is fetched meanwhile. */
+typedef struct {
+  int64_t panel; /* first */
+  int64_t vecs;
+  int64_t k0, k;
+  const float *ahead; /* NULL for nothing */
+} block_of_panels;
+
+static const float *weights_of(const tfm_linear *lin, int64_t panel, int64_t k0, int64_t k)
 {
-  const tfm__kernels *kernels = t->native->kernels;
+  return lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES;
+}
+
+/* All strips of the task over it. */
+static void run_block(const native_task *t, const block_of_panels *b, const float *strips,
+                      float *sums)
+{
   const tfm_linear *lin = t->native->job->lin;
-  const int64_t wide = kernels->tile_vecs;
-  const int64_t panel = group * wide;
-  const int64_t vecs = lin->panels - panel < wide ? lin->panels - panel : wide;
-  const int64_t ldc = vecs * TFM__LANES;
-  float *sums = mine->native.sums + (group - t->group) * wide * TFM__LANES * t->rows;
-  const float *weight = lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES;
-  tfm__operands from = {.b = weight, .b_next = k * TFM__LANES, .ahead = weight};
-  /* The next group follows in memory: its lines come in while this one is computed. */
-  if (group + 1 < t->group + t->groups && t->strips > 1) {
-    from.ahead = weight + ldc * k;
-    from.ahead_step = (ldc + t->strips - 1) / t->strips;
-  }
+  const int64_t ldc = b->vecs * TFM__LANES;
+  const int64_t k = b->k;
+  /* A tile that is finished at once need not be kept. */
+  const int64_t kept = lin->words > TFM_LINEAR_K_BLOCK ? ldc : 0;
+  tfm__operands from = {.b = weights_of(lin, b->panel, b->k0, k), .b_next = k * TFM__LANES};
+  from.ahead = b->ahead ? b->ahead : from.b;
+  from.ahead_step = b->ahead ? (ldc + t->strips - 1) / t->strips : 0;
   for (int64_t s = 0; s < t->strips; ++s) {
     const int64_t first = tfm__share(t->rows, t->strips, s);
     const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
-    float *c = sums + first * ldc;
-    from.a = mine->native.strips + first * k;
+    float *c = sums + first * kept;
+    from.a = strips + first * k;
     from.a_step = rows;
-    (*t->native->tiles)[vecs - 1][rows - 1](&from, k, c, ldc, k0 > 0);
+    (*t->native->tiles)[b->vecs - 1][rows - 1](&from, k, c, ldc, b->k0 > 0);
     from.ahead += from.ahead_step * k;
-    if (k0 + k == lin->words) {
-      finish_tile(t, c, ldc, first, rows, panel * TFM__LANES);
+    if (b->k0 + k == lin->words) {
+      finish_tile(t, c, ldc, first, rows, b->panel * TFM__LANES);
     }
+  }
+}
+
+/* All strips of the task over one group of panels, words [begin, end) of K. */
+static void run_group(const native_task *t, int64_t group, int64_t begin, int64_t end,
+                      tfm__linear_scratch *mine)
+{
+  const tfm_linear *lin = t->native->job->lin;
+  const int64_t wide = t->native->kernels->tile_vecs;
+  const int64_t panel = group * wide;
+  const int64_t left = lin->panels - panel;
+  const bool last = group + 1 == t->group + t->groups;
+  const int64_t place = lin->words > TFM__BLOCK_DEPTH ? group - t->group : 0;
+  float *sums = mine->native.sums + place * wide * TFM__LANES * t->rows;
+  const float *strips = mine->native.strips;
+  block_of_panels b = {.panel = panel, .vecs = left < wide ? left : wide};
+  for (b.k0 = begin; b.k0 < end; b.k0 += b.k) {
+    b.k = block_words(b.k0, end);
+    const int64_t next = b.k0 + b.k;
+    b.ahead = NULL;
+    if (t->strips > 1 && next < end) {
+      b.ahead = weights_of(lin, panel, next, block_words(next, end));
+    } else if (t->strips > 1 && !last) {
+      b.ahead = weights_of(lin, panel + wide, begin, block_words(begin, end));
+    }
+    run_block(t, &b, strips, sums);
+    strips += t->rows * b.k;
   }
 }
 
@@ -232,24 +279,23 @@ static void native_run(void *arg, int task, int thread)
   if (lin->precision == TFM_INT8) {
     find_steps(&t, mine);
   }
-  for (int64_t k0 = 0; k0 < lin->words; k0 += TFM_LINEAR_K_BLOCK) {
-    const int64_t k =
-        lin->words - k0 < TFM_LINEAR_K_BLOCK ? lin->words - k0 : TFM_LINEAR_K_BLOCK;
-    pack_rows(&t, k0, k, mine);
+  for (int64_t k0 = 0; k0 < lin->words; k0 += TFM__BLOCK_DEPTH) {
+    const int64_t end = lin->words - k0 < TFM__BLOCK_DEPTH ? lin->words : k0 + TFM__BLOCK_DEPTH;
+    pack_rows(&t, k0, end, mine->native.strips);
     for (int64_t g = t.group; g < t.group + t.groups; ++g) {
-      run_group(&t, g, k0, k, mine);
+      run_group(&t, g, k0, end, mine);
     }
   }
 }
 
-/* Columns per task: bounded by the buffer and by time, and small enough that every thread has a
- * few tasks to balance with; but not so small that packing the rows shows. */
+/* Columns per task: bounded by the buffer of sums and by time, and few enough that every thread
+ * has some tasks to balance with; but not so few that packing the rows shows. */
 static int64_t chunk_count(const native_job *native, int nthread)
 {
   const tfm__linear_job *job = native->job;
   const int64_t cols = (int64_t)native->kernels->tile_vecs * TFM__LANES;
   const int64_t rows = (job->M + native->blocks - 1) / native->blocks;
-  int64_t most = TFM__BLOCK_COLS / cols;
+  int64_t most = job->lin->words > TFM__BLOCK_DEPTH ? TFM__BLOCK_COLS / cols : native->groups;
   const int64_t timed = TFM__LINEAR_TASK / (rows * job->lin->words * cols);
   most = timed < most ? timed : most;
   most = most < 1 ? 1 : most;

@@ -43,7 +43,8 @@ typedef struct {
 
 enum {
   TFM__BLOCK_ROWS = 112,      /* rows of a task of native: eight of the highest tiles */
-  TFM__BLOCK_COLS = 512,      /* most columns of a task */
+  TFM__BLOCK_DEPTH = 768,     /* words of its rows that are packed at a time: four K blocks */
+  TFM__BLOCK_COLS = 512,      /* most columns of a task whose rows are deeper */
   TFM__LINEAR_TASK = 80000000 /* most multiply-adds of a task: under 2 ms at 100 GFLOP/s */
 };
 
@@ -62,7 +63,7 @@ enum {
  *  at a time uses it. */
 typedef union {
   struct {
-    _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM_LINEAR_K_BLOCK + TFM__LANES];
+    _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM__BLOCK_DEPTH + TFM__LANES];
     _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
     _Alignas(64) unsigned char words[TFM__TILE_ROWS * TFM_LINEAR_K_BLOCK * 4];
     float step[TFM__BLOCK_ROWS]; /* int8: of the rows */

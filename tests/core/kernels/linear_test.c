@@ -110,11 +110,11 @@ static void ref_is_a_sum_of_products(void **state)
 static void native_equals_ref(void **state)
 {
   (void)state;
-  static const int64_t shape[][3] = {/* most M, N, K */
-                                     {300, 1, 1},     {300, 2, 191},  {300, 3, 192},
-                                     {300, 28, 193},  {300, 31, 17},  {300, 33, 64},
-                                     {300, 48, 20},   {120, 65, 385}, {30, 96, 768},
-                                     {15, 130, 3072}, {9, 1100, 40},  {230, 16, 200}};
+  static const int64_t shape[][3] = {
+      /* most M, N, K */
+      {300, 1, 1},   {300, 2, 191},  {300, 3, 192},  {300, 28, 193}, {300, 31, 17},
+      {300, 33, 64}, {300, 48, 20},  {120, 65, 385}, {30, 96, 768},  {15, 130, 3072},
+      {9, 1100, 40}, {230, 16, 200}, {29, 70, 769},  {15, 600, 960}};
   for (size_t s = 0; s < sizeof shape / sizeof shape[0]; ++s) {
     layer l = layer_open(shape[s][0], shape[s][1], shape[s][2], 100 + s);
     run(&l, TFM_BACKEND_REF, l.M, &plain, l.want, NULL);

@@ -16,12 +16,12 @@
 #define BFLOAT16_HASH 0x120133fcdd0db481u
 #define INT8_HASH     0x836eb8ef8cebdcb8u
 
-enum { M = 45, N = 83, K = 1001 };
+enum { M = 45, N = 83, K = 1001, DEEP = 3101 /* rows packed in several pieces */ };
 
 typedef struct {
-  float weight[N * K];
+  float weight[N * DEEP];
   float bias[N];
-  float x[M * K];
+  float x[M * DEEP];
   float want[M * N];
   float got[M * N];
 } layer;
@@ -34,6 +34,8 @@ static layer *layer_open(uint64_t seed)
   noise_fill(&n, 0.1f, l->weight, (int64_t)N * K);
   noise_fill(&n, 1.0f, l->bias, N);
   noise_fill(&n, 2.0f, l->x, (int64_t)M * K);
+  noise_fill(&n, 0.1f, l->weight + N * K, (int64_t)N * (DEEP - K));
+  noise_fill(&n, 2.0f, l->x + M * K, (int64_t)M * (DEEP - K));
   return l;
 }
 
@@ -84,7 +86,7 @@ static void rounding_costs_what_it_should(void **state)
 static void native_equals_ref(void **state)
 {
   (void)state;
-  static const int64_t width[] = {1, 2, 3, 7, 64, 383, 384, 385, 767, 769, K};
+  static const int64_t width[] = {1, 2, 3, 7, 64, 383, 384, 385, 767, 769, K, DEEP};
   layer *l = layer_open(2);
   memset(l->x + 5 * K, 0, K * sizeof *l->x); /* rows of nothing */
   for (int p = TFM_BFLOAT16; p < TFM_PRECISION_COUNT; ++p) {
