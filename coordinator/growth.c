@@ -30,9 +30,14 @@ static int64_t least(int64_t a, int64_t b)
   return a < b ? a : b;
 }
 
+static int64_t most(int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
 tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
 {
-  if (!job->task->ends) {
+  if (!job->task->grows) {
     return TFM_OK;
   }
   const int64_t bytes = page_bytes(job);
@@ -41,9 +46,17 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
   int64_t pages = asked / bytes;
   if (!asked) {
     pages = least(FULL_TEXTS * full, budget_most / bytes);
-    pages = pages > full ? pages : full; /* one text always fits */
+    pages = most(pages, full * job->task->grows(&job->context)->width); /* one always fits */
   }
   pages = least(pages, INT32_MAX);
+  const tfm_branching *how = job->task->grows(&job->context);
+  const int64_t slots = most(how->width, least(least(pages, SLOTS_MOST), job->max_sequences));
+  if (slots > job->max_sequences) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "%lld texts of a row side by side: a micro-batch has room for %lld; raise "
+                    "--max-batch-tokens",
+                    (long long)how->width, (long long)job->max_sequences);
+  }
   if (pages == 0) {
     return tfm_fail(
         err, TFM_E_NOMEM,
@@ -53,14 +66,13 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
   job->turns = (tfm_turns_options){
       .lines = job->plan.replicas,
       .stages = job->plan.stages,
-      .slots = least(least(pages, SLOTS_MOST), job->max_sequences),
+      .slots = slots,
       .pages = pages,
       .page_tokens = TFM_PAGE_KEYS,
-      .max_tokens = job->budget,
+      .max_tokens = most(job->budget, how->width),
       .window = job->window,
       .width = job->context.shape.width,
-      .ends = job->task->ends,
-      .arg = &job->context,
+      .branching = *how,
   };
   return TFM_OK;
 }

@@ -506,9 +506,24 @@ static void say_head(const tfm_job *job, tfm_msg_start *start)
   start->temperature = spec->choice.temperature;
   start->top_p = spec->choice.top_p;
   start->min_p = spec->choice.min_p;
+  start->typical_p = spec->choice.typical_p;
+  start->epsilon_cutoff = spec->choice.epsilon_cutoff;
+  start->eta_cutoff = spec->choice.eta_cutoff;
   start->repetition_penalty = spec->choice.repetition_penalty;
   start->no_repeat_ngram = spec->choice.no_repeat_ngram;
   start->min_new = spec->choice.min_new;
+  start->min_length = spec->choice.min_length;
+  start->force_first = spec->choice.force_first;
+  start->force_last = spec->choice.force_last;
+  start->last_new = spec->choice.last_new;
+  start->last_length = spec->choice.last_length;
+  start->decay_after = spec->choice.decay_after;
+  start->decay = spec->choice.decay;
+  start->renormalize = spec->choice.renormalize;
+  start->branches = spec->choice.branches;
+  start->candidates = spec->choice.candidates;
+  start->said.n = spec->nsaid;
+  memcpy(start->said.v, spec->said, sizeof start->said.v);
   start->only.n = spec->nonly;
   memcpy(start->only.v, spec->only, sizeof start->only.v);
 }
@@ -621,7 +636,7 @@ tfm_status tfm_job_load(tfm_job *job,
                               .max_sequences = job->max_sequences,
                               .max_rows = job->max_rows,
                               .window = job->window,
-                              .turns = job->task->ends ? &job->turns : NULL,
+                              .turns = job->task->grows ? &job->turns : NULL,
                               .deliver = deliver,
                               .rest = rest,
                               .arg = arg};

@@ -50,7 +50,7 @@ static bool worth_it(const tfm_job *job, const tfm_slice_options *options)
   for (int64_t u = options->first; u < options->last; ++u) {
     bytes += tfm_cost_unit_bytes(&job->model.config, job->engine.precision, u);
   }
-  return !job->task->ends && bytes <= tfm_cost_embed_bytes(&job->model.config);
+  return !job->task->grows && bytes <= tfm_cost_embed_bytes(&job->model.config);
 }
 
 tfm_status tfm_pace_measure(tfm_job *job, tfm_err *err)

@@ -96,13 +96,13 @@ float *tfm_frame_values(unsigned char *bytes, int64_t table)
 
 int64_t tfm_frame_table(const tfm_frame_head *head)
 {
-  return head->B + head->M + (head->placed ? 3 * head->B : 0) + (head->ids ? head->T : 0) +
+  return head->B + head->M + (head->placed ? 4 * head->B : 0) + (head->ids ? head->T : 0) +
          head->F;
 }
 
 int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T)
 {
-  return 5 * max_B + 2 * max_T; /* as many marks as tokens at most, and slots as sequences */
+  return 6 * max_B + 2 * max_T; /* as many marks as tokens at most, and slots as sequences */
 }
 
 tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head)
@@ -114,7 +114,8 @@ tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head 
     tables.slots = at;
     tables.starts = at + head->B;
     tables.rows = at + 2 * head->B;
-    at += 3 * head->B;
+    tables.parents = at + 3 * head->B;
+    at += 4 * head->B;
   }
   tables.ids = head->ids ? at : NULL;
   tables.freed = at + (head->ids ? head->T : 0);

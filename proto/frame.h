@@ -37,11 +37,11 @@ typedef struct {
 } tfm_frame_head;
 
 /** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), where
- * placed slots, starts and rows u32 [B] each, with ids ids u32 [T], freed slots u32 [F], zeros up
- * to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT: status u32 [B] (tfm_status; not 0:
- * that row failed), zeros up to a multiple of 64 bytes, values f32 [T,width]. These give the byte
- * counts, where `table` is tfm_frame_table(); false, with *out untouched, when a count is negative
- * or the product does not fit. */
+ * placed slots, starts, rows and parents u32 [B] each, with ids ids u32 [T], freed slots u32
+ * [F], zeros up to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT: status u32 [B]
+ * (tfm_status; not 0: that row failed), zeros up to a multiple of 64 bytes, values f32
+ * [T,width]. These give the byte counts, where `table` is tfm_frame_table(); false, with *out
+ * untouched, when a count is negative or the product does not fit. */
 bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out);
 bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out);
 
@@ -54,10 +54,11 @@ int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T);
 typedef struct {
   uint32_t *lengths, *marks; /* [B], [M] */
   uint32_t *slots,
-      *starts;     /* [B] whose keys and values these tokens join, from which place on */
-  uint32_t *rows;  /* [B] number of the input's row, modulo 2^32 */
-  uint32_t *ids;   /* [T] */
-  uint32_t *freed; /* [F] slots that nobody uses any more: before slots are looked at */
+      *starts;       /* [B] whose keys and values these tokens join, from which place on */
+  uint32_t *rows;    /* [B] number of the input's row, modulo 2^32 */
+  uint32_t *parents; /* [B] slots whose keys and values they go on from */
+  uint32_t *ids;     /* [T] */
+  uint32_t *freed;   /* [F] slots that nobody uses any more: before slots are looked at */
 } tfm_frame_tables;
 
 tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head);

@@ -45,9 +45,23 @@ static const field start_fields[] = {
     {F64, 0, AT(start, temperature)},
     {F64, 0, AT(start, top_p)},
     {F64, 0, AT(start, min_p)},
+    {F64, 0, AT(start, typical_p)},
+    {F64, 0, AT(start, epsilon_cutoff)},
+    {F64, 0, AT(start, eta_cutoff)},
     {F64, 0, AT(start, repetition_penalty)},
     {I64, 0, AT(start, no_repeat_ngram)},
     {I64, 0, AT(start, min_new)},
+    {I64, 0, AT(start, min_length)},
+    {I64, 0, AT(start, force_first)},
+    {I64, 0, AT(start, force_last)},
+    {I64, 0, AT(start, last_new)},
+    {I64, 0, AT(start, last_length)},
+    {I64, 0, AT(start, decay_after)},
+    {F64, 0, AT(start, decay)},
+    {BOOL, 0, AT(start, renormalize)},
+    {I64, 0, AT(start, branches)},
+    {I64, 0, AT(start, candidates)},
+    {IDS, INT32_MIN, AT(start, said)},
 };
 
 static const field hello_fields[] = {

@@ -37,8 +37,13 @@ typedef struct {
   int32_t lm;
   bool sample;
   int64_t seed;
-  double temperature, top_p, min_p, repetition_penalty;
-  int64_t no_repeat_ngram, min_new;
+  double temperature, top_p, min_p, typical_p, epsilon_cutoff, eta_cutoff, repetition_penalty;
+  int64_t no_repeat_ngram, min_new, min_length, force_first, force_last, last_new, last_length;
+  int64_t decay_after;
+  double decay;
+  bool renormalize;
+  int64_t branches, candidates;
+  tfm_msg_ids said;
 } tfm_msg_start;
 
 /** worker -> 0: compared on rank 0 before any weight is read; a difference is TFM_E_CONFIG with

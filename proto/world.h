@@ -42,7 +42,7 @@ bool tfm_world_is_mpi(const tfm_world *world);
 
 /** The control link to a peer and from a peer: 0 for a worker, any worker for 0. Borrowed from
  * the world. Control payloads are at most TFM_CONTROL_BYTES. */
-enum { TFM_CONTROL_BYTES = 16384 };
+enum { TFM_CONTROL_BYTES = 32768 };
 tfm_link *tfm_world_control_out(tfm_world *world, int peer);
 tfm_link *tfm_world_control_in(tfm_world *world, int peer);
 

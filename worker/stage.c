@@ -195,6 +195,7 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
                        .slot = (const int32_t *)(const void *)tables.slots,
                        .start = (const int32_t *)(const void *)tables.starts,
                        .row = tables.rows,
+                       .parent = (const int32_t *)(const void *)tables.parents,
                        .nfreed = head->F,
                        .freed = (const int32_t *)(const void *)tables.freed};
   return TFM_OK;

@@ -145,12 +145,27 @@ static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm
                                      .temperature = start->temperature,
                                      .top_p = start->top_p,
                                      .min_p = start->min_p,
+                                     .typical_p = start->typical_p,
+                                     .epsilon_cutoff = start->epsilon_cutoff,
+                                     .eta_cutoff = start->eta_cutoff,
                                      .repetition_penalty = start->repetition_penalty,
                                      .no_repeat_ngram = start->no_repeat_ngram,
-                                     .min_new = start->min_new},
-                          .nonly = start->only.n};
+                                     .min_new = start->min_new,
+                                     .min_length = start->min_length,
+                                     .force_first = start->force_first,
+                                     .force_last = start->force_last,
+                                     .last_new = start->last_new,
+                                     .last_length = start->last_length,
+                                     .decay_after = start->decay_after,
+                                     .decay = start->decay,
+                                     .renormalize = start->renormalize,
+                                     .branches = start->branches,
+                                     .candidates = start->candidates},
+                          .nonly = start->only.n,
+                          .nsaid = start->said.n};
   _Static_assert((int)TFM_MSG_IDS == (int)TFM_HEAD_ONLY_MOST, "one list");
   memcpy(spec->only, start->only.v, sizeof spec->only);
+  memcpy(spec->said, start->said.v, sizeof spec->said);
   if (!tfm_task_parse(start->task, &spec->task) || start->pooling >= TFM_POOLING_COUNT ||
       start->normalize > TFM_NORMALIZE_OFF || start->lm >= TFM_LM_COUNT) {
     return tfm_fail(err, TFM_E_CONFIG,

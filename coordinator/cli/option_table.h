@@ -49,7 +49,7 @@ typedef struct {
   const char *help;
 } tfm__option;
 
-enum { TFM__OPTION_MAX = 96, TFM__OPTION_NAME = 40 };
+enum { TFM__OPTION_MAX = 128, TFM__OPTION_NAME = 40 };
 
 /** The table; *n rows (<= TFM__OPTION_MAX). Static. */
 const tfm__option *tfm__option_rows(int *n);

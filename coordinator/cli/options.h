@@ -153,9 +153,18 @@ typedef struct {
   bool return_tokens;
   bool return_full_text;
   bool do_sample;
-  double temperature, top_p, min_p, repetition_penalty; /* 0: not given */
-  int64_t no_repeat_ngram_size, min_new_tokens;         /* -1: not given */
+  double temperature, top_p, min_p, typical_p, repetition_penalty; /* 0: not given */
+  int64_t no_repeat_ngram_size, min_new_tokens;                    /* -1: not given */
   int64_t seed;
+  int64_t num_beams, num_return_sequences; /* 0: not given */
+  double length_penalty;
+  unsigned early_stopping;   /* 0: not given; else 1 + a tfm_early */
+  const char **stop_strings; /* [nstop_string] */
+  int nstop_string;
+  const char **bad_words; /* [nbad_word] */
+  int nbad_word;
+  const char **logit_bias; /* [nlogit_bias] ID:NUMBER */
+  int nlogit_bias;
   int64_t max_new_tokens; /* 0: as generation_config.json says, else 256 */
   int64_t kv_budget;      /* bytes of a rank; 0: by rule */
   tfm_aggregation aggregation;
@@ -208,7 +217,7 @@ typedef struct {
    * tfm_options_help(verb, !verb_given || verb == TFM_VERB_HELP, ...). */
   bool version, help;
 
-  tfm_option_source source[96]; /* by row of the option table; see tfm_option_source_of() */
+  tfm_option_source source[128]; /* by row of the option table; see tfm_option_source_of() */
   tfm_arena arena;
 } tfm_options;
 

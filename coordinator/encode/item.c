@@ -94,6 +94,7 @@ void tfm_item_close(tfm_item *item)
   for (int64_t s = 0; s < item->nseq; ++s) {
     tfm_free(item->seqs[s].ids);
     tfm_free(item->seqs[s].values);
+    tfm_free(item->seqs[s].ends);
   }
   tfm_free(item->seqs);
   tfm_row_free(item->row);

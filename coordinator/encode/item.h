@@ -18,6 +18,12 @@ typedef struct {
   uint8_t *which;       /* [n] 0: text, 1: pair */
 } tfm_places;
 
+/** A text that was made of a sequence. */
+typedef struct {
+  int64_t rows; /* of values, behind those of the texts before it */
+  float score;  /* of a beam: its log-probability, by length_penalty */
+} tfm_end;
+
 /** One sequence: what travels, and what came back. Memory is the item's. */
 typedef struct {
   tfm_item *item;
@@ -27,11 +33,14 @@ typedef struct {
   int64_t nmark;
   int32_t *marks;    /* [nmark] tokens the head looks at, ascending (core/model/batch.h) */
   tfm_places places; /* all NULL unless the task wants them */
-  int64_t rows;  /* of results; of a text that grows those so far, [id, log-probability] each */
-  float *values; /* [rows, width] what the last stage said; NULL before and for no rows */
-  int64_t grow;  /* at most so many tokens are to be added; 0: it comes whole */
-  int32_t slot;  /* of what travels of a text that grows: its slot, and its first place */
+  int64_t rows;      /* of results; of a text that grew [id, log-probability] each */
+  float *values;     /* [rows, width] what the last stage said; NULL before and for no rows */
+  int64_t grow;      /* at most so many tokens are to be added; 0: it comes whole */
+  int64_t nend;      /* of one that grew: texts, best first */
+  tfm_end *ends;     /* [nend] */
+  int32_t slot;      /* of what travels of a text that grows: its slot, its first place, */
   int32_t start;
+  int32_t parent; /* and the slot it goes on from */
 } tfm_sequence;
 
 /** Owns its row, sequences and results. A row may become none (there is nothing to ask the model),

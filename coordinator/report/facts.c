@@ -259,7 +259,7 @@ static void put_batching(const tfm_job *job, tfm_buf *out)
       "backend %s, isa %s\n",
       (long long)job->max_length, (long long)job->budget, (long long)job->window,
       tfm_backend_name(job->engine.backend), job->isa);
-  if (job->task->ends) {
+  if (job->task->grows) {
     (void)tfm_buf_printf(
         out,
         "up to %lld texts in flight on a line; %lld pages of %lld tokens, %lld bytes of keys "

@@ -259,6 +259,7 @@ static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tabl
       tables.slots[b] = (uint32_t)pack->seqs[b]->slot;
       tables.starts[b] = (uint32_t)pack->seqs[b]->start;
       tables.rows[b] = (uint32_t)pack->seqs[b]->item->row->number;
+      tables.parents[b] = (uint32_t)pack->seqs[b]->parent;
     }
   }
   if (pack->nfreed) {

@@ -4,20 +4,32 @@
 
 #include <string.h>
 
-/* A text on a line. `sent` is what travels of it, and comes first: packs hold its address. */
+typedef struct turn turn;
+
+/* A branch of a text on a line. `sent` is what travels of it, and comes first: packs hold its
+ * address. */
 typedef struct {
   tfm_sequence sent;
-  tfm_sequence *text; /* NULL: the slot is free */
-  int line;
-  int64_t done;  /* tokens stages have, or will when what is under way comes back */
-  int64_t pages; /* kept for it */
-  int32_t last;  /* the token it goes on from */
+  turn *turn;
+  int32_t last; /* the token it goes on from */
   int32_t mark;
-  bool flying;
-} turn;
+} member;
+
+/* A text on a line, in a run of slots. */
+struct turn {
+  tfm_sequence *text; /* NULL: the slots are free */
+  int line;
+  int64_t done;         /* tokens stages have, or will when what is under way comes back */
+  int64_t pages;        /* kept for it */
+  int64_t flying, back; /* members under way, and those of them that came back */
+  bool failed;
+  member *members; /* [branches] */
+  float *rows;     /* [branches, width] what came back */
+  tfm_branches branches;
+};
 
 typedef struct {
-  turn *turns; /* [slots] */
+  turn *turns; /* [texts] */
   int64_t running;
   int64_t pages;  /* nobody has reserved */
   int32_t *freed; /* [slots] whose pages stages still keep */
@@ -26,53 +38,103 @@ typedef struct {
 
 struct tfm_turns {
   tfm_turns_options options;
+  int64_t texts;          /* of a line */
   tfm_sequence **waiting; /* ring [window] */
   int64_t first, nwaiting;
   line_state *lines;
-  turn *all;         /* [lines, slots] */
-  int32_t *no_types; /* [max_tokens] zeros */
-  int32_t *freed;    /* [lines, slots] */
-  turn **chosen;     /* [slots] for one pack */
+  turn *all;             /* [lines, texts] */
+  member *members;       /* [lines, texts, branches] */
+  tfm_branch *branches;  /* [lines, texts, 2, branches] */
+  float *rows;           /* [lines, texts, branches, width] */
+  int32_t *no_types;     /* [max_tokens] zeros */
+  int32_t *freed;        /* [lines, slots] */
+  tfm_sequence **chosen; /* [slots] for one pack */
 };
+
+static tfm_status make_memory(tfm_turns *t, tfm_err *err)
+{
+  const tfm_turns_options *o = &t->options;
+  const size_t lines = (size_t)o->lines;
+  const size_t slots = (size_t)o->slots;
+  const size_t width = (size_t)o->branching.width;
+  const size_t texts = lines * (size_t)t->texts;
+  t->waiting = tfm_calloc((size_t)o->window, sizeof *t->waiting);
+  t->lines = tfm_calloc(lines, sizeof *t->lines);
+  t->all = tfm_calloc(texts, sizeof *t->all);
+  t->members = tfm_calloc(texts * width, sizeof *t->members);
+  t->branches = tfm_calloc(texts * 2 * width, sizeof *t->branches);
+  t->rows = tfm_calloc(texts * width * (size_t)o->width, sizeof *t->rows);
+  t->no_types = tfm_calloc((size_t)o->max_tokens, sizeof *t->no_types);
+  t->chosen = tfm_calloc(slots, sizeof *t->chosen);
+  t->freed = tfm_calloc(lines * slots, sizeof *t->freed);
+  return t->waiting && t->lines && t->all && t->members && t->branches && t->rows &&
+                 t->no_types && t->chosen && t->freed
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_NOMEM, "%lld texts that grow", (long long)t->texts);
+}
+
+static void lay_out(tfm_turns *t)
+{
+  const tfm_turns_options *o = &t->options;
+  const int64_t width = o->branching.width;
+  for (int l = 0; l < o->lines; ++l) {
+    t->lines[l] = (line_state){
+        .turns = t->all + l * t->texts, .pages = o->pages, .freed = t->freed + l * o->slots};
+  }
+  for (int64_t i = 0; i < o->lines * t->texts; ++i) {
+    turn *at = &t->all[i];
+    at->line = (int)(i / t->texts);
+    at->members = t->members + i * width;
+    at->rows = t->rows + i * width * o->width;
+    at->branches.running = t->branches + 2 * i * width;
+    at->branches.done = at->branches.running + width;
+    for (int64_t m = 0; m < width; ++m) {
+      at->members[m].turn = at;
+      at->members[m].sent.slot = (int32_t)(i % t->texts * width + m);
+    }
+  }
+}
 
 tfm_status tfm_turns_open(tfm_turns **out, const tfm_turns_options *options, tfm_err *err)
 {
+  TFM_ASSERT(options->branching.width <= options->slots &&
+             options->branching.width <= options->max_tokens &&
+             options->branching.tail <= TFM_TAIL_MOST);
   *out = NULL;
   tfm_turns *t = tfm_calloc(1, sizeof *t);
-  const size_t slots = (size_t)options->slots;
-  if (t) {
-    t->options = *options;
-    t->waiting = tfm_calloc((size_t)options->window, sizeof *t->waiting);
-    t->lines = tfm_calloc((size_t)options->lines, sizeof *t->lines);
-    t->all = tfm_calloc((size_t)options->lines * slots, sizeof *t->all);
-    t->no_types = tfm_calloc((size_t)options->max_tokens, sizeof *t->no_types);
-    t->chosen = tfm_calloc(slots, sizeof *t->chosen);
-    t->freed = tfm_calloc((size_t)options->lines * slots, sizeof *t->freed);
-  }
-  if (!t || !t->waiting || !t->lines || !t->all || !t->no_types || !t->chosen || !t->freed) {
-    tfm_turns_close(t);
+  if (!t) {
     return tfm_fail(err, TFM_E_NOMEM, "%lld texts that grow", (long long)options->slots);
   }
-  for (int l = 0; l < options->lines; ++l) {
-    t->lines[l] = (line_state){.turns = t->all + (size_t)l * slots,
-                               .pages = options->pages,
-                               .freed = t->freed + (size_t)l * slots};
+  t->options = *options;
+  t->texts = options->slots / options->branching.width;
+  const tfm_status st = make_memory(t, err);
+  if (st != TFM_OK) {
+    tfm_turns_close(t);
+    return st;
   }
+  lay_out(t);
   *out = t;
   return TFM_OK;
 }
 
 void tfm_turns_close(tfm_turns *turns)
 {
-  if (turns) {
-    tfm_free(turns->waiting);
-    tfm_free(turns->lines);
-    tfm_free(turns->all);
-    tfm_free(turns->no_types);
-    tfm_free(turns->chosen);
-    tfm_free(turns->freed);
-    tfm_free(turns);
+  if (!turns) {
+    return;
   }
+  for (int64_t i = 0; turns->all && i < turns->options.lines * turns->texts; ++i) {
+    tfm_branches_end(&turns->all[i].branches);
+  }
+  tfm_free(turns->waiting);
+  tfm_free(turns->lines);
+  tfm_free(turns->all);
+  tfm_free(turns->members);
+  tfm_free(turns->branches);
+  tfm_free(turns->rows);
+  tfm_free(turns->no_types);
+  tfm_free(turns->chosen);
+  tfm_free(turns->freed);
+  tfm_free(turns);
 }
 
 bool tfm_turns_room(const tfm_turns *turns)
@@ -80,16 +142,20 @@ bool tfm_turns_room(const tfm_turns *turns)
   return turns->nwaiting < turns->options.window;
 }
 
-/* Pages for the prompt and all that may be added; the token added last is never sent. */
+/* Pages for the prompt and all that may be added; the token added last is never sent. Branches
+ * share those that the prompt fills. */
 static int64_t pages_of(const tfm_turns *turns, const tfm_sequence *text)
 {
   const int64_t tokens = text->n + text->grow - 1;
-  return (tokens + turns->options.page_tokens - 1) / turns->options.page_tokens;
+  const int64_t all = (tokens + turns->options.page_tokens - 1) / turns->options.page_tokens;
+  const int64_t shared = text->n / turns->options.page_tokens;
+  return shared + turns->options.branching.width * (all - shared);
 }
 
 void tfm_turns_add(tfm_turns *turns, tfm_sequence *text)
 {
   text->rows = 0;
+  text->nend = 0;
   if (pages_of(turns, text) > turns->options.pages) {
     tfm_err bad = {0};
     (void)tfm_fail(
@@ -116,31 +182,23 @@ int64_t tfm_turns_held(const tfm_turns *turns)
   return held;
 }
 
-static void forget_freed(line_state *l, int32_t slot)
-{
-  int64_t kept = 0;
-  for (int64_t i = 0; i < l->nfreed; ++i) {
-    l->freed[kept] = l->freed[i];
-    kept += l->freed[i] != slot;
-  }
-  l->nfreed = kept;
-}
-
-/* The next text that waits gets a slot of the line, if there is one and pages for it. */
+/* The next text that waits gets slots of the line, if there are any and pages for it. */
 static bool admit(tfm_turns *turns, int line)
 {
   line_state *l = &turns->lines[line];
   tfm_sequence *text = turns->nwaiting > 0 ? turns->waiting[turns->first] : NULL;
-  if (!text || l->running == turns->options.slots || pages_of(turns, text) > l->pages) {
+  if (!text || l->running == turns->texts || pages_of(turns, text) > l->pages) {
     return false;
   }
   turn *t = l->turns;
   while (t->text) {
     ++t;
   }
-  forget_freed(l, (int32_t)(t - l->turns)); /* place 0 says as much */
-  *t = (turn){.text = text, .line = line, .pages = pages_of(turns, text)};
-  t->sent = (tfm_sequence){.item = text->item, .slot = (int32_t)(t - l->turns)};
+  t->text = text;
+  t->pages = pages_of(turns, text);
+  t->done = t->flying = t->back = 0;
+  t->failed = false;
+  tfm_branches_begin(&t->branches, &turns->options.branching, text);
   l->pages -= t->pages;
   ++l->running;
   turns->first = (turns->first + 1) % turns->options.window;
@@ -148,23 +206,63 @@ static bool admit(tfm_turns *turns, int line)
   return true;
 }
 
-/* Make the turn's next tokens travel, at most `most` of them; returns how many. */
-static int64_t board(tfm_turns *turns, turn *t, int64_t most)
+static void send(turn *t, member *m, tfm_sequence what, tfm_sequence **chosen)
+{
+  what.item = t->text->item;
+  what.slot = m->sent.slot;
+  what.start = (int32_t)t->done;
+  m->sent = what;
+  m->mark = (int32_t)(what.n - 1);
+  m->sent.marks = &m->mark;
+  m->sent.rows = what.nmark;
+  chosen[t->flying++] = &m->sent;
+}
+
+/* Make the prompt's next tokens travel, at most `most` of them; returns how many. */
+static int64_t board_prompt(turn *t, int64_t most, tfm_sequence **chosen)
 {
   const tfm_sequence *text = t->text;
-  tfm_sequence *s = &t->sent;
   const int64_t left = text->n - t->done;
-  s->start = (int32_t)t->done;
-  s->n = left <= 0 ? 1 : left < most ? left : most;
-  s->ids = left <= 0 ? &t->last : text->ids + t->done;
-  s->type_ids = left <= 0 ? turns->no_types : text->type_ids + t->done;
-  s->nmark = left <= s->n;
-  t->mark = (int32_t)(s->n - 1);
-  s->marks = &t->mark;
-  s->rows = s->nmark;
-  t->done += s->n;
-  t->flying = true;
-  return s->n;
+  const int64_t n = left < most ? left : most;
+  send(t, &t->members[0],
+       (tfm_sequence){.n = n,
+                      .ids = text->ids + t->done,
+                      .type_ids = text->type_ids + t->done,
+                      .nmark = left <= n,
+                      .parent = t->members[0].sent.slot},
+       chosen);
+  t->done += n;
+  return n;
+}
+
+/* Branches that are to grow. */
+static int64_t live(const tfm_turns *turns, const turn *t)
+{
+  int64_t n = 0;
+  for (int64_t i = 0; i < turns->options.branching.width; ++i) {
+    n += !t->branches.running[i].over;
+  }
+  return n;
+}
+
+/* Make the last token of each branch travel. */
+static void board_branches(tfm_turns *turns, turn *t, tfm_sequence **chosen)
+{
+  for (int64_t i = 0; i < turns->options.branching.width; ++i) {
+    const tfm_branch *branch = &t->branches.running[i];
+    member *m = &t->members[i];
+    if (!branch->over) {
+      m->last = tfm_branches_last(&t->branches, i);
+      send(t, m,
+           (tfm_sequence){.n = 1,
+                          .ids = &m->last,
+                          .type_ids = turns->no_types,
+                          .nmark = 1,
+                          .parent = t->members[branch->parent].sent.slot},
+           chosen);
+    }
+  }
+  ++t->done;
 }
 
 /* How many texts the next micro-batch takes of those whose prompt is through: as many micro-batches
@@ -194,7 +292,7 @@ static tfm_status make_pack(const tfm_turns *turns, line_state *l, int64_t n, tf
     return tfm_fail(err, TFM_E_NOMEM, "a micro-batch of %lld texts", (long long)n);
   }
   for (int64_t i = 0; i < n; ++i) {
-    tfm_sequence *s = &turns->chosen[i]->sent;
+    tfm_sequence *s = turns->chosen[i];
     pack->seqs[i] = s;
     pack->T += s->n;
     pack->rows += s->rows;
@@ -211,7 +309,7 @@ static tfm_status make_pack(const tfm_turns *turns, line_state *l, int64_t n, tf
 /* Whether the turn is at home, and its prompt is (not) through. */
 static bool is_home(const turn *t, bool through)
 {
-  return t->text && !t->flying && (t->done >= t->text->n) == through;
+  return t->text && t->flying == 0 && (t->done >= t->text->n) == through;
 }
 
 tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pack **pack,
@@ -225,21 +323,24 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
   *pack = NULL;
   while (admit(turns, line)) {
   }
-  for (int64_t s = 0; s < turns->options.slots; ++s) {
+  for (int64_t s = 0; s < turns->texts; ++s) {
     ready += is_home(&l->turns[s], true);
     begun += is_home(&l->turns[s], false);
   }
   int64_t share = share_of(turns, l, ready, begun > 0 ? 0 : in_flight);
-  for (int64_t s = 0; s < turns->options.slots && n < share && room > 0; ++s) {
-    if (is_home(&l->turns[s], true)) {
-      turns->chosen[n++] = &l->turns[s];
-      room -= board(turns, &l->turns[s], 1);
+  for (int64_t s = 0; s < turns->texts && share > 0; ++s) {
+    turn *t = &l->turns[s];
+    if (is_home(t, true) && live(turns, t) <= room) {
+      board_branches(turns, t, turns->chosen + n);
+      n += t->flying;
+      room -= t->flying;
+      --share;
     }
   }
-  for (int64_t s = 0; s < turns->options.slots && room > 0; ++s) {
+  for (int64_t s = 0; s < turns->texts && room > 0; ++s) {
     if (is_home(&l->turns[s], false)) {
-      turns->chosen[n++] = &l->turns[s];
-      room -= board(turns, &l->turns[s], room);
+      room -= board_prompt(&l->turns[s], room, turns->chosen + n);
+      ++n;
     }
   }
   return n > 0 ? make_pack(turns, l, n, pack, err) : TFM_OK;
@@ -251,35 +352,43 @@ static void finish(tfm_turns *turns, turn *t)
   --t->text->item->waiting;
   l->pages += t->pages;
   --l->running;
-  l->freed[l->nfreed++] = t->sent.slot;
+  for (int64_t i = 0; i < turns->options.branching.width; ++i) {
+    l->freed[l->nfreed++] = t->members[i].sent.slot;
+  }
+  tfm_branches_end(&t->branches);
   t->text = NULL;
 }
 
-static tfm_status append(const tfm_turns *turns, tfm_sequence *text, const float *values,
-                         tfm_err *err)
+/* All that was under way of a text is back. */
+static tfm_status go_on(tfm_turns *turns, turn *t, tfm_err *err)
 {
-  const int64_t width = turns->options.width;
-  if ((text->rows & (text->rows - 1)) ==
-      0) { /* a power of two, or none: room for as many more */
-    const int64_t rows = text->rows > 0 ? 2 * text->rows : 1;
-    float *more = tfm_realloc(text->values, (size_t)(rows * width), sizeof *more);
-    if (!more) {
-      return tfm_fail(err, TFM_E_NOMEM, "the text of row %lld",
-                      (long long)text->item->row->number);
-    }
-    text->values = more;
+  tfm_status st = TFM_OK;
+  const tfm_branching *how = &turns->options.branching;
+  bool over = false;
+  TFM_TRY(tfm_branches_step(&t->branches, how, t->rows, turns->options.width, &over, err));
+  if (over) {
+    TFM_TRY(tfm_branches_harvest(&t->branches, how, err));
+    finish(turns, t);
   }
-  memcpy(text->values + text->rows * width, values, (size_t)width * sizeof *values);
-  ++text->rows;
-  return TFM_OK;
+
+fail:
+  return st;
 }
 
 tfm_status tfm_turns_take(tfm_turns *turns, tfm_sequence *sent, tfm_status status,
                           const float *values, tfm_err *err)
 {
-  turn *t = (turn *)(void *)sent;
-  t->flying = false;
-  if (status != TFM_OK) {
+  turn *t = ((member *)(void *)sent)->turn;
+  const int64_t width = turns->options.width;
+  t->failed = t->failed || status != TFM_OK;
+  if (sent->rows > 0 && status == TFM_OK) {
+    memcpy(t->rows + t->back * width, values, (size_t)width * sizeof *values);
+  }
+  if (++t->back < t->flying) {
+    return TFM_OK;
+  }
+  t->flying = t->back = 0;
+  if (t->failed) {
     tfm_err bad = {0};
     (void)tfm_fail(&bad, TFM_E_INTERNAL,
                    "the model's result for this row is not finite (NaN or Infinity)");
@@ -287,15 +396,5 @@ tfm_status tfm_turns_take(tfm_turns *turns, tfm_sequence *sent, tfm_status statu
     finish(turns, t);
     return TFM_OK;
   }
-  if (sent->rows == 0) {
-    return TFM_OK;
-  }
-  tfm_status st = append(turns, t->text, values, err);
-  if (st == TFM_OK) {
-    t->last = (int32_t)values[0];
-    if (t->text->rows == t->text->grow || turns->options.ends(turns->options.arg, t->text)) {
-      finish(turns, t);
-    }
-  }
-  return st;
+  return sent->rows > 0 ? go_on(turns, t, err) : TFM_OK;
 }

@@ -1,14 +1,16 @@
 /** Texts that grow: which tokens go into the next micro-batch of each line.
  *
- *  A text is admitted to a line when there is a slot and all pages it can ever need: none fails in
- * the middle. It goes through the line a chunk at a time until its last token has asked for the
- * next; then one token a turn. Texts join and leave at every turn. What shares a micro-batch with
- * what never changes a result (DESIGN D3). Pure bookkeeping: no I/O, no threads.
+ *  A text is admitted to a line when there are slots for its branches and all pages they can ever
+ * need: none fails in the middle. Its prompt goes through once; branches share those pages. It
+ * goes through the line a chunk at a time until its last token has asked for the next; then one
+ * token a turn. Texts join and leave at every turn. What shares a micro-batch with what never
+ * changes a result (DESIGN D3). Pure bookkeeping: no I/O, no threads.
  */
 #ifndef TFM_COORDINATOR_SCHEDULE_TURNS_H
 #define TFM_COORDINATOR_SCHEDULE_TURNS_H
 
 #include "coordinator/batch/batcher.h"
+#include "coordinator/schedule/branches.h"
 
 typedef struct tfm_turns tfm_turns;
 
@@ -16,12 +18,10 @@ typedef struct {
   int lines, stages;    /* of a line: as many micro-batches keep it busy */
   int64_t slots, pages; /* of each line */
   int64_t page_tokens;
-  int64_t max_tokens; /* of a micro-batch */
-  int64_t window;     /* texts that wait for a line at most */
-  int64_t width;      /* of a row of results: id, log-probability */
-  /* Whether the text ends with the token that was added last. */
-  bool (*ends)(const void *arg, const tfm_sequence *text);
-  const void *arg;
+  int64_t max_tokens;      /* of a micro-batch */
+  int64_t window;          /* texts that wait for a line at most */
+  int64_t width;           /* of a row of results */
+  tfm_branching branching; /* its width: at most slots, and max_tokens */
 } tfm_turns_options;
 
 /** gives: *out. Errors: TFM_E_NOMEM. */

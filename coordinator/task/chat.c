@@ -129,7 +129,11 @@ static tfm_status chat_row(const tfm_encoder *encoder, tfm_item *item, tfm_encod
 
 static int chat_fields(const tfm_task_context *context, const char **names)
 {
-  return tfm_task_generate.fields(context, names);
+  if (!context->own) {
+    return tfm_task_generate.fields(context, names);
+  }
+  const tfm_task_context other = inner(context);
+  return tfm_task_generate.fields(&other, names);
 }
 
 static tfm_status chat_answer(const tfm_task_context *context, const tfm_item *item,
@@ -139,10 +143,10 @@ static tfm_status chat_answer(const tfm_task_context *context, const tfm_item *i
   return tfm_task_generate.answer(&other, item, answer, err);
 }
 
-static bool chat_ends(const void *arg, const tfm_sequence *text)
+static const tfm_branching *chat_grows(const tfm_task_context *context)
 {
-  const tfm_task_context other = inner(arg);
-  return tfm_task_generate.ends(&other, text);
+  const tfm_task_context other = inner(context);
+  return tfm_task_generate.grows(&other);
 }
 
 const tfm_task_ops tfm_task_chat = {
@@ -155,5 +159,5 @@ const tfm_task_ops tfm_task_chat = {
     .row = chat_row,
     .fields = chat_fields,
     .answer = chat_answer,
-    .ends = chat_ends,
+    .grows = chat_grows,
 };

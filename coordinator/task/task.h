@@ -12,6 +12,7 @@
 #include "coordinator/encode/encoder.h"
 #include "coordinator/input/reader.h"
 #include "coordinator/output/format.h"
+#include "coordinator/schedule/branches.h"
 #include "core/model/model.h"
 
 /** What a task may look at; borrowed, but for `own`. In ask() only options and spec are there.
@@ -59,9 +60,8 @@ typedef struct {
    * Errors: TFM_E_NOMEM. */
   tfm_status (*answer)(const tfm_task_context *context, const tfm_item *item,
                        tfm_answer *answer, tfm_err *err);
-  /* Whether a text that grows ends with the token that was added last; arg is the context. NULL:
-   * rows come whole. */
-  bool (*ends)(const void *arg, const tfm_sequence *text);
+  /* How texts grow, once begin() is through. NULL: rows come whole. */
+  const tfm_branching *(*grows)(const tfm_task_context *context);
   /* The scores of all labels from a row of values: [shape.width] both. NULL: the scores are the
    * numbers of the answer. */
   void (*scores)(const tfm_task_context *context, const float *values, float *scores);

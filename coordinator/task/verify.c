@@ -34,7 +34,7 @@ struct tfm_verifier {
 static int64_t oracle_tokens(const tfm_job *job)
 {
   const int64_t places = job->model.config.max_length;
-  return job->task->ends && places > job->max_tokens ? places : job->max_tokens;
+  return job->task->grows && places > job->max_tokens ? places : job->max_tokens;
 }
 
 static tfm_status open_grown(tfm_verifier *v, tfm_err *err)
@@ -59,13 +59,13 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   v->job = job;
   v->first_bad = -1;
   TFM_TRY(tfm_whole_open(&v->whole, &job->model, job->engine, oracle_tokens(job), 1, err));
-  if (job->task->ends) {
+  if (job->task->grows) {
     TFM_TRY(open_grown(v, err));
   } else if (job->engine.precision != TFM_FLOAT32) {
     TFM_TRY(tfm_accuracy_open(&v->accuracy, job, err));
   }
   v->nfield = job->task->fields(&job->context, v->fields);
-  const int64_t longest = job->task->ends ? job->model.config.max_length : job->max_length;
+  const int64_t longest = job->task->grows ? job->model.config.max_length : job->max_length;
   const int64_t rows = tfm_head_rows(job->context.shape.rows, longest, longest);
   v->values = tfm_calloc((size_t)(rows * job->context.shape.width), sizeof *v->values);
   if (!v->values) {
@@ -225,7 +225,7 @@ static bool same_bits(tfm_verifier *v, const tfm_sequence *s, int64_t width)
   if (floats == 0) {
     return true;
   }
-  if (v->job->task->ends) {
+  if (v->job->task->grows) {
     run_grown(v, s);
   } else {
     tfm__run_alone(v->whole, s, v->values);

@@ -1,8 +1,9 @@
 /** Keys and values of sequences that grow, in pages. Room-private.
  *
  *  A slot is a sequence in flight; its pages are taken one by one out of a fixed number, and go
- * back when it is freed or another sequence begins in it. Who sends batches sees to it that pages
- * never run out (coordinator/schedule/turns.h). */
+ * back when it is freed or another sequence begins in it. A slot may go on from another one: the
+ * pages are then shared by both, and the last of them is copied by who writes to it first. Who
+ * sends batches sees to it that pages never run out (coordinator/schedule/turns.h). */
 #ifndef TFM_CORE_MODEL_CACHE_H
 #define TFM_CORE_MODEL_CACHE_H
 
@@ -13,7 +14,7 @@
 #include <stdint.h>
 
 typedef struct {
-  float **page; /* [pages a sequence can have] */
+  float **page; /* [pages a sequence can have]; NULL where there are none for the time being */
   int64_t npage;
   int64_t length; /* tokens so far */
 } tfm__slot;
@@ -24,9 +25,12 @@ typedef struct {
   int64_t page_floats;
   float *memory;
   tfm__slot *slots;
-  float **table;  /* the slots' lists */
-  int32_t *spare; /* [npage] pages nobody has; the first nspare count */
-  int64_t nspare;
+  float **table;   /* the slots' lists, twice as many */
+  float ***lists;  /* [nslot] those no slot has */
+  tfm__slot *next; /* [nslot] what slots of a batch become that go on from others */
+  int32_t *users;  /* [npage] slots that have the page */
+  int32_t *spare;  /* [npage] pages nobody has; the first nspare count */
+  int64_t nspare, nlist;
   float *const **of_batch; /* [max_sequences] pages of each sequence of the batch taken last */
   size_t bytes;
 } tfm__cache;

@@ -38,6 +38,15 @@ static int64_t pooled_width(const tfm_model *model)
   return model->spec.dims > 0 ? least(model->spec.dims, width) : width;
 }
 
+/* Floats of what follows a marked token. */
+static int64_t next_width(const tfm_choice *choice)
+{
+  if (choice->candidates > 0) {
+    return (choice->sample ? 3 : 2) * choice->candidates;
+  }
+  return 2 * most(choice->branches, 1);
+}
+
 tfm_head_shape tfm_model_shape(const tfm_model *model)
 {
   const tfm_config *config = &model->config;
@@ -54,7 +63,7 @@ tfm_head_shape tfm_model_shape(const tfm_model *model)
     return (tfm_head_shape){TFM_ROWS_TOKEN,
                             tfm__module_shape_of(config, TFM__MODULE_HEAD_OUT).rows};
   case TFM__VIEW_LM:
-    return spec->lm == TFM_LM_NEXT ? (tfm_head_shape){TFM_ROWS_MARK, 2}
+    return spec->lm == TFM_LM_NEXT ? (tfm_head_shape){TFM_ROWS_MARK, next_width(&spec->choice)}
                                    : (tfm_head_shape){TFM_ROWS_TOKEN, 1};
   case TFM__VIEW_MARKED:
     return (tfm_head_shape){TFM_ROWS_MARK, spec->nonly ? spec->nonly : 2 * spec->top_k};
@@ -368,11 +377,8 @@ static void pick_next(void *arg, int task, int thread)
 {
   (void)thread;
   const tile *t = arg;
-  float *z = t->y + task * t->head->O;
-  float *result = t->result + 2 * task;
-  const int64_t id = tfm__chooser_pick(&t->head->chooser, t->batch, t->first + task, z, task);
-  result[0] = (float)id;
-  result[1] = tfm__log_probability(z, t->head->O, id);
+  tfm__chooser_row(&t->head->chooser, t->batch, t->first + task, t->y + task * t->head->O, task,
+                   t->result + t->head->shape.width * task);
 }
 
 static void finish_row(void *arg, int task, int thread)

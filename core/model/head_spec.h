@@ -34,14 +34,34 @@ typedef enum { TFM_NORMALIZE_AUTO, TFM_NORMALIZE_ON, TFM_NORMALIZE_OFF } tfm_nor
  * token to follow each marked one. */
 typedef enum { TFM_LM_NONE, TFM_LM_SCORE, TFM_LM_NEXT, TFM_LM_COUNT } tfm_lm;
 
+/* What is said of runs of ids (tfm_head_spec.said). BIAS: added to the score of the last of them
+ * where the others come before it; BAD: the last cannot follow the others; NEVER: the only id never
+ * comes; NOT_FIRST: nor as the first one. */
+typedef enum {
+  TFM_SAID_BIAS,
+  TFM_SAID_BAD,
+  TFM_SAID_NEVER,
+  TFM_SAID_NOT_FIRST,
+  TFM_SAID_COUNT
+} tfm_said;
+
 /** How the next token is chosen (core/model/choose.h); zeros: the likeliest. */
 typedef struct {
   bool sample;
   int64_t seed;
-  double temperature, top_p, min_p; /* 0: not said */
-  double repetition_penalty;        /* 0 or 1: none */
-  int64_t no_repeat_ngram;          /* 0: none */
-  int64_t min_new;                  /* tokens before one of those that end a text */
+  double temperature, top_p, min_p, typical_p, epsilon_cutoff, eta_cutoff; /* 0: not said */
+  double repetition_penalty;                                               /* 0 or 1: none */
+  int64_t no_repeat_ngram;                                                 /* 0: none */
+  int64_t min_new, min_length; /* tokens before one of those that end a text, added and all */
+  int64_t force_first,
+      force_last; /* id + 1 that follows a first token, that comes last; 0: none */
+  int64_t last_new, last_length; /* tokens added, and all, at most: which one is last; 0: any */
+  int64_t decay_after;           /* scores of ends grow after so many added tokens ... */
+  double decay;                  /* ... by this factor; 0: they do not */
+  bool renormalize;              /* candidates' scores are log-probabilities at the end */
+  int64_t branches;              /* texts that grow side by side from one; 0: 1. Slots of one
+                                        text are a run of so many */
+  int64_t candidates;            /* > 0: a row is so many of them, to choose from elsewhere */
 } tfm_choice;
 
 enum { TFM_HEAD_ONLY_MOST = 2048 };
@@ -58,6 +78,8 @@ typedef struct {
   tfm_lm lm; /* text-generation; NEXT: top_k candidates are drawn from, and `only` are the
                         tokens that end a text */
   tfm_choice choice; /* NEXT */
+  int32_t nsaid; /* NEXT: what is said of runs of ids, one after the other: tfm_said, length, */
+  int32_t said[TFM_HEAD_ONLY_MOST]; /* the ids, the bits of the bias as a float */
 } tfm_head_spec;
 
 /** What one row of results belongs to. */
@@ -74,7 +96,9 @@ typedef enum {
  *  fill-mask: [2k]: k probabilities, best first (of equals the lower id), then their k ids as
  *    floats (exact: ids are below 2^24); with `only` [nonly] probabilities.
  *  feature-extraction: the vector.
- *  text-generation, NEXT [2]: the id as a float, and the natural logarithm of its probability;
+ *  text-generation, NEXT [2]: the id as a float, and the natural logarithm of its probability; of
+ *    several branches so many of these pairs, where they part, later the first; with candidates
+ *    [2k]: ids, best first, and scores, sampled [3k]: and what they were drawn by (choose.h);
  *    SCORE [1]: the natural logarithm of the next token's probability; 0 of a
  *    sequence's last token. */
 typedef struct {

@@ -20,3 +20,14 @@ float tfm__log_probability(float *z, int64_t V, int64_t id)
   tfm_softmax(z, V, z); /* of the highest: exp(0) over the sum */
   return (float)(below + log((double)z[top]));
 }
+
+void tfm__log_probabilities(float *z, int64_t V, float *p)
+{
+  const int64_t top = tfm__likeliest(z, V);
+  const double highest = (double)z[top];
+  tfm_softmax(z, V, p);
+  const double of_highest = log((double)p[top]);
+  for (int64_t i = 0; i < V; ++i) {
+    z[i] = (float)((double)z[i] - highest + of_highest);
+  }
+}

@@ -15,4 +15,7 @@ int64_t tfm__likeliest(const float *z, int64_t V);
  *            logit is not finite. */
 float tfm__log_probability(float *z, int64_t V, int64_t id);
 
+/** The same of every id, in place of z; p [V] is scratch. */
+void tfm__log_probabilities(float *z, int64_t V, float *p);
+
 #endif

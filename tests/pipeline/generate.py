@@ -21,6 +21,10 @@ LAYOUTS = [
 ]
 
 
+# A text of several branches wants pages for each.
+BRANCHED = [[4 * n if before == "--kv-budget" else n for before, n in zip([None, *options], options)] for options in LAYOUTS]
+
+
 def test_the_reference_and_the_oracle_agree():
     for options in ([], ["--stages", 3], ["--stages", 2, "--kv-budget", 50000]):
         must(call("verify", "--task", "text-generation", *COMMON, "--expected", FOLDER / "expected.jsonl", *options))
@@ -46,6 +50,70 @@ def test_every_layout_writes_the_same_bytes():
 
 def test_the_oracle_draws_the_same():
     must(call("verify", "--task", "text-generation", *COMMON, *SAMPLED, "--stages", 3))
+
+
+def test_beams_are_the_references():
+    folder = scratch()
+    rows = folder / "rows.jsonl"
+    rows.write_text("".join(ROWS.read_text().splitlines(keepends=True)[::2]))
+    for n, want in enumerate(json.loads((FOLDER / "beams.json").read_text())):
+        options = [x for k, v in want["options"].items() for x in ("--" + k.replace("_", "-"), str(v).lower())]
+        seen = set()
+        for i, layout in enumerate(BRANCHED):
+            out = folder / f"beams{n}-{i}.jsonl"
+            must(call("generate", "-m", FOLDER, "-i", rows, "-o", out, "--max-new-tokens", 20, "--return-tokens", *options, *layout))
+            seen.add(digest(out))
+        assert len(seen) == 1, (options, seen)
+        for line, beams in zip(out.read_text().splitlines(), want["rows"], strict=True):
+            got = json.loads(line)["predictions"]
+            assert [g["token_ids"] for g in got] == [b["token_ids"] for b in beams], (options, got, beams)
+            assert all(abs(g["score"] - b["score"]) < 1e-4 for g, b in zip(got, beams)), (options, got, beams)
+
+
+def test_branches_are_drawn_apart_and_alike():
+    folder = scratch()
+    for n, how in enumerate((["--num-return-sequences", 3], ["--num-beams", 3, "--num-return-sequences", 2])):
+        seen = set()
+        for i, layout in enumerate(BRANCHED):
+            out = folder / f"apart{n}-{i}.jsonl"
+            must(call("generate", *COMMON, "-o", out, *SAMPLED, *how, *layout))
+            seen.add(digest(out))
+        assert len(seen) == 1, seen
+        texts = [[tuple(p["token_ids"]) for p in json.loads(line)["predictions"]] for line in out.read_text().splitlines()]
+        assert sum(len(set(t)) == len(t) for t in texts) > len(texts) // 2, texts
+
+
+def test_stop_strings_end_texts():
+    folder = scratch()
+    plain, out = folder / "plain.jsonl", folder / "stopped.jsonl"
+    must(call("generate", *COMMON, "-o", plain, "--return-full-text", "off"))
+    whole = [json.loads(line)["token_ids"] for line in plain.read_text().splitlines()]
+    stop = f"w{whole[0][2]} w{whole[0][3]}"
+    must(call("generate", *COMMON, "-o", out, "--return-full-text", "off", "--stop-strings", stop, "--stop-strings", "not there"))
+    short = 0
+    for got, want in zip((json.loads(line)["token_ids"] for line in out.read_text().splitlines()), whole):
+        at = next((i + 1 for i in range(len(want)) if " ".join(f"w{t}" for t in want[: i + 1]).find(stop) >= 0), len(want))
+        assert got == want[:at], (got, want, stop)
+        short += at < len(want)
+    assert short, stop
+
+
+def test_bad_words_and_biases_hold():
+    folder = scratch()
+    plain, out = folder / "plain.jsonl", folder / "forbidden.jsonl"
+    must(call("generate", *COMMON, "-o", plain))
+    seen = [t for line in plain.read_text().splitlines() for t in json.loads(line)["token_ids"]]
+    bad, favoured = max(set(seen) - {0, 5}, key=seen.count), min(set(range(6, 64)) - set(seen), default=6)
+    must(call("generate", *COMMON, "-o", out, "--bad-words", f"w{bad}", "--logit-bias", f"{favoured}:30"))
+    got = [t for line in out.read_text().splitlines() for t in json.loads(line)["token_ids"]]
+    assert bad in seen and bad not in got and got.count(favoured) > len(got) // 2, (bad, favoured, got)
+
+
+def test_settings_that_do_not_go_together_are_refused():
+    for options in (["--num-return-sequences", 2], ["--num-beams", 2, "--num-return-sequences", 3], ["--logit-bias", "9"], ["--logit-bias", "64:1"]):
+        run = call("generate", *COMMON, *options)
+        assert run.code == 64, run
+    assert call("verify", "--task", "text-generation", *COMMON, "--num-beams", 2).code == 64
 
 
 def test_texts_end_where_they_are_told():

@@ -142,7 +142,7 @@ static void ids_and_places_round_trip(void **state)
                            .ids = (bits & 1) != 0,
                            .placed = (bits & 2) != 0};
     const int64_t table = tfm_frame_table(&head);
-    assert_int_equal(table, 3 + (bits & 1 ? 3 : 0) + (bits & 2 ? 6 : 0));
+    assert_int_equal(table, 3 + (bits & 1 ? 3 : 0) + (bits & 2 ? 8 : 0));
     assert_true(table <= tfm_frame_table_most(2, 3));
     assert_true(tfm_frame_activation_bytes(table, 3, WIDTH, &payload));
     head.payload_bytes = payload;
@@ -160,7 +160,8 @@ static void ids_and_places_round_trip(void **state)
     const tfm_frame_tables tables = tfm_frame_tables_of(bytes, &got);
     assert_true(tables.marks[0] == 2 && (tables.ids != NULL) == head.ids &&
                 (tables.slots != NULL) == head.placed);
-    assert_true(!tables.slots || (tables.slots[1] == 400 && tables.rows[1] == 800));
+    assert_true(!tables.slots ||
+                (tables.slots[1] == 400 && tables.rows[1] == 800 && tables.parents[1] == 1000));
     assert_true(!tables.ids || tables.ids[2] == 100 * (uint32_t)(table - 1));
     assert_true(tfm_frame_values(bytes, table) ==
                 (float *)(void *)(bytes + TFM_FRAME_HEADER + payload) - 3 * WIDTH);

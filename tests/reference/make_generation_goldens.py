@@ -3,7 +3,8 @@
 
 usage: make_generation_goldens.py OUT
 Needs torch, transformers and safetensors (made with transformers 5.23, torch 2.13). rows.jsonl has prompts of 1 to 30 words, expected.jsonl the
-ids of greedy decoding with up to 40 new tokens, their log-probabilities and the text. Weights are an F16 file, computed with in float32.
+ids of greedy decoding with up to 40 new tokens, their log-probabilities and the text. beams.json has settings of beam search, and for each the ids and
+scores of all beams of every row. Weights are an F16 file, computed with in float32.
 """
 import json
 import pathlib
@@ -27,6 +28,23 @@ def tokenizer():
             "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "w1"}}
 
 
+BEAMS = [{"num_beams": 4, "num_return_sequences": 4}, {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 2.0, "early_stopping": True},
+         {"num_beams": 4, "num_return_sequences": 2, "length_penalty": -0.5, "early_stopping": "never"},
+         {"num_beams": 5, "num_return_sequences": 5, "length_penalty": 0.0, "no_repeat_ngram_size": 2, "repetition_penalty": 1.2, "min_new_tokens": 4}]
+
+
+def beams(model, prompts):
+    """What each setting makes of the prompts; what stands behind the id that ends a text is padding."""
+    for how in BEAMS:
+        rows = []
+        for ids in prompts:
+            got = model.generate(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), do_sample=False, max_new_tokens=20,
+                                 eos_token_id=[0, 5], pad_token_id=0, return_dict_in_generate=True, output_scores=True, **how)
+            new = [s[len(ids):].tolist() for s in got.sequences]
+            rows.append([{"token_ids": t[:next((i + 1 for i, x in enumerate(t) if x in (0, 5)), len(t))], "score": s} for t, s in zip(new, got.sequences_scores.tolist())])
+        yield {"options": how, "rows": rows}
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     torch.set_grad_enabled(False)
@@ -45,9 +63,11 @@ def main():
     (out / "tokenizer.json").write_text(json.dumps(tokenizer()) + "\n", encoding="utf-8")
     (out / "generation_config.json").write_text(json.dumps({"eos_token_id": [0, 5]}) + "\n", encoding="utf-8")
     rng = random.Random(3)
+    prompts = []
     with open(out / "rows.jsonl", "w", encoding="utf-8") as rows, open(out / "expected.jsonl", "w", encoding="utf-8") as expected:
         for i in range(24):
             ids = [rng.randrange(2, WORDS) for _ in range(1 + i * 29 // 23)]
+            prompts.append(ids)
             text = " ".join(f"w{t}" for t in ids)
             got = model.generate(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), do_sample=False, max_new_tokens=40,
                                  eos_token_id=[0, 5], pad_token_id=0, return_dict_in_generate=True, output_logits=True)
@@ -55,6 +75,7 @@ def main():
             probs = [torch.log_softmax(z[0], -1)[t].item() for z, t in zip(got.logits, new)]
             rows.write(json.dumps({"text": text}) + "\n")
             expected.write(json.dumps({"token_ids": new, "token_log_probs": probs, "generated_text": " ".join([text] + [f"w{t}" for t in new if t != 0])}) + "\n")
+    (out / "beams.json").write_text(json.dumps(list(beams(model, prompts[::2]))) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@
 enum { TEXTS = 40, PAGE = 4 };
 
 /* A text ends with 99. */
-static bool ends(const void *arg, const tfm_sequence *text)
+static bool ends(const void *arg, const tfm_sequence *text, const int32_t *tail, int64_t n)
 {
   (void)arg;
-  return text->values[2 * (text->rows - 1)] > 98.5f;
+  (void)text;
+  return tail[n - 1] == 99;
 }
 
 typedef struct {
@@ -19,6 +20,7 @@ typedef struct {
   tfm_item items[TEXTS];
   tfm_sequence texts[TEXTS];
   int32_t ids[64], types[64];
+  int made[TEXTS];     /* steps a text has gone */
   tfm_pack *flight[8]; /* of one line, oldest first */
   int nflight;
   int64_t place[8]; /* by slot: tokens stages have; -1: freed */
@@ -35,7 +37,7 @@ static tfm_turns_options options_of(int64_t slots, int64_t pages)
                              .max_tokens = 10,
                              .window = TEXTS,
                              .width = 2,
-                             .ends = ends};
+                             .branching = {.width = 1, .returned = 1, .tail = 1, .ends = ends}};
 }
 
 static fixture *open_fixture(int64_t slots, int64_t pages)
@@ -52,6 +54,7 @@ static void close_fixture(fixture *f)
 {
   for (int i = 0; i < TEXTS; ++i) {
     tfm_free(f->texts[i].values);
+    tfm_free(f->texts[i].ends);
   }
   tfm_turns_close(f->turns);
   tfm_free(f);
@@ -117,8 +120,9 @@ static void receive(fixture *f)
   for (int64_t b = 0; b < pack->B; ++b) {
     const tfm_sequence *s = pack->seqs[b];
     const int64_t i = s->item - f->items;
-    const bool last = f->texts[i].rows == i % 7;
-    const float values[2] = {last ? 99.0f : (float)f->texts[i].rows, -1.0f};
+    const bool last = f->made[i] == i % 7;
+    const float values[2] = {last ? 99.0f : (float)f->made[i], -1.0f};
+    f->made[i] += s->nmark > 0;
     CHECK_OK(tfm_turns_take(f->turns, pack->seqs[b], TFM_OK, values, &err), &err);
   }
   tfm_pack_close(pack);
@@ -214,6 +218,64 @@ static void a_failure_frees_the_slot(void **state)
   close_fixture(f);
 }
 
+/* Three beams of a search that gets two tokens, with 4 candidates a row: the prompt goes once, then
+ * beams go together, each from the slot its scores say. */
+static void beams_go_on_from_their_parents(void **state)
+{
+  (void)state;
+  static const float first[] = {7, 8, 9, 6, -1.0f, -2.0f, -3.0f, -4.0f};
+  static const float then[3][8] = {{1, 2, 3, 4, -9.0f, -9.5f, -9.7f, -9.9f},
+                                   {5, 6, 3, 4, -1.0f, -1.5f, -9.7f, -9.9f},
+                                   {1, 99, 3, 4, -3.5f, -0.1f, -9.7f, -9.9f}};
+  tfm_err err = {0};
+  tfm_turns *turns = NULL;
+  tfm_turns_options options = options_of(3, 9);
+  int32_t ids[8] = {0};
+  tfm_pack *pack = NULL;
+  options.width = 8;
+  options.branching = (tfm_branching){.width = 3,
+                                      .candidates = 4,
+                                      .length_penalty = 1.0,
+                                      .returned = 2,
+                                      .tail = 1,
+                                      .ends = ends};
+  tfm_item item = {.waiting = 1};
+  tfm_sequence text = {.item = &item, .n = 5, .ids = ids, .type_ids = ids, .grow = 3};
+  CHECK_OK(tfm_turns_open(&turns, &options, &err), &err);
+  tfm_turns_add(turns, &text);
+  CHECK_OK(tfm_turns_next(turns, 0, 0, &pack, &err), &err);
+  assert_int_equal(pack->B, 1);
+  CHECK_OK(tfm_turns_take(turns, pack->seqs[0], TFM_OK, first, &err), &err);
+  tfm_pack_close(pack);
+  CHECK_OK(tfm_turns_next(turns, 0, 0, &pack, &err), &err);
+  assert_int_equal(pack->B, 3); /* 7, 8, 9, all from the prompt */
+  for (int b = 0; b < 3; ++b) {
+    assert_int_equal(pack->seqs[b]->parent, 0);
+    assert_int_equal(pack->seqs[b]->ids[0], 7 + b);
+    CHECK_OK(tfm_turns_take(turns, pack->seqs[b], TFM_OK, then[b], &err), &err);
+  }
+  tfm_pack_close(pack);
+  CHECK_OK(tfm_turns_next(turns, 0, 0, &pack, &err), &err);
+  assert_int_equal(pack->B, 3); /* 8 5: -3, 9 99: -3.1 which ends, 8 6: -3.5, 9 1: -6.5 */
+  static const int32_t parents[] = {1, 1, 2};
+  static const int32_t last[] = {5, 6, 1};
+  for (int b = 0; b < 3; ++b) {
+    assert_int_equal(pack->seqs[b]->parent, parents[b]);
+    assert_int_equal(pack->seqs[b]->ids[0], last[b]);
+    CHECK_OK(tfm_turns_take(turns, pack->seqs[b], TFM_OK, then[b], &err), &err);
+  }
+  tfm_pack_close(pack);
+  assert_int_equal(item.waiting, 0); /* three tokens are all there may be */
+  assert_int_equal(text.nend, 2);
+  assert_int_equal(text.ends[0].rows, 3); /* 8 6 5 at -4.5 of 3, then 9 99 at -3.1 of 2 */
+  assert_int_equal(text.ends[1].rows, 2);
+  assert_true(text.ends[0].score == -1.5f);
+  assert_true(text.values[0] == 8.0f && text.values[2] == 6.0f && text.values[4] == 5.0f);
+  tfm_free(text.values);
+  tfm_free(text.ends);
+  tfm_turns_close(turns);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -221,6 +283,7 @@ int main(void)
       cmocka_unit_test(a_text_that_can_never_fit_is_an_error_row),
       cmocka_unit_test(turns_are_shared_out_over_the_stages),
       cmocka_unit_test(a_failure_frees_the_slot),
+      cmocka_unit_test(beams_go_on_from_their_parents),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

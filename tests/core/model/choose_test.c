@@ -1,6 +1,7 @@
 #include "core/model/choose.h"
 
 #include "core/base/mem.h"
+#include "core/model/process.h"
 #include "tests/core/model/support.h"
 
 #include <math.h>
@@ -36,14 +37,23 @@ static void open_fixture(fixture *f, const tfm_choice *choice, int64_t top_k)
   want_ok(tfm__chooser_open(&f->chooser, &f->spec, V, 1, 0, 8, &err), &err);
 }
 
+static int64_t pick_row(const fixture *f, const float *z)
+{
+  float scores[V];
+  float result[2];
+  memcpy(scores, z, sizeof scores);
+  tfm__chooser_row(&f->chooser, &f->batch, 1, scores, 0, result);
+  return (int64_t)result[0];
+}
+
 static int64_t pick(const tfm_choice *choice, const int32_t *ends, const float *z)
 {
   fixture f;
   open_fixture(&f, choice, 0);
   f.spec.nonly = ends ? 1 : 0;
   f.spec.only[0] = ends ? *ends : 0;
-  const int64_t id = tfm__chooser_pick(&f.chooser, &f.batch, 1, z, 0);
-  assert_int_equal(tfm__chooser_pick(&f.chooser, &f.batch, 1, z, 0), id); /* nothing stays */
+  const int64_t id = pick_row(&f, z);
+  assert_int_equal(pick_row(&f, z), id); /* nothing stays */
   tfm__chooser_fini(&f.chooser);
   return id;
 }
@@ -117,7 +127,7 @@ static void check_shares(const tfm_choice *choice, int64_t top_k, const double *
   open_fixture(&f, choice, top_k);
   for (uint32_t row = 0; row < ROWS; ++row) {
     f.row = row;
-    count[tfm__chooser_pick(&f.chooser, &f.batch, 1, z, 0)] += 1;
+    count[pick_row(&f, z)] += 1;
   }
   tfm__chooser_fini(&f.chooser);
   for (int i = 0; i < V; ++i) {
@@ -146,6 +156,87 @@ static void draws_have_their_probabilities(void **state)
   check_shares(&frozen, 0, cold);
 }
 
+/* Of {0.63, 0.23, 0.14} surprises are 0.46, 1.46, 1.97 and 0.91 is expected: the first is the most
+ * typical, then the second. */
+static void the_typical_stay(void **state)
+{
+  (void)state;
+  const double e[] = {exp(3.0), exp(2.0)};
+  const double one[V] = {[2] = 1.0};
+  const double two[V] = {[2] = e[0] / (e[0] + e[1]), [4] = e[1] / (e[0] + e[1])};
+  const tfm_choice half = {.sample = true, .seed = 5, .typical_p = 0.5};
+  const tfm_choice most = {.sample = true, .seed = 6, .typical_p = 0.8};
+  const tfm_choice above = {.sample = true, .seed = 7, .epsilon_cutoff = 0.2};
+  check_shares(&half, 3, one);
+  check_shares(&most, 3, two);
+  check_shares(&above, 3, two);
+}
+
+/* What is said of runs of ids; the text is 3 5 3 7 3, two of them added. */
+static void runs_are_favoured_and_forbidden(void **state)
+{
+  (void)state;
+  static const struct {
+    tfm_said kind;
+    int32_t n, ids[3];
+    float bias;
+    int64_t want;
+  } cases[] = {{TFM_SAID_BIAS, 1, {1}, 1.5f, 1},       {TFM_SAID_BIAS, 2, {7, 1}, 1.5f, 5},
+               {TFM_SAID_BIAS, 3, {7, 3, 1}, 1.5f, 1}, {TFM_SAID_BAD, 2, {3, 5}, 0.0f, 1},
+               {TFM_SAID_BAD, 2, {7, 5}, 0.0f, 5},     {TFM_SAID_NEVER, 1, {5}, 0.0f, 1},
+               {TFM_SAID_NOT_FIRST, 1, {5}, 0.0f, 5}};
+  const float z[V] = {[5] = 3.0f, [1] = 2.0f};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    fixture f;
+    open_fixture(&f, &(tfm_choice){.min_new = 1}, 0);
+    f.spec.said[0] = (int32_t)cases[i].kind;
+    f.spec.said[1] = cases[i].n;
+    memcpy(f.spec.said + 2, cases[i].ids, (size_t)cases[i].n * sizeof(int32_t));
+    memcpy(f.spec.said + 2 + cases[i].n, &cases[i].bias, sizeof(float));
+    f.spec.nsaid = cases[i].n + 3;
+    assert_int_equal(pick_row(&f, z), cases[i].want);
+    tfm__chooser_fini(&f.chooser);
+  }
+}
+
+static void what_is_said_wrongly_is_refused(void **state)
+{
+  (void)state;
+  tfm_err err = {.status = TFM_OK};
+  tfm_head_spec spec = {.nsaid = 4, .said = {TFM_SAID_NEVER, 1, V, 0}};
+  assert_int_equal(tfm__said_check(&spec, V, &err), TFM_E_CONFIG);
+  spec.said[2] = V - 1;
+  assert_int_equal(tfm__said_check(&spec, V, &err), TFM_OK);
+  spec.said[1] = 2;
+  assert_int_equal(tfm__said_check(&spec, V, &err), TFM_E_CONFIG);
+}
+
+/* Draws without replacement: each set of two, in order, has the probability of being drawn. */
+static void beams_are_drawn_without_replacement(void **state)
+{
+  (void)state;
+  enum { ROWS = 40000 };
+  static const float z[V] = {[2] = 3.0f, [4] = 2.0f, [5] = 1.5f};
+  const double e[] = {exp(3.0), exp(2.0), exp(1.5)};
+  const double all = e[0] + e[1] + e[2];
+  const double want = e[1] / all * e[0] / (all - e[1]); /* first 4, then 2 */
+  int count = 0;
+  fixture f;
+  open_fixture(&f, &(tfm_choice){.sample = true, .seed = 9, .candidates = 2}, 3);
+  for (uint32_t row = 0; row < ROWS; ++row) {
+    float scores[V];
+    float result[6];
+    f.row = row;
+    memcpy(scores, z, sizeof scores);
+    tfm__chooser_row(&f.chooser, &f.batch, 1, scores, 0, result);
+    assert_true(result[0] > result[1] || result[0] < result[1]);
+    assert_true(result[4] >= result[5]);
+    count += (int)result[0] == 4 && (int)result[1] == 2;
+  }
+  tfm__chooser_fini(&f.chooser);
+  assert_true(fabs((double)count / ROWS - want) < 5.0 * sqrt(want / ROWS));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -154,6 +245,10 @@ int main(void)
       cmocka_unit_test(runs_do_not_come_twice),
       cmocka_unit_test(texts_end_late_enough),
       cmocka_unit_test(draws_have_their_probabilities),
+      cmocka_unit_test(the_typical_stay),
+      cmocka_unit_test(runs_are_favoured_and_forbidden),
+      cmocka_unit_test(what_is_said_wrongly_is_refused),
+      cmocka_unit_test(beams_are_drawn_without_replacement),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
