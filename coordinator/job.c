@@ -4,6 +4,7 @@
 #include "coordinator/memory.h"
 #include "coordinator/output/outlet.h"
 #include "coordinator/pace.h"
+#include "coordinator/task/card.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -122,21 +123,50 @@ static tfm_status unsupported_task(const tfm_job *job, tfm_err *err)
   const tfm_config *config = &job->model.config;
   tfm_buf names = {0};
   tfm_task_list(&names);
-  (void)tfm_fail(err, TFM_E_UNSUPPORTED,
-                 "config.json: architectures %.64s: the task %s is not supported; supported "
-                 "are: %.400s",
-                 config->architecture, tfm_task_name(config->task), tfm_buf_cstr(&names));
+  if (config->architecture[0]) {
+    (void)tfm_fail(err, TFM_E_UNSUPPORTED,
+                   "config.json: architectures %.64s: the task %s is not supported; supported "
+                   "are: %.400s",
+                   config->architecture, tfm_task_name(config->task), tfm_buf_cstr(&names));
+  } else {
+    (void)tfm_fail(
+        err, TFM_E_UNSUPPORTED,
+        "config.json has no architectures, README.md no pipeline_tag: pass --task with "
+        "one of: %.400s",
+        tfm_buf_cstr(&names));
+  }
   tfm_buf_fini(&names);
   return TFM_E_UNSUPPORTED;
+}
+
+/* What the model card says of a checkpoint whose other files are silent. */
+static tfm_status ask_card(tfm_job *job, tfm_err *err)
+{
+  tfm_buf tag = {0};
+  tfm_status st = tfm_card_tag(job->folder, &tag, err);
+  if (st == TFM_OK && tag.n > 0) {
+    job->task = tfm_task_find(tfm_buf_cstr(&tag));
+    if (!job->task) {
+      st = tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "README.md: pipeline_tag: %.64s is not supported; name a task with --task",
+                    tfm_buf_cstr(&tag));
+    }
+  }
+  tfm_buf_fini(&tag);
+  return st;
 }
 
 /* The model's own task when none was asked for. */
 static tfm_status find_task(tfm_job *job, tfm_err *err)
 {
-  if (!job->task) {
-    job->task = tfm_task_of_head(job->model.config.task);
+  tfm_status st = TFM_OK;
+  const tfm_task of_model = job->model.config.task;
+  if (!job->task && of_model != TFM_TASK_NONE) {
+    job->task = tfm_task_of_head(of_model);
+  } else if (!job->task) {
+    st = ask_card(job, err);
   }
-  return job->task ? TFM_OK : unsupported_task(job, err);
+  return st == TFM_OK && !job->task ? unsupported_task(job, err) : st;
 }
 
 /* A task that nobody named may still ask for something: then the model is opened again. */
@@ -148,9 +178,9 @@ static tfm_status open_model(tfm_job *job, tfm_err *err)
   bool named = job->task != NULL;
   TFM_TRY(find_task(job, err));
   TFM_TRY(tfm_options_fit_task(job->options, job->task->name, err));
-  if (!named && job->task->ask) {
+  if (!named && (job->task->ask || job->model.config.task != job->task->head)) {
     job->spec.task = job->task->head;
-    TFM_TRY(job->task->ask(&job->context, err));
+    TFM_TRY(job->task->ask ? job->task->ask(&job->context, err) : TFM_OK);
     tfm_model_fini(&job->model);
     TFM_TRY(tfm_model_open_for(&job->model, job->folder, &job->spec, err));
   }

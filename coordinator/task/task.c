@@ -18,6 +18,7 @@ static const struct {
     {"sentiment-analysis", "text-classification"},
     {"ner", "token-classification"},
     {"sentence-embedding", "feature-extraction"},
+    {"sentence-similarity", "feature-extraction"},
     {"text-ranking", "rerank"},
     {"conversational", "chat"},
 };

@@ -182,5 +182,28 @@ def test_full_device():
     assert run.code in (73, 74), run.code
 
 
+def test_a_checkpoint_that_names_no_task():
+    """Neither modules.json nor architectures: the model card's pipeline_tag, or a clear refusal."""
+    def silent(model):
+        path = model / "config.json"
+        config = json.loads(path.read_text())
+        del config["architectures"]
+        path.write_text(json.dumps(config))
+        (model / "README.md").unlink(missing_ok=True)
+
+    folder, model = spoiled(silent)
+    src = rows(["a wonderful evening"], folder / "rows.jsonl")
+    run = must(call("run", "-m", model, "-i", src), 69)
+    assert "architectures" in run.err and "--task" in run.err, run.err
+    card = model / "README.md"
+    card.write_text("---\npipeline_tag: magic\n---\n")
+    run = must(call("run", "-m", model, "-i", src), 69)
+    assert "README.md: pipeline_tag: magic" in run.err, run.err
+    card.write_text("---\npipeline_tag: sentence-similarity\n---\n")
+    assert "embedding" in must(call("run", "-m", model, "-i", src)).out
+    card.write_text("---\npipeline_tag: text-classification\n---\n")
+    assert must(call("run", "-m", model, "-i", src)).out == must(call("run", "-i", src)).out
+
+
 if __name__ == "__main__":
     harness.run(globals())
