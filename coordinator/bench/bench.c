@@ -27,6 +27,10 @@ tfm_status tfm_bench_run(tfm_world *world, const tfm_options *options, tfm_buf *
   case TFM_BENCH_ENCODE:
     st = tfm_bench_encode(options, &table, err);
     break;
+  case TFM_BENCH_LINEAR:
+  case TFM_BENCH_ATTENTION:
+    st = tfm_bench_kernels(options, &table, err);
+    break;
   case TFM_BENCH_COMM:
     st = tfm_bench_comm(world, options, &table, err);
     break;

@@ -26,6 +26,13 @@ tfm_status tfm_bench_tokenize(const tfm_options *options, tfm_bench_table *table
 tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table,
                             tfm_err *err) TFM_MUST_USE;
 
+/** `bench linear`: the linear maps of one layer of the model, alone, on calls of --lengths rows
+ *  (16, 128 and 384 without), weights made up and in copies that L2 does not hold. `bench
+ *  attention`: its heads on sequences of --lengths tokens, as many as make 384. One thread, by CPU
+ *  seconds, medians of the repetitions; options->subject says which of the two. */
+tfm_status tfm_bench_kernels(const tfm_options *options, tfm_bench_table *table,
+                             tfm_err *err) TFM_MUST_USE;
+
 /** `bench comm`: frames between two ranks, of 4 bytes to 4 MiB of values, through the calls of a
  *  job (sealed, sent, checked). Pairs are --pairs, or neighbours; one after the other, while the
  *  other ranks wait as they do in a job. Collective: all ranks, workers in tfm_worker_main(). */

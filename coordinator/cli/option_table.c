@@ -515,7 +515,7 @@ static const tfm__option rows[] = {
      COUNTED(lengths, nlength),
      .metavar = "N,N",
      .shown = "the rows of the input",
-     .help = "bench encode: rows of so many random tokens, instead of an input."},
+     .help = "bench encode, linear and attention: rows of so many random tokens."},
     {.name = "pairs",
      .kind = TFM__NAMES,
      .group = TFM__GROUP_TASK,

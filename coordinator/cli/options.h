@@ -39,7 +39,8 @@
   X(VERIFY, "verify", NULL,                                                                    \
     "the cluster's bits against the one-process oracle: PASSED or FAILED")                     \
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
-  X(BENCH, "bench", NULL, "how fast a part of the program is: tokenize, encode, comm")         \
+  X(BENCH, "bench", NULL,                                                                      \
+    "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
   X(HELP, "help", NULL, "this help, or the help of a verb")
 
@@ -51,6 +52,8 @@ typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
 #define TFM_BENCH_MAP(X)                                                                       \
   X(TOKENIZE, "tokenize", "texts to ids, offsets included: MB/s and tokens/s")                 \
   X(ENCODE, "encode", "ids through the model in each dtype: tokens/s and share of the peak")   \
+  X(LINEAR, "linear", "a layer's linear maps alone: GFLOP/s and share of the peak")            \
+  X(ATTENTION, "attention", "a layer's heads alone: GFLOP/s and share of the peak")            \
   X(COMM, "comm", "frames between ranks: latency, with and without waiting politely, and MB/s")
 
 #define TFM_BENCH_ENUM(name, text, help) TFM_BENCH_##name,
@@ -193,7 +196,7 @@ typedef struct {
   bool decode;          /* tokenize: ids to text instead */
   const char *expected; /* verify: a JSONL of expected results, or NULL */
   int64_t repetitions;  /* bench: passes of each kind, >= 1 */
-  const char **lengths; /* bench encode: [nlength] tokens of made rows, as typed; none: input */
+  const char **lengths; /* bench: [nlength] tokens of made rows, as typed; none: input */
   int nlength;
   const char **pairs; /* bench comm: [npair] of ranks, as typed; none: neighbours */
   int npair;

@@ -126,6 +126,22 @@ def test_bench_encode_measures_every_dtype():
     must(call("bench", "encode", stdin=b""), 66)
 
 
+def test_bench_measures_the_products_of_a_layer():
+    linear = json.loads(must(call("bench", "linear", "--lengths", "20,3", "-r", 1, "-o", "json", "--isa", "avx2")).out)
+    maps = ["query, key, value", "context", "up", "down"]
+    assert [(r["dtype"], r["layer"], r["rows"]) for r in linear] == [
+        (dtype, name, n) for dtype in ("float32", "bfloat16", "int8") for name in maps for n in (3, 20)]
+    assert all(a["in"] == b["out"] for a, b in zip(linear[6::8], linear[4::8]))
+    heads = json.loads(must(call("bench", "attention", "--lengths", "400,7", "-r", 1, "-o", "json")).out)
+    assert [(r["dtype"], r["length"], r["rows"]) for r in heads] == [
+        (dtype, *n) for dtype in ("float32", "bfloat16") for n in ((7, 54), (400, 1))]
+    for r in linear + heads:
+        assert 0 < r["us"] and 0 < r["share_of_peak"] < 130, r
+    one = json.loads(must(call("bench", "attention", "--dtype", "int8", "-r", 1, "-o", "json")).out)
+    assert {r["dtype"] for r in one} == {"bfloat16"} and [r["length"] for r in one] == [16, 128, 384]
+    assert "--lengths" in must(call("bench", "linear", "--lengths", "0"), 64).err
+
+
 def test_formats_in_and_out():
     folder = scratch()
     plain = folder / "rows.csv"
