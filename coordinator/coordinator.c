@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LOCAL_WORKERS_MOST = 512 };
 
@@ -142,6 +143,10 @@ fail:
     conclude_early(job, &d, err);
   }
   tfm_delivery_fini(&d);
+  if (st == TFM_E_STOPPED && tfm_stop_launcher_gone()) {
+    tfm_log(TFM_LOG_ERROR, "%s", err->text);
+    _exit(tfm_status_exit(st)); /* there are no ranks left to leave with */
+  }
   return st;
 }
 

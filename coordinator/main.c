@@ -116,7 +116,11 @@ static int run_mpi(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+  bool ranks = tfm_world_launched_by_mpi();
   tfm_stop_install();
+  if (ranks) {
+    tfm_stop_with_launcher();
+  }
   tfm_fp_default();
-  return tfm_world_launched_by_mpi() ? run_mpi(argc, argv) : run_coordinator(NULL, argc, argv);
+  return ranks ? run_mpi(argc, argv) : run_coordinator(NULL, argc, argv);
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* What a signal handler may touch: lock-free atomics alone. */
@@ -12,6 +13,7 @@ static atomic_int asked; /* a tfm_stop */
 static atomic_int by;    /* the signal that asked for it */
 static atomic_bool heeded;
 static _Atomic(tfm_world *) sleeper;
+static atomic_int launcher; /* its process, 0 for none */
 
 static const struct {
   int signal;
@@ -24,12 +26,16 @@ static const struct {
                {SIGINT, TFM_STOP_NOW, false, "SIGINT"},
                {SIGHUP, TFM_STOP_NOW, true, "SIGHUP"}};
 
+/* Sent by the system when the launcher ends; nobody else uses it. */
+static const char launcher_name[] = "the end of its launcher";
+#define LAUNCHER_SIGNAL (SIGRTMAX - 3)
+
 enum { NSIGNAL = sizeof signals / sizeof signals[0] };
 
 static void handle(int signal)
 {
   int keep = errno;
-  int stop = TFM_STOP_DRAIN;
+  int stop = signal == LAUNCHER_SIGNAL ? TFM_STOP_NOW : TFM_STOP_DRAIN;
   for (int i = 0; i < NSIGNAL; ++i) {
     stop = signals[i].signal == signal ? (int)signals[i].stop : stop;
   }
@@ -63,6 +69,32 @@ void tfm_stop_install(void)
   (void)signal(SIGXFSZ, SIG_IGN);
 }
 
+bool tfm_stop_launcher_gone(void)
+{
+  int pid = atomic_load(&launcher);
+  return pid > 1 && getppid() != pid;
+}
+
+/* The signal comes when the thread that started this process ends, too: then nothing is lost. */
+static void handle_launcher(int signal)
+{
+  if (tfm_stop_launcher_gone()) {
+    handle(signal);
+  }
+}
+
+void tfm_stop_with_launcher(void)
+{
+  struct sigaction action = {.sa_handler = handle_launcher};
+  (void)sigemptyset(&action.sa_mask);
+  (void)sigaction(LAUNCHER_SIGNAL, &action, NULL);
+  atomic_store(&launcher, (int)getppid());
+  (void)prctl(PR_SET_PDEATHSIG, (unsigned long)LAUNCHER_SIGNAL);
+  if (tfm_stop_launcher_gone()) { /* before it could be told */
+    _exit(tfm_status_exit(TFM_E_STOPPED));
+  }
+}
+
 void tfm_stop_ignore(void)
 {
   for (int i = 0; i < NSIGNAL; ++i) {
@@ -83,7 +115,7 @@ tfm_stop tfm_stop_asked(void)
 
 tfm_status tfm_stop_fail(tfm_err *err)
 {
-  const char *name = "a signal";
+  const char *name = atomic_load(&by) == LAUNCHER_SIGNAL ? launcher_name : "a signal";
   for (int i = 0; i < NSIGNAL; ++i) {
     name = signals[i].signal == atomic_load(&by) ? signals[i].name : name;
   }

@@ -10,12 +10,22 @@
 #include "core/base/status.h"
 #include "proto/world.h"
 
+#include <stdbool.h>
+
 typedef enum { TFM_STOP_NONE, TFM_STOP_DRAIN, TFM_STOP_NOW } tfm_stop;
 
 /** First thing in the program, before MPI starts: until somebody heeds signals, one of them ends
  * the process at once, with 75: nothing is lost yet. A closed pipe and a file size limit become
  * errors of write(2). */
 void tfm_stop_install(void);
+
+/** End with the launcher that started this rank: one that is killed does not end its ranks where
+ * they wait for it (MPI_Init). Other ranks end at once, with 75; the coordinator as if it were told
+ * by TERM. */
+void tfm_stop_with_launcher(void);
+
+/** Whether that has happened: no rank will answer any more. */
+bool tfm_stop_launcher_gone(void);
 
 /** This rank is not the coordinator: ignore them from now on. */
 void tfm_stop_ignore(void);

@@ -123,6 +123,27 @@ void tfm__record_encode(const tfm__record *record, unsigned char out[TFM__RECORD
   step32(&w, &crc);
 }
 
+static bool is_stretch(const tfm__stretch *s)
+{
+  return s->from >= 0 && s->from <= s->bytes;
+}
+
+/* Numbers that no writer writes are no record, whatever the CRC says. */
+static bool is_sound(const tfm__record *r)
+{
+  const tfm_tally *t = &r->tally;
+  const tfm_mark *m = &t->mark;
+  const int64_t counts[] = {r->lines,      m->rows,           m->number,        m->blank_lines,
+                            m->offset,     m->lines,          m->file,          m->unclosed,
+                            t->row_errors, t->rows_truncated, t->rows_windowed, t->tokens};
+  bool sound = r->kind >= TFM__RECORD_BEGIN && r->kind <= TFM__RECORD_FINAL &&
+               is_stretch(&r->part) && is_stretch(&r->tail) && is_stretch(&r->errors);
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; ++i) {
+    sound = sound && counts[i] >= 0;
+  }
+  return sound;
+}
+
 bool tfm__record_decode(tfm__record *record, const unsigned char bytes[TFM__RECORD_BYTES])
 {
   unsigned char copy[TFM__RECORD_BYTES];
@@ -135,6 +156,5 @@ bool tfm__record_decode(tfm__record *record, const unsigned char bytes[TFM__RECO
   step_record(&w, record);
   w.at = copy + CRC_AT;
   step32(&w, &crc);
-  return head == magic && crc == tfm_crc32c(0, copy, CRC_AT) &&
-         record->kind >= TFM__RECORD_BEGIN && record->kind <= TFM__RECORD_FINAL;
+  return head == magic && crc == tfm_crc32c(0, copy, CRC_AT) && is_sound(record);
 }

@@ -18,7 +18,7 @@ MUTANTS = {
         ("fd >= 0 && fsync(fd) != 0 && errno == EIO", "false")])],
     "failed_sync_ignored": [(GROWN, [(SYNC, SYNC.replace(" != 0)", " != 0 && false)"))])],
     "record_not_checked": [(RECORD, [
-        ("head == magic && crc == tfm_crc32c(0, copy, CRC_AT) &&\n         ", "")])],
+        ("head == magic && crc == tfm_crc32c(0, copy, CRC_AT) && ", "")])],
     "stretch_not_checked": [UNCHECKED],
     "tail_overwritten": [(SINK, [
         ("(int64_t)t->out.n <= kept->from ? 0 : kept->bytes", "0 * kept->bytes")])],

@@ -23,8 +23,8 @@ def start(args, np=0, **more):
     command = [PROGRAM, *map(str, args)]
     if np:
         command = ["mpirun", "-np", str(np), *command]
-    return subprocess.Popen(command, env={**os.environ, **harness.MPI}, stderr=subprocess.PIPE,
-                            stdout=subprocess.DEVNULL, **{"stdin": subprocess.DEVNULL, **more})
+    more = {"stdin": subprocess.DEVNULL, "env": {**os.environ, **harness.MPI}, **more}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, **more)
 
 
 def ended(run, limit):
@@ -103,6 +103,33 @@ def test_term_under_mpirun():
     code, err = ended(run, 10)
     assert code not in (0, 64, 65), (code, err)
     time.sleep(1)
+    goes_on(args, out, want, 3)
+
+
+def ranks_of(run):
+    return [int(p) for p in pathlib.Path(
+        f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
+
+
+def test_ranks_end_with_their_launcher():
+    """Killed while they start or run: no rank stays, and what was contiguous is kept."""
+    folder = scratch()
+    args, out, want = work_of(folder)
+    own = {"TMPDIR": str(folder), "OMPI_MCA_btl_vader_backing_directory": str(folder)}
+    for wait_s in (0.05, 0.1, 0.15, 0.2, None):
+        run = start(args, 3, env={**os.environ, **harness.MPI, **own})
+        time.sleep(wait_s or 0)
+        if wait_s is None:
+            until_it_works(out)
+        ranks = ranks_of(run)
+        run.kill()
+        run.wait()
+        for _ in range(500):
+            if not any(pathlib.Path(f"/proc/{p}").exists() for p in ranks):
+                break
+            time.sleep(0.02)
+        else:
+            raise AssertionError(f"killed after {wait_s} s, ranks live on: {ranks}")
     goes_on(args, out, want, 3)
 
 

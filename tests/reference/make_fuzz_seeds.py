@@ -4,7 +4,7 @@
 usage: make_fuzz_seeds.py OUT      OUT is tests/fixtures/fuzz
 
 tokenizers.jsonl holds small tokenizers of the families we serve, with the components these use;
-load_json, folder, pieces, encode and decode hold the seeds. Files found-* there are inputs that once failed: this
+load_json, folder, pieces, encode, decode and journal hold the seeds. Files found-* there are inputs that once failed: this
 script leaves them alone.
 """
 import collections
@@ -12,6 +12,7 @@ import hashlib
 import json
 import pathlib
 import random
+import struct
 import sys
 
 from tokenizers import Tokenizer
@@ -304,6 +305,87 @@ def write(folder, seeds):
         (folder / name).write_bytes(data)
 
 
+# ---- journals (coordinator/resume): a header of one page, then records ----
+
+RECORD, PAGE_BYTES, JOURNAL_ROWS, JOURNAL_LINE = 256, 4096, 64, 16
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def sha_state(data):
+    """SHA-256's state after whole blocks (FIPS 180-4): cube roots, square roots, rounds."""
+    primes = [n for n in range(2, 312) if all(n % p for p in range(2, n))]
+
+    def root(n, k):  # the first 32 bits of the fraction of n's k-th root
+        low, high = 0, n << 40
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if middle ** k <= n << 32 * k else (low, middle)
+        return low & 0xffffffff
+
+    def turn(x, by):
+        return (x >> by | x << 32 - by) & 0xffffffff
+
+    state = [root(p, 2) for p in primes[:8]]
+    for at in range(0, len(data), 64):
+        w = list(struct.unpack(">16I", data[at:at + 64]))
+        for t in range(16, 64):
+            s0 = turn(w[t - 15], 7) ^ turn(w[t - 15], 18) ^ w[t - 15] >> 3
+            s1 = turn(w[t - 2], 17) ^ turn(w[t - 2], 19) ^ w[t - 2] >> 10
+            w.append(w[t - 16] + s0 + w[t - 7] + s1 & 0xffffffff)
+        a, b, c, d, e, f, g, h = state
+        for t in range(64):
+            one = h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + (e & f ^ ~e & g) + w[t] + root(primes[t], 3)
+            two = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + (a & b ^ a & c ^ b & c)
+            a, b, c, d, e, f, g, h = (one + two) & 0xffffffff, a, b, c, (d + one) & 0xffffffff, e, f, g
+        state = [x + y & 0xffffffff for x, y in zip(state, (a, b, c, d, e, f, g, h))]
+    return state
+
+
+def sealed(body):
+    body = body.ljust(RECORD - 4, b"\0")
+    return body + struct.pack("<I", crc32c(body))
+
+
+def begin_record(place, epoch):
+    return sealed(struct.pack("<4sIIQQ64s", b"TFJR", 1, epoch, place, 4711, b"somewhere"))
+
+
+def commit_record(place, epoch, before, rows, tail=(0, 0, 0), kind=2):
+    """A commit of `rows` lines of the text that journal.c writes, those up to `before` committed."""
+    text = b"".join(b"%-15d\n" % i for i in range(JOURNAL_ROWS))
+    end, start = rows * JOURNAL_LINE, before * JOURNAL_LINE
+    body = struct.pack("<4sIIQ", b"TFJR", kind, epoch, place)
+    body += struct.pack("<qqI", end, start, crc32c(text[start:end])) + struct.pack("<qqI", *tail)
+    body += struct.pack("<qqI", 0, 0, 0) + struct.pack("<8I", *sha_state(text[:end - end % 64]))
+    body += struct.pack("<q", rows) + struct.pack("<qqqqqIIII", rows, rows, 0, rows * 9, rows, 0, 0, 0, 0)
+    return sealed(body + struct.pack("<qqqq", 0, 0, 0, rows * 5))
+
+
+def journal_seeds():
+    job, inputs = b"job\tA\n", b"input file\tB\n"
+    head = struct.pack("<8sIIIIII", b"TFMJRNL1", PAGE_BYTES, len(job), len(inputs), 0, 0, 0)
+    head = (head + job + inputs).ljust(PAGE_BYTES, b"\0")
+    head = head[:24] + struct.pack("<I", crc32c(head)) + head[28:]
+    three = [begin_record(0, 1), commit_record(1, 1, 0, 10), commit_record(2, 1, 10, 20),
+             commit_record(3, 1, 20, 32)]
+    again = [*three[:3], begin_record(3, 2), commit_record(4, 2, 20, 28)]
+    packed = [begin_record(0, 1), commit_record(1, 1, 0, 0, (64, 0, 0))]
+    final = [begin_record(0, 1), commit_record(1, 1, 0, 32, kind=3)]
+    other = head.replace(b"job\tA", b"job\tX")
+    return [("three-commits", b"\0" + head + b"".join(three)), ("gone-on-with", b"\0" + head + b"".join(again)),
+            ("alone", b"\4" + head + b"".join(three)), ("cut", b"\0" + head + b"".join(three)[:-100]),
+            ("final", b"\1" + head + b"".join(final)), ("packed", b"\3" + head + b"".join(packed)),
+            ("another-job", b"\1" + other + b"".join(three)), ("nothing-yet", b"\0" + head)]
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     made = [json.dumps(d, ensure_ascii=False, separators=(",", ":")) for d in shelf()]
@@ -317,6 +399,7 @@ def main():
     write(out / "pieces", pieces_seeds(out.parent / "text" / "pieces"))
     write(out / "encode", encode_seeds(count))
     write(out / "decode", decode_seeds(count))
+    write(out / "journal", journal_seeds())
 
 
 if __name__ == "__main__":
