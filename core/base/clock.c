@@ -25,6 +25,14 @@ double tfm_thread_cpu_s(void)
   return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
+double tfm_awake_look(tfm_awake *awake, double now_s, double most_s)
+{
+  const double gone = awake->last_s > 0 ? now_s - awake->last_s : 0;
+  awake->last_s = now_s;
+  awake->total_s += gone < most_s ? gone : most_s;
+  return awake->total_s;
+}
+
 void tfm_sleep_s(double seconds)
 {
   if (!(seconds > 0)) {

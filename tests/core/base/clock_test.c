@@ -48,6 +48,17 @@ static void odd_durations_return_at_once(void **state)
   assert_true(tfm_now_s() - start < 0.5);
 }
 
+/* What nobody looked at counts for a part only: a process that was stopped did not wait. */
+static void being_stopped_is_not_waiting(void **state)
+{
+  (void)state;
+  tfm_awake awake = {0};
+  assert_true(tfm_awake_look(&awake, 1000, 1) == 0);
+  assert_true(tfm_awake_look(&awake, 1000.5, 1) == 0.5);
+  assert_true(tfm_awake_look(&awake, 4000.5, 1) == 1.5);
+  assert_true(tfm_awake_look(&awake, 4001, 1) == 2);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -55,6 +66,7 @@ int main(void)
       cmocka_unit_test(work_is_cpu_time),
       cmocka_unit_test(time_never_goes_back),
       cmocka_unit_test(odd_durations_return_at_once),
+      cmocka_unit_test(being_stopped_is_not_waiting),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
