@@ -232,6 +232,10 @@ int tfm_coordinator_main(tfm_world *world, const tfm_options *options)
     tfm_log(TFM_LOG_ERROR, "%s", err.status == TFM_OK ? tfm_status_text(st) : err.text);
   }
   int code = tfm_status_exit(st);
+  if (st == TFM_E_PEER) {
+    tfm_world_abort(code,
+                    NULL); /* a rank that does not answer does not leave with the others */
+  }
   tfm_crew everyone = {.world = world, .nrank = tfm_world_size(world)};
   tfm_crew_dismiss(job.crew.ranks ? &job.crew : &everyone, code);
   tfm_job_fini(&job);

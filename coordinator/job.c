@@ -13,6 +13,7 @@
 #include "core/topo/memory.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -558,6 +559,18 @@ static void say_head(const tfm_job *job, tfm_msg_start *start)
   memcpy(start->only.v, spec->only, sizeof start->only.v);
 }
 
+/* How long ranks wait for each other. A slow file system gives 5 MB/s. */
+static void set_patience(tfm_job *job)
+{
+  const tfm_options *o = job->options;
+  double bytes = (double)job->request.head_bytes;
+  for (int64_t u = 0; u < job->request.nunit; ++u) {
+    bytes += (double)job->bytes[u];
+  }
+  job->crew.stall_s = (double)o->stall_limit;
+  job->crew.load_s = o->load_limit ? (double)o->load_limit : fmax(600, bytes / 5e6);
+}
+
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -576,6 +589,9 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
                  tfm_precision_name(job->engine.precision));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
+  set_patience(job);
+  start.stall_s = job->crew.stall_s;
+  start.load_s = job->crew.load_s;
   TFM_TRY(own_hello(job, &hello, err));
   TFM_TRY(tfm_crew_start(&job->crew, &start, &hello, err));
   if (job->request.nworker > 1) { /* while the others look around; one worker has no layouts */

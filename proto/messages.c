@@ -62,6 +62,8 @@ static const field start_fields[] = {
     {I64, 0, AT(start, branches)},
     {I64, 0, AT(start, candidates)},
     {IDS, INT32_MIN, AT(start, said)},
+    {F64, 0, AT(start, stall_s)},
+    {F64, 0, AT(start, load_s)},
 };
 
 static const field hello_fields[] = {

@@ -44,6 +44,8 @@ typedef struct {
   bool renormalize;
   int64_t branches, candidates;
   tfm_msg_ids said;
+  double stall_s; /* how long ranks wait for each other at work, and */
+  double load_s;  /* before it; 0: for ever */
 } tfm_msg_start;
 
 /** worker -> 0: compared on rank 0 before any weight is read; a difference is TFM_E_CONFIG with
@@ -95,7 +97,7 @@ typedef struct {
   double attention_s, scores_s, ffn_s, head_s;
 } tfm_msg_ready;
 
-/** worker -> 0, once a second. */
+/** worker -> 0, once a second; 0 -> worker, that it is there. */
 typedef struct {
   int32_t computing; /* 1: on `batch`; 0: waiting */
   uint64_t batch;

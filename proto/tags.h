@@ -3,7 +3,7 @@
 #ifndef TFM_PROTO_TAGS_H
 #define TFM_PROTO_TAGS_H
 
-enum { TFM_WIRE_VERSION = 7 };
+enum { TFM_WIRE_VERSION = 8 };
 
 /* X(NAME, number, "name"): control frames are below 64, data frames from 64 on. */
 #define TFM_FRAME_MAP(X)                                                                       \
@@ -11,7 +11,7 @@ enum { TFM_WIRE_VERSION = 7 };
   X(HELLO, 2, "hello")         /* worker -> 0: what this rank is and sees */                   \
   X(ASSIGN, 3, "assign")       /* 0 -> worker: its part of the plan; asks for READY */         \
   X(READY, 4, "ready")         /* worker -> 0: weights loaded, where memory lies */            \
-  X(HEARTBEAT, 5, "heartbeat") /* worker -> 0: once a second, what it is doing */              \
+  X(HEARTBEAT, 5, "heartbeat") /* both ways: I am there, and what I am doing */                \
   X(STATS, 6, "stats")         /* worker -> 0: after END, its times and counts */              \
   X(FAILED, 7, "failed")  /* worker -> 0: a status and a text; the worker waits for LEAVE */   \
   X(LEAVE, 8, "leave")    /* 0 -> worker: go, with this exit code */                           \

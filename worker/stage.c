@@ -6,6 +6,9 @@
 
 static const double heartbeat_s = 1.0;
 
+/* A micro-batch that does not end is rank 0's to tell; when it does not either, this much later. */
+static const double computing_more_s = 15.0;
+
 /* Heartbeats are best effort: with no free control frame the next one will do. */
 static void send_heartbeat(tfm_stage *stage, double now)
 {
@@ -35,6 +38,12 @@ void tfm__stage_poll(void *arg)
   }
 }
 
+/* Something came: rank 0 is there. */
+static void note_word(tfm_stage *stage)
+{
+  tfm_vigil_note(stage->vigil, TFM_VIGIL_LISTENING, stage->patience_s, stage->now.batch);
+}
+
 tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -42,6 +51,11 @@ tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err)
   TFM_TRY(tfm_link_receive(tfm_world_control_in(stage->world, 0), &frame, err));
   if (!frame) {
     return TFM_OK;
+  }
+  if (frame->head.type == TFM_FRAME_HEARTBEAT) {
+    stage->patience_s = stage->stall_s;
+    note_word(stage);
+    goto fail;
   }
   if (frame->head.type != TFM_FRAME_LEAVE) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "rank %d: want leave from rank 0, got %s",
@@ -65,6 +79,12 @@ static void set_state(tfm_stage *stage, bool computing, uint64_t batch)
   stage->now.computing = computing;
   stage->now.batch = batch;
   stage->state_s = tfm_now_s();
+  if (computing) {
+    const double limit_s = stage->stall_s > 0 ? stage->stall_s + computing_more_s : 0;
+    tfm_vigil_note(stage->vigil, TFM_VIGIL_COMPUTING, limit_s, batch);
+  } else {
+    note_word(stage); /* what was said meanwhile is still to be heard */
+  }
 }
 
 /* One turn of waiting: move data, look for LEAVE, then rest. */

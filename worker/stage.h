@@ -6,6 +6,7 @@
 #include "proto/messages.h"
 #include "proto/world.h"
 #include "worker/team.h"
+#include "worker/vigil.h"
 
 /** Everything a rank holds between ASSIGN and LEAVE. Zero-initialised is empty; plain data of
  *  worker.c and stage.c. */
@@ -24,9 +25,12 @@ typedef struct {
   tfm_msg_heartbeat now; /* what the next heartbeat says */
   double state_s;        /* since when */
   double beat_s;         /* the last heartbeat */
-  bool left;             /* rank 0 said LEAVE */
-  int32_t code;          /* with this exit code */
-  tfm_err poll_error;    /* what a poll between tasks found; raised after the batch */
+  tfm_vigil *vigil;      /* NULL in a world of one process */
+  double stall_s; /* how long rank 0 may be silent, and a micro-batch may take; 0: for ever */
+  double patience_s;  /* the first of them, as it is now: while rank 0 loads it is another */
+  bool left;          /* rank 0 said LEAVE */
+  int32_t code;       /* with this exit code */
+  tfm_err poll_error; /* what a poll between tasks found; raised after the batch */
 } tfm_stage;
 
 /** Run until END has been passed on, or LEAVE comes. Errors: of link.h; TFM_E_FORMAT for a bad
@@ -37,8 +41,8 @@ tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
  * tfm_stage. */
 void tfm__stage_poll(void *arg);
 
-/** Take what has come on the control link; sets left and code on LEAVE. Other messages are
- *  TFM_E_FORMAT here. */
+/** Take what has come on the control link; sets left and code on LEAVE. A heartbeat says that
+ *  rank 0 is there and at work. Other messages are TFM_E_FORMAT here. */
 tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
 
 #endif

@@ -16,6 +16,9 @@
 /* How long ranks wait for each other at the very end before one gives up. */
 static const double leave_limit_s = 60.0;
 
+/* How long rank 0 may be silent before it has said how long it may be. */
+static const double start_limit_s = 3600.0;
+
 /* What a rank keeps from START to LEAVE. */
 typedef struct {
   tfm_stage stage; /* what runs; its world is set first */
@@ -40,11 +43,16 @@ static tfm_status await_any(worker *w, tfm_frame **frame, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_world *world = w->stage.world;
   *frame = NULL;
+  tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LISTENING, w->stage.patience_s, 0);
   while (!*frame) {
     TFM_TRY(tfm_world_poll(world, err));
     TFM_TRY(tfm_link_receive(tfm_world_control_in(world, 0), frame, err));
     if (!*frame) {
       tfm_world_idle(world);
+    } else if ((*frame)->head.type == TFM_FRAME_HEARTBEAT) {
+      tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LISTENING, w->stage.patience_s, 0);
+      tfm_link_release(*frame);
+      *frame = NULL;
     }
   }
   tfm_world_busy(world);
@@ -419,11 +427,15 @@ static tfm_status work(worker *w, tfm_err *err)
   if (w->stage.left) {
     return TFM_OK;
   }
+  w->stage.stall_s = w->start.stall_s;
+  w->stage.patience_s = w->start.load_s; /* until rank 0 is at work, too */
+  tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LOADING, w->start.load_s, 0);
   TFM_TRY(say_hello(w, err));
   TFM_TRY(receive_assign(w, err));
   if (w->stage.left) {
     return TFM_OK;
   }
+  tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LOADING, w->start.load_s, 0);
   place(w, &ready);
   if (w->stage.assign.stage >= 0) {
     TFM_TRY(prepare(w, &ready, err));
@@ -454,6 +466,9 @@ static void report_failure(worker *w, const tfm_err *why)
 static void await_leave(worker *w)
 {
   tfm_err err = {0};
+  w->stage.stall_s = w->start.load_s; /* rank 0 brings its output to an end */
+  w->stage.patience_s = w->stage.stall_s > 0 ? w->stage.stall_s : start_limit_s;
+  tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LISTENING, w->stage.patience_s, 0);
   while (!w->stage.left) {
     if (tfm_world_poll(w->stage.world, &err) != TFM_OK) {
       tfm_world_abort(tfm_status_exit(err.status), err.text);
@@ -473,6 +488,11 @@ static void await_leave(worker *w)
   }
 }
 
+static void fire(const char *line)
+{
+  tfm_world_abort(tfm_status_exit(TFM_E_PEER), line);
+}
+
 int tfm_worker_main(tfm_world *world)
 {
   tfm_err err = {0};
@@ -481,13 +501,19 @@ int tfm_worker_main(tfm_world *world)
     tfm_world_abort(tfm_status_exit(TFM_E_NOMEM), "no memory for a worker's own state");
   }
   w->stage.world = world;
+  w->stage.patience_s = start_limit_s;
   tfm_fp_default();
-  if (work(w, &err) != TFM_OK) {
+  /* The ranks of one process are stopped together. */
+  tfm_status st = tfm_world_is_mpi(world)
+                      ? tfm_vigil_open(&w->stage.vigil, tfm_world_rank(world), fire, &err)
+                      : TFM_OK;
+  if (st != TFM_OK || work(w, &err) != TFM_OK) {
     (void)tfm_err_prefix(&err, "rank %d", tfm_world_rank(world));
     report_failure(w, &err);
   }
   await_leave(w);
   int code = w->stage.code;
+  tfm_vigil_close(w->stage.vigil);
   tfm_team_close(w->stage.team);
   tfm_slice_close(w->stage.slice);
   tfm_model_fini(&w->model);

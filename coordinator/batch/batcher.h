@@ -28,6 +28,7 @@ typedef struct {
   tfm_sequence **seqs; /* [B], owned by the pack */
   int64_t nfreed;
   int32_t *freed; /* [nfreed] slots of texts that are finished; owned */
+  uint64_t batch; /* its number on the wire, once it is sent */
 } tfm_pack;
 
 /** gives: *out. Errors: TFM_E_NOMEM. */

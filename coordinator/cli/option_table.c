@@ -19,7 +19,8 @@ enum {
   WRITE = SCORE | VERB(TOKENIZE),
   READ = WRITE | VERB(VERIFY) | VERB(BENCH),
   ROWS = WRITE | VERB(VERIFY),
-  LAYOUT = SCORE | VERB(VERIFY) | VERB(PLAN),
+  RUNNING = SCORE | VERB(VERIFY),
+  LAYOUT = RUNNING | VERB(PLAN),
   MODEL = READ | VERB(PLAN) | VERB(INSPECT),
   ANY = (1u << TFM_VERB_COUNT) - 1
 };
@@ -29,7 +30,13 @@ enum {
   .at = offsetof(tfm_options, list), .count_at = offsetof(tfm_options, count)
 
 /* Limits are far beyond sense and far below overflow: what fits the machine is for the planner. */
-enum { MOST_TOKENS = 1 << 24, MOST_ROWS = 1 << 20, MOST_RANKS = 1 << 16, MOST_THREADS = 4096 };
+enum {
+  MOST_TOKENS = 1 << 24,
+  MOST_ROWS = 1 << 20,
+  MOST_RANKS = 1 << 16,
+  MOST_THREADS = 4096,
+  MOST_SECONDS = 1 << 30
+};
 
 /* The order is the order of the help. */
 static const tfm__option rows[] = {
@@ -590,6 +597,31 @@ static const tfm__option rows[] = {
      .start = "auto",
      .shown = "the cores of the rank's own share",
      .help = "Threads of each rank."},
+    {.name = "stall-limit",
+     .kind = TFM__INT,
+     .group = TFM__GROUP_CLUSTER,
+     .verbs = RUNNING,
+     AT(stall_limit),
+     .low = 5,
+     .high = MOST_SECONDS,
+     .word = "none",
+     .metavar = "SECONDS",
+     .start = "300",
+     .help =
+         "End the job with exit code 70, naming the rank, when one is silent or computes one "
+         "micro-batch for longer."},
+    {.name = "load-limit",
+     .kind = TFM__INT,
+     .group = TFM__GROUP_CLUSTER,
+     .verbs = RUNNING,
+     AT(load_limit),
+     .low = 5,
+     .high = MOST_SECONDS,
+     .word = "auto",
+     .metavar = "SECONDS",
+     .start = "auto",
+     .shown = "600, or what the weights take at 5 MB/s",
+     .help = "The same for reading the model."},
     {.name = "bind",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_CLUSTER,

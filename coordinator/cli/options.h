@@ -210,6 +210,7 @@ typedef struct {
   int64_t threads; /* 0: the cores of the rank's own share */
   const char *isa, *backend; /* "auto" or a name */
   bool openblas_probe;
+  int64_t stall_limit, load_limit; /* seconds; 0: none, by rule */
   tfm_bind_mode bind;
 
   tfm_progress progress;

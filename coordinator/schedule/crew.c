@@ -1,5 +1,6 @@
 #include "coordinator/schedule/crew.h"
 
+#include "coordinator/schedule/watch.h"
 #include "coordinator/stop.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -110,15 +111,21 @@ static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, t
   const unsigned char *payload = frame->bytes + TFM_FRAME_HEADER;
   size_t n = (size_t)frame->head.payload_bytes;
   tfm_msg_failed failed = {0};
+  const tfm_msg_heartbeat before = r->beat;
   tfm_status st = TFM_OK;
-  r->heard_s = tfm_now_s();
+  r->heard_s = crew->now_s;
+  r->last = frame->head.type == TFM_FRAME_HEARTBEAT ? r->last : frame->head.type;
   switch (frame->head.type) {
   case TFM_FRAME_HELLO:
     return tfm_msg_hello_decode(&r->hello, payload, n, err);
   case TFM_FRAME_READY:
     return tfm_msg_ready_decode(&r->ready, payload, n, err);
   case TFM_FRAME_HEARTBEAT:
-    return tfm_msg_heartbeat_decode(&r->beat, payload, n, err);
+    st = tfm_msg_heartbeat_decode(&r->beat, payload, n, err);
+    if (r->beat.batch != before.batch || r->beat.computing != before.computing) {
+      r->moved_s = crew->now_s;
+    }
+    return st;
   case TFM_FRAME_STATS:
     r->have_stats = true;
     return tfm_msg_stats_decode(&r->stats, payload, n, err);
@@ -167,22 +174,48 @@ tfm_status tfm_crew_listen(tfm_crew *crew, bool *news, tfm_err *err)
   return listen_for(crew, NULL, news ? news : &ignored, err);
 }
 
+/* The first rank that a message of this type is still due from. */
+static int late_rank(const tfm_crew *crew, tfm_frame_type type)
+{
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    if (crew->ranks[rank].last != (int)type) {
+      return rank;
+    }
+  }
+  return 0;
+}
+
 static tfm_status collect(tfm_crew *crew, collection wanted, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  while (st == TFM_OK && wanted.missing > 0) {
-    st = turn(crew, &wanted, err);
+  while (wanted.missing > 0) {
+    bool looked = false;
+    TFM_TRY(turn(crew, &wanted, err));
+    TFM_TRY(tfm_watch_look(crew, &looked, err));
+    TFM_TRY(looked ? tfm_watch_ranks(crew, err) : TFM_OK);
   }
+
+fail:
   return st;
 }
 
-/* The same before the first row, when there is nothing to lose by stopping. */
+/* Before the first row there is nothing to lose by stopping, and ranks that load say nothing. */
 static tfm_status collect_early(tfm_crew *crew, collection wanted, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  while (st == TFM_OK && wanted.missing > 0) {
-    st = tfm_stop_asked() != TFM_STOP_NONE ? tfm_stop_fail(err) : turn(crew, &wanted, err);
+  bool looked = false;
+  TFM_TRY(tfm_watch_look(crew, &looked, err));
+  const double since_s = crew->now_s;
+  const char *name = tfm_frame_type_name((int)wanted.type);
+  while (wanted.missing > 0) {
+    TFM_TRY(tfm_stop_asked() != TFM_STOP_NONE ? tfm_stop_fail(err) : turn(crew, &wanted, err));
+    TFM_TRY(tfm_watch_look(crew, &looked, err));
+    if (looked && wanted.missing > 0) {
+      TFM_TRY(tfm_watch_loading(crew, late_rank(crew, wanted.type), name, since_s, err));
+    }
   }
+
+fail:
   return st;
 }
 
@@ -260,23 +293,6 @@ void tfm_crew_dismiss(tfm_crew *crew, int code)
     }
   }
   tfm_buf_fini(&payload);
-}
-
-tfm_status tfm_crew_check_alive(const tfm_crew *crew, double limit_s, tfm_err *err)
-{
-  double now = tfm_now_s();
-  for (int rank = 1; rank < crew->nrank; ++rank) {
-    const tfm_crew_rank *r = &crew->ranks[rank];
-    if (r->assign.stage >= 0 && !r->have_stats && now - r->heard_s > limit_s) {
-      return tfm_fail(err, TFM_E_PEER,
-                      "rank %d on %.64s has been silent for %.0f s (last seen %s micro-batch "
-                      "%llu); look at that node, then run the same command again",
-                      rank, r->hello.host, now - r->heard_s,
-                      r->beat.computing ? "computing" : "waiting after",
-                      (unsigned long long)r->beat.batch);
-    }
-  }
-  return TFM_OK;
 }
 
 const char *tfm_crew_common_isa(const tfm_crew *crew)

@@ -4,6 +4,7 @@
 #ifndef TFM_COORDINATOR_SCHEDULE_CREW_H
 #define TFM_COORDINATOR_SCHEDULE_CREW_H
 
+#include "core/base/clock.h"
 #include "proto/messages.h"
 #include "proto/world.h"
 
@@ -16,13 +17,18 @@ typedef struct {
   tfm_msg_stats stats;
   bool have_stats;
   tfm_msg_heartbeat beat;
-  double heard_s; /* when the last message came, by tfm_now_s() */
+  int last;       /* type of the last message but heartbeats; 0: none */
+  double heard_s; /* when a message came, by the crew's clock */
+  double moved_s; /* when it last began something else */
 } tfm_crew_rank;
 
 typedef struct {
   tfm_world *world; /* borrowed */
   int nrank;
-  tfm_crew_rank *ranks; /* [nrank] */
+  tfm_crew_rank *ranks;   /* [nrank] */
+  double stall_s, load_s; /* how long ranks may be silent or at one thing; 0: for ever */
+  tfm_awake clock;        /* looked at by watch.h */
+  double now_s, beat_s;   /* by it: the last look; when the workers were told we are here */
 } tfm_crew;
 
 /** gives: what crew holds, release with tfm_crew_fini(). borrows: world. */
@@ -42,7 +48,8 @@ tfm_status tfm_crew_await_hello(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 /** Send every worker its entry's `assign`. */
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
-/** Collect READY from all workers. Errors: those of listening; TFM_E_STOPPED. */
+/** Collect READY from all workers. Errors: those of listening; TFM_E_STOPPED; TFM_E_PEER when one
+ *  does not come within crew->load_s. */
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** Take what has come on the control links: heartbeats and statistics are kept; FAILED is
@@ -50,15 +57,12 @@ tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
  * not wait. */
 tfm_status tfm_crew_listen(tfm_crew *crew, bool *news, tfm_err *err) TFM_MUST_USE;
 
-/** Collect STATS from all ranks that have a stage. */
+/** Collect STATS from all ranks that have a stage. Errors: those of listening; TFM_E_PEER when
+ *  one is silent for longer than crew->stall_s. */
 tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** Tell all workers to leave with this exit code. Best effort: called on every way out. */
 void tfm_crew_dismiss(tfm_crew *crew, int code);
-
-/** TFM_E_PEER naming the rank, when a rank with a stage has not been heard of for limit_s. */
-tfm_status tfm_crew_check_alive(const tfm_crew *crew, double limit_s,
-                                tfm_err *err) TFM_MUST_USE;
 
 /** The instruction set all ranks have, as a name; borrowed from the table of
  * core/kernels/isa.h. */

@@ -1,6 +1,7 @@
 #include "coordinator/schedule/pump.h"
 
 #include "coordinator/batch/batcher.h"
+#include "coordinator/schedule/watch.h"
 #include "coordinator/stop.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -13,8 +14,6 @@
 enum { ROWS_PER_WINDOW = 8, ROWS_LEAST = 8192 };
 
 static const int64_t held_bytes_limit = 256 << 20;
-static const double silence_limit_s = 300.0;
-static const double check_every_s = 1.0;
 /* A drain goes on sending what it has for the first time, and waits for results until the second.
  */
 static const double drain_send_s = 30.0;
@@ -28,6 +27,8 @@ typedef struct {
       *flight; /* [credit.limit] packs on their way, oldest first: a line keeps their order */
   int first;   /* ring index of the oldest */
   bool ended;  /* END came back */
+  int rank;    /* of its first stage */
+  double moved_s; /* when something last went in or came out, by the crew's clock */
 } line;
 
 struct tfm_pump {
@@ -50,7 +51,6 @@ struct tfm_pump {
   int32_t *ids, *type_ids, *cu_len, *marks, *start; /* one micro-batch before embedding */
   int64_t *lengths;                                 /* [max_tokens + 1] sequences sent */
   int64_t in_flight;
-  double checked_s;
   tfm_pump_counts counts;
 };
 
@@ -71,6 +71,7 @@ static tfm_status open_line(tfm_pump *pump, line *l, int replica, tfm_err *err)
                      (long long)o->max_tokens));
   }
   l->credit = tfm_credit_for(o->plan->stages);
+  l->rank = first;
   l->flight = tfm_calloc((size_t)l->credit.limit, sizeof(tfm_pack *));
   if (!l->flight) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a line of %d stages", o->plan->stages));
@@ -294,6 +295,8 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
   tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, table), NULL);
   l->flight[(l->first + l->credit.taken) % l->credit.limit] = pack;
   (void)tfm_credit_take(&l->credit);
+  l->moved_s = pump->options.crew->now_s;
+  pack->batch = pump->batch;
   pump->ready = NULL;
   ++pump->in_flight;
   if (pump->in_flight > pump->counts.in_flight_peak) {
@@ -423,6 +426,7 @@ static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, t
     values += floats;
   }
   l->first = (l->first + 1) % l->credit.limit;
+  l->moved_s = pump->options.crew->now_s;
   tfm_credit_give(&l->credit);
   --pump->in_flight;
   tfm_pack_close(pack);
@@ -498,12 +502,23 @@ bool tfm_pump_ended(const tfm_pump *pump)
 
 static tfm_status watch(tfm_pump *pump, tfm_err *err)
 {
-  double now = tfm_now_s();
-  if (now - pump->checked_s < check_every_s) {
+  tfm_crew *crew = pump->options.crew;
+  tfm_status st = TFM_OK;
+  bool looked = false;
+  TFM_TRY(tfm_watch_look(crew, &looked, err));
+  if (!looked) {
     return TFM_OK;
   }
-  pump->checked_s = now;
-  return tfm_crew_check_alive(pump->options.crew, silence_limit_s, err);
+  TFM_TRY(tfm_watch_ranks(crew, err));
+  for (int r = 0; r < pump->nline; ++r) {
+    const line *l = &pump->lines[r];
+    if (l->credit.taken > 0) {
+      TFM_TRY(tfm_watch_line(crew, l->rank, l->flight[l->first]->batch, l->moved_s, err));
+    }
+  }
+
+fail:
+  return st;
 }
 
 /* What a signal asked for. */
@@ -523,6 +538,7 @@ tfm_status tfm_pump_run(tfm_pump *pump, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_world *world = pump->options.crew->world;
+  TFM_TRY(tfm_watch_begin(pump->options.crew, err));
   while (!tfm_pump_ended(pump)) {
     bool news = false;
     bool flush = false;

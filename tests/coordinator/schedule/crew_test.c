@@ -1,4 +1,4 @@
-#include "coordinator/schedule/crew.h"
+#include "coordinator/schedule/watch.h"
 
 #include "core/base/clock.h"
 #include "tests/support/check.h"
@@ -191,7 +191,23 @@ static void common_isa_and_shares(void **state)
   end(&s, 0);
 }
 
-/* Silence is measured from the last message; a rank without a stage may be silent for ever. */
+static void work(stagecraft *s)
+{
+  s->crew.stall_s = 10;
+  s->crew.load_s = 100;
+  s->crew.now_s = 50;
+  for (int i = 1; i < RANKS; ++i) {
+    tfm_crew_rank *r = &s->crew.ranks[i];
+    r->assign.stage = i - 1;
+    r->assign.stages = RANKS - 1;
+    r->heard_s = 45;
+    r->moved_s = 45;
+    r->beat = (tfm_msg_heartbeat){.computing = 1, .batch = 7};
+  }
+}
+
+/* Silence is measured from the last message; a rank without a stage, or done, may be silent for
+ * ever, and so may all where there is no limit. */
 static void silence_is_noticed(void **state)
 {
   (void)state;
@@ -199,16 +215,78 @@ static void silence_is_noticed(void **state)
   tfm_err err = {0};
   begin(&s);
   CHECK_OK(start(&s, &err), &err);
-  for (int i = 1; i < RANKS; ++i) {
-    s.crew.ranks[i].assign.stage = i - 1;
-    s.crew.ranks[i].heard_s = tfm_now_s();
-  }
-  CHECK_OK(tfm_crew_check_alive(&s.crew, 10, &err), &err);
-  s.crew.ranks[2].heard_s -= 11;
-  assert_int_equal(tfm_crew_check_alive(&s.crew, 10, &err), TFM_E_PEER);
+  work(&s);
+  CHECK_OK(tfm_watch_ranks(&s.crew, &err), &err);
+  s.crew.ranks[2].heard_s = 39;
+  assert_int_equal(tfm_watch_ranks(&s.crew, &err), TFM_E_PEER);
   assert_non_null(strstr(err.text, "rank 2"));
+  assert_non_null(strstr(err.text, "silent"));
+  s.crew.stall_s = 0;
+  CHECK_OK(tfm_watch_ranks(&s.crew, &err), &err);
+  s.crew.stall_s = 10;
+  s.crew.ranks[2].have_stats = true;
+  CHECK_OK(tfm_watch_ranks(&s.crew, &err), &err);
+  s.crew.ranks[2].have_stats = false;
   s.crew.ranks[2].assign.stage = -1;
-  CHECK_OK(tfm_crew_check_alive(&s.crew, 10, &err), &err);
+  CHECK_OK(tfm_watch_ranks(&s.crew, &err), &err);
+  end(&s, 0);
+}
+
+/* Heard of, but at the same micro-batch; a rank that waits has nothing to end. */
+static void computing_for_ever_is_noticed(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  begin(&s);
+  CHECK_OK(start(&s, &err), &err);
+  work(&s);
+  s.crew.ranks[3].moved_s = 39;
+  assert_int_equal(tfm_watch_ranks(&s.crew, &err), TFM_E_PEER);
+  assert_non_null(strstr(err.text, "rank 3"));
+  assert_non_null(strstr(err.text, "computing micro-batch 7"));
+  s.crew.ranks[3].beat.computing = 0;
+  CHECK_OK(tfm_watch_ranks(&s.crew, &err), &err);
+  end(&s, 0);
+}
+
+/* All are well and wait, but the micro-batch that two of them have seen does not reach the third.
+ */
+static void a_lost_micro_batch_is_noticed(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  begin(&s);
+  CHECK_OK(start(&s, &err), &err);
+  work(&s);
+  for (int i = 1; i < RANKS; ++i) {
+    s.crew.ranks[i].beat = (tfm_msg_heartbeat){.batch = i < 3 ? 8 : 7};
+    s.crew.ranks[i].moved_s = 39;
+  }
+  CHECK_OK(tfm_watch_ranks(&s.crew, &err), &err);
+  CHECK_OK(tfm_watch_line(&s.crew, 1, 8, 41, &err), &err);
+  assert_int_equal(tfm_watch_line(&s.crew, 1, 8, 39, &err), TFM_E_PEER);
+  assert_non_null(strstr(err.text, "rank 3"));
+  assert_non_null(strstr(err.text, "micro-batch 8"));
+  s.crew.ranks[1].moved_s = 45;
+  CHECK_OK(tfm_watch_line(&s.crew, 1, 8, 39, &err), &err);
+  end(&s, 0);
+}
+
+/* Loading has a limit of its own. */
+static void loading_for_ever_is_noticed(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  begin(&s);
+  CHECK_OK(start(&s, &err), &err);
+  work(&s);
+  CHECK_OK(tfm_watch_loading(&s.crew, 2, "ready", -49, &err), &err);
+  assert_int_equal(tfm_watch_loading(&s.crew, 2, "ready", -51, &err), TFM_E_PEER);
+  assert_non_null(strstr(err.text, "rank 2 on node1"));
+  assert_non_null(strstr(err.text, "--load-limit"));
   end(&s, 0);
 }
 
@@ -220,6 +298,9 @@ int main(void)
       cmocka_unit_test(a_workers_failure_is_returned),
       cmocka_unit_test(common_isa_and_shares),
       cmocka_unit_test(silence_is_noticed),
+      cmocka_unit_test(computing_for_ever_is_noticed),
+      cmocka_unit_test(a_lost_micro_batch_is_noticed),
+      cmocka_unit_test(loading_for_ever_is_noticed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,85 @@
+/** The program with one fault in one rank, for the tests of what the others do about it. The linker
+ *  leads some of its calls here first. TFM_FAULT is RANK:WHAT:WHEN (rank -1:
+ *  without mpirun); another rank has no fault.
+ *
+ *  | WHAT | the fault |
+ *  |---|---|
+ *  | load | the slice is never read to its end |
+ *  | hang | micro-batch WHEN never ends, and nothing else moves in the rank |
+ *  | spin | micro-batch WHEN never ends, while the rank answers as ever |
+ */
+#include "core/base/clock.h"
+#include "core/model/slice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  char what[16]; /* "": none */
+  int when;
+} fault;
+
+static fault of_this_rank(void)
+{
+  fault f = {0};
+  int rank = -1;
+  const char *text = getenv("TFM_FAULT");
+  const char *mine = getenv("OMPI_COMM_WORLD_RANK");
+  if (!text || sscanf(text, "%d:%15[^:]:%d", &rank, f.what, &f.when) < 2 ||
+      rank != (mine ? atoi(mine) : -1)) {
+    return (fault){0};
+  }
+  return f;
+}
+
+static bool is(const fault *f, const char *what)
+{
+  return strcmp(f->what, what) == 0;
+}
+
+static void for_ever(void)
+{
+  for (;;) {
+    tfm_sleep_s(1);
+  }
+}
+
+static void short_task(void *arg, int task, int thread)
+{
+  (void)arg;
+  (void)task;
+  (void)thread;
+  tfm_sleep_s(0.001);
+}
+
+tfm_status __real_tfm_slice_open(tfm_slice **out, const tfm_model *model,
+                                 const tfm_slice_options *options, tfm_err *err);
+tfm_status __wrap_tfm_slice_open(tfm_slice **out, const tfm_model *model,
+                                 const tfm_slice_options *options, tfm_err *err);
+void __real_tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par);
+void __wrap_tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par);
+
+tfm_status __wrap_tfm_slice_open(tfm_slice **out, const tfm_model *model,
+                                 const tfm_slice_options *options, tfm_err *err)
+{
+  const fault f = of_this_rank();
+  if (is(&f, "load")) {
+    for_ever();
+  }
+  return __real_tfm_slice_open(out, model, options, err);
+}
+
+void __wrap_tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par)
+{
+  static int run;
+  const fault f = of_this_rank();
+  __real_tfm_slice_run(slice, batch, par);
+  ++run;
+  if (is(&f, "hang") && run == f.when) {
+    for_ever();
+  }
+  while (is(&f, "spin") && run == f.when) {
+    tfm_par_for(par, 1, short_task, NULL);
+  }
+}
