@@ -1,5 +1,7 @@
 #include "core/base/status.h"
 
+#include "core/base/utf8.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +30,28 @@ int tfm_status_exit(tfm_status st)
   return codes[st];
 }
 
+/* Names and words are quoted as they are, and may be cut anywhere: what is no character becomes a
+ * question mark, and a character that is not whole at the end goes. */
+static void make_proper(char text[TFM_ERR_TEXT])
+{
+  size_t n = strlen(text);
+  for (size_t i = 0; i < n;) {
+    size_t whole = tfm_utf8_valid_at(text + i, n - i);
+    if (!whole && n == TFM_ERR_TEXT - 1 && n - i < 4) {
+      text[i] = '\0';
+      return;
+    }
+    text[i] = whole ? text[i] : '?';
+    i += whole ? whole : 1;
+  }
+}
+
 tfm_status tfm_vfail(tfm_err *err, tfm_status st, const char *format, va_list args)
 {
   if (err) {
     err->status = st;
     (void)vsnprintf(err->text, sizeof err->text, format, args);
+    make_proper(err->text);
   }
   return st;
 }
@@ -64,6 +83,7 @@ tfm_status tfm_err_prefix(tfm_err *err, const char *format, ...)
   rest = rest < room ? rest : room;
   memcpy(joined + at, err->text, rest);
   joined[at + rest] = '\0';
+  make_proper(joined);
   memcpy(err->text, joined, sizeof joined);
   return err->status;
 }

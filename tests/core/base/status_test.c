@@ -98,6 +98,26 @@ fail:
   return st;
 }
 
+/* A file's name may hold any bytes, and a text may be cut within a character. */
+static void texts_are_utf8(void **state)
+{
+  (void)state;
+  tfm_err err = {0};
+  (void)tfm_fail(&err, TFM_E_USAGE, "no \xc3\xa9 \x8c\xff here");
+  assert_string_equal(err.text, "no \xc3\xa9 ?? here");
+  (void)tfm_err_prefix(&err, "\xf0\x9f");
+  assert_string_equal(err.text, "??: no \xc3\xa9 ?? here");
+  static char wide[2 * TFM_ERR_TEXT];
+  for (size_t at = 0; at + 3 < sizeof wide; at += 3) {
+    memcpy(wide + at, "\xe5\x8c\x97", 3);
+  }
+  for (int before = 0; before < 3; ++before) {
+    (void)tfm_fail(&err, TFM_E_USAGE, "%.*s%s", before, "xx", wide);
+    size_t n = strlen(err.text);
+    assert_true(n > TFM_ERR_TEXT - 4 && (n - (size_t)before) % 3 == 0);
+  }
+}
+
 static void try_stops_at_the_first_failure(void **state)
 {
   (void)state;
@@ -144,6 +164,7 @@ int main(void)
       cmocka_unit_test(a_failure_carries_its_text),
       cmocka_unit_test(prefixes_go_in_front),
       cmocka_unit_test(long_texts_are_cut),
+      cmocka_unit_test(texts_are_utf8),
       cmocka_unit_test(try_stops_at_the_first_failure),
       cmocka_unit_test(assertions_stop_the_process_through_the_hook),
   };
