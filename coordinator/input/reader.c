@@ -182,7 +182,7 @@ static tfm_status name_all(tfm_reader *reader, tfm_err *err)
   }
   for (int i = 0; i < t->nextra && st == TFM_OK; ++i) {
     const tfm__piece *name = &t->name[t->extra[i]];
-    reader->names[i] = (tfm_span){reader->name_bytes.data + name->at, name->n};
+    reader->names[i] = tfm_buf_part(&reader->name_bytes, name->at, name->n);
     ++reader->nname;
   }
   return st;

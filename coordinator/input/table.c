@@ -64,7 +64,7 @@ static tfm_span decode(tfm__parser *p, const tfm__cell *cell)
 
 static tfm_span column_name(const tfm__table *t, int column)
 {
-  return (tfm_span){t->names.data + t->name[column].at, t->name[column].n};
+  return tfm_buf_part(&t->names, t->name[column].at, t->name[column].n);
 }
 
 /* "a, b, c ..." for messages */

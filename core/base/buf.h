@@ -50,6 +50,12 @@ static inline tfm_span tfm_buf_view(const tfm_buf *b)
   return (tfm_span){b->data, b->n};
 }
 
+/** Bytes [at, at + n) of the contents; an empty buffer has an empty part too. */
+static inline tfm_span tfm_buf_part(const tfm_buf *b, size_t at, size_t n)
+{
+  return n ? (tfm_span){b->data + at, n} : (tfm_span){NULL, 0};
+}
+
 /** Empty it, keep the memory. */
 static inline void tfm_buf_clear(tfm_buf *b)
 {

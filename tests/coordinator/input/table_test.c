@@ -99,6 +99,7 @@ static void wrong_headers_name_the_column(void **state)
       {"text,a,a\na,b\n", NULL, NULL, NULL, "twice", false, true},
       {"{\"text\": \"x\"}\n", NULL, NULL, NULL, "--text-column", false, false},
       {"\"text\n", NULL, NULL, NULL, "never closes", false, false},
+      {"\"\",\na,b\n", NULL, NULL, NULL, "text", false, false}, /* no name at all */
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     reading r = reading_begin();
