@@ -42,22 +42,31 @@ void tfm_identity_fini(tfm_identity *identity)
 
 /* ---- bytes of files ---- */
 
-/* The CRC of bytes [from, to), as many of them as there are. */
-static uint32_t sample(int fd, int64_t from, int64_t to)
+/* The CRC of bytes [from, to), as many of them as there are; false when they cannot be read, which
+ * must not pass for another content. */
+static bool sample(int fd, int64_t from, int64_t to, uint32_t *crc)
 {
   char block[1 << 14];
-  uint32_t crc = 0;
+  *crc = 0;
   while (from < to) {
     int64_t left = to - from;
     size_t want = left < (int64_t)sizeof block ? (size_t)left : sizeof block;
     ssize_t got = pread(fd, block, want, (off_t)from);
-    if (got <= 0) {
-      break;
+    if (got < 0 && errno == EINTR) {
+      continue;
     }
-    crc = tfm_crc32c(crc, block, (size_t)got);
+    if (got <= 0) {
+      return got == 0;
+    }
+    *crc = tfm_crc32c(*crc, block, (size_t)got);
     from += got;
   }
-  return crc;
+  return true;
+}
+
+static tfm_status unreadable(const char *path, tfm_err *err)
+{
+  return tfm_fail(err, TFM_E_IO, "%.400s cannot be read: %s", path, strerror(errno));
 }
 
 /* ---- folders ---- */
@@ -81,17 +90,22 @@ static int is_visible(const struct dirent *entry)
   return entry->d_name[0] != '.';
 }
 
-/* A file by what it holds; one that cannot be read is refused by whoever needs it. */
-static void add_file(tfm_identity *identity, const char *within, const char *name,
-                     const char *path, int64_t bytes)
+/* A file by what it holds. One that nobody may read is refused by whoever needs it. */
+static tfm_status add_file(tfm_identity *identity, const char *within, const char *name,
+                           const char *path, int64_t bytes, tfm_err *err)
 {
+  tfm_status st = TFM_OK;
+  uint32_t crc = 0;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  uint32_t crc = fd >= 0 ? sample(fd, 0, bytes) : 0;
+  if (fd < 0 ? errno != EACCES : !sample(fd, 0, bytes, &crc)) {
+    st = unreadable(path, err);
+  }
   if (fd >= 0) {
     (void)close(fd);
   }
   (void)tfm_buf_printf(&identity->job, "file %s%s\t%lld bytes, crc %08x\n", within, name,
                        (long long)bytes, crc);
+  return st;
 }
 
 /* The files of one folder in the order of their bytes; of a module's folder its weights too.
@@ -122,7 +136,7 @@ static tfm_status add_files(tfm_identity *identity, const char *folder, const ch
       } else if (S_ISREG(at.st_mode) &&
                  (module || ends_with(name, ".json") || ends_with(name, ".txt") ||
                   ends_with(name, ".model"))) {
-        add_file(identity, within, name, path.data, (int64_t)at.st_size);
+        st = add_file(identity, within, name, path.data, (int64_t)at.st_size, err);
       }
     }
     tfm_buf_fini(&path);
@@ -138,8 +152,7 @@ tfm_status tfm_identity_folder(tfm_identity *identity, const char *folder, tfm_e
   struct stat at;
   if (stat(folder, &at) == 0 && !S_ISDIR(at.st_mode)) {
     const char *slash = strrchr(folder, '/');
-    add_file(identity, "", slash ? slash + 1 : folder, folder, (int64_t)at.st_size);
-    return TFM_OK;
+    return add_file(identity, "", slash ? slash + 1 : folder, folder, (int64_t)at.st_size, err);
   }
   return add_files(identity, folder, "", err);
 }
@@ -164,17 +177,21 @@ static void put_name(tfm_buf *out, const char *name)
 }
 
 /* Size and samples of a regular file; standard input may stand somewhere inside one. */
-static void tell_file(tfm_buf *out, int fd, const struct stat *at)
+static bool tell_file(tfm_buf *out, int fd, const struct stat *at)
 {
   int64_t bytes = (int64_t)at->st_size;
   int64_t end = bytes > SAMPLE ? bytes - SAMPLE : 0;
   int64_t from = fd == STDIN_FILENO ? (int64_t)lseek(fd, 0, SEEK_CUR) : 0;
-  (void)tfm_buf_printf(out, "%lld bytes, begins %08x, ends %08x", (long long)bytes,
-                       sample(fd, 0, SAMPLE), sample(fd, end, bytes));
+  uint32_t first = 0;
+  uint32_t last = 0;
+  bool told = sample(fd, 0, SAMPLE, &first) && sample(fd, end, bytes, &last);
+  (void)tfm_buf_printf(out, "%lld bytes, begins %08x, ends %08x", (long long)bytes, first,
+                       last);
   if (from > 0) {
     (void)tfm_buf_printf(out, ", from byte %lld", (long long)from);
   }
   (void)tfm_buf_char(out, '\n');
+  return told;
 }
 
 static bool is_null_device(const struct stat *at)
@@ -183,8 +200,9 @@ static bool is_null_device(const struct stat *at)
 }
 
 /* Several inputs are told apart by their names, which stand in the results as well. */
-static void add_input(tfm_identity *identity, const char *path, bool named)
+static tfm_status add_input(tfm_identity *identity, const char *path, bool named, tfm_err *err)
 {
+  tfm_status st = TFM_OK;
   tfm_buf *out = &identity->inputs;
   struct stat at = {0};
   bool standard = strcmp(path, "-") == 0;
@@ -195,8 +213,10 @@ static void add_input(tfm_identity *identity, const char *path, bool named)
   (void)tfm_buf_str(out, "input ");
   put_name(out, name);
   (void)tfm_buf_char(out, '\t');
-  if (file && fd >= 0) {
-    tell_file(out, fd, &at);
+  if (file && fd < 0) {
+    st = unreadable(path, err);
+  } else if (file) {
+    st = tell_file(out, fd, &at) ? TFM_OK : unreadable(path, err);
     (void)tfm_buf_str(out, time_name);
     put_name(out, name);
     (void)tfm_buf_printf(out, "\t%lld.%09ld\n", (long long)at.st_mtim.tv_sec,
@@ -210,15 +230,17 @@ static void add_input(tfm_identity *identity, const char *path, bool named)
   if (fd > STDIN_FILENO) {
     (void)close(fd);
   }
+  return st;
 }
 
 tfm_status tfm_identity_inputs(tfm_identity *identity, const tfm_options *options, tfm_err *err)
 {
-  for (int i = 0; i < options->ninput; ++i) {
-    add_input(identity, options->inputs[i], options->ninput > 1);
+  tfm_status st = options->ninput == 0 ? add_input(identity, "-", false, err) : TFM_OK;
+  for (int i = 0; i < options->ninput && st == TFM_OK; ++i) {
+    st = add_input(identity, options->inputs[i], options->ninput > 1, err);
   }
-  if (options->ninput == 0) {
-    add_input(identity, "-", false);
+  if (st != TFM_OK) {
+    return st;
   }
   (void)tfm_buf_cstr(&identity->job);
   (void)tfm_buf_cstr(&identity->inputs);

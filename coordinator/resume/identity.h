@@ -26,12 +26,13 @@ void tfm_identity_options(tfm_identity *identity, const tfm_options *options);
 
 /** Add a line for each file of a checkpoint folder that the model's digest may not cover:
  *  tokenizer, prompts, and the modules in the folders below it, by name and content; of a file, its
- *  own. Errors: TFM_E_IO when the folder cannot be listed, TFM_E_NOMEM. */
+ *  own. Errors: TFM_E_IO when the folder cannot be listed or a file fails while it is read,
+ *  TFM_E_NOMEM. */
 tfm_status tfm_identity_folder(tfm_identity *identity, const char *folder,
                                tfm_err *err) TFM_MUST_USE;
 
 /** Fill the inputs' text: of each file its size, its first and last bytes and its time. Errors:
- *  TFM_E_NOMEM, also for what could not be added before. */
+ *  TFM_E_IO, TFM_E_NOMEM, also for what could not be added before. */
 tfm_status tfm_identity_inputs(tfm_identity *identity, const tfm_options *options,
                                tfm_err *err) TFM_MUST_USE;
 
