@@ -115,10 +115,11 @@ tfm_status tfm_link_receive(tfm_link *in, tfm_frame **frame, tfm_err *err)
   tfm_status st = check_arrived(in, slot, err);
   if (st != TFM_OK) {
     if (err) {
+      err->status = TFM_E_PEER; /* nobody's file is malformed */
       (void)tfm_err_prefix(err, "frame %" PRIu64 " from rank %d", in->sequence, in->peer);
     }
     go_home(slot);
-    return st;
+    return TFM_E_PEER;
   }
   ++in->sequence;
   *frame = &slot->frame;

@@ -83,7 +83,7 @@ static void await_refusal(tfm_world *world, tfm_link *in, const char *reason)
     CHECK(world, frame == NULL);
     tfm_world_idle(world);
   }
-  if (st != TFM_E_FORMAT || !strstr(err.text, reason)) {
+  if (st != TFM_E_PEER || !strstr(err.text, reason)) {
     char text[TFM_ERR_TEXT + 64];
     (void)snprintf(text, sizeof text, "want a refusal for \"%s\", got: %s", reason, err.text);
     check_failed(world, __FILE__, __LINE__, text);
