@@ -18,7 +18,9 @@ typedef struct {
   const char *url, *text, *list;
 } body_keys;
 
-static const body_keys bodies[] = {{"/v1/embeddings", "input", "input"},
+static const body_keys bodies[] = {{"/v1/chat/completions", "messages", NULL},
+                                   {"/v1/completions", "prompt", NULL},
+                                   {"/v1/embeddings", "input", "input"},
                                    {"/v1/rerank", "query", "documents"},
                                    {"/v1/score", "text_1", "text_2"}};
 
@@ -127,6 +129,108 @@ static void take_setting(tfm__parser *p, tfm_jread *from, tfm_span key)
   }
 }
 
+/* ---- requests for a text ---- */
+
+/* What a request may say only as the job does: all requests share one way of choosing tokens. */
+static const char *const of_the_job[] = {"temperature",      "top_p",     "n",
+                                         "presence_penalty", "best_of",   "frequency_penalty",
+                                         "logit_bias",       "logprobs",  "top_logprobs",
+                                         "response_format",  "tools",     "functions",
+                                         "suffix",           "echo",      "stream",
+                                         "reasoning_effort", "modalities"};
+
+/* As it is where nobody asks for anything. */
+static bool is_default(tfm_span key, tfm_span raw)
+{
+  if (tfm_span_is(key, "n") || tfm_span_is(key, "best_of")) {
+    return tfm_span_is(raw, "1");
+  }
+  const char *const none[] = {"0", "0.0", "false", "{}", "[]", "{\"type\":\"text\"}", "\"\""};
+  const bool chosen = tfm_span_is(key, "temperature") || tfm_span_is(key, "top_p");
+  bool same = false;
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; ++i) {
+    same = same || (!chosen && tfm_span_is(raw, none[i]));
+  }
+  return same;
+}
+
+/* A string, or an array of them. */
+static bool is_stop(tfm_span raw)
+{
+  return raw.n > 0 && (raw.p[0] == '"' || raw.p[0] == '[');
+}
+
+static void take_wish(tfm__parser *p, tfm_jread *from, tfm_span key)
+{
+  const bool null = tfm_jread_peek(from) == TFM_JSON_NULL;
+  const tfm_span raw = tfm_jread_skip(from);
+  const bool most = tfm_span_is(key, "max_tokens") || tfm_span_is(key, "max_completion_tokens");
+  const bool stop = tfm_span_is(key, "stop");
+  if (null) {
+    return;
+  }
+  if (most && !is_count(raw)) {
+    tfm__draft_fail(&p->draft, "body.%.*s: want a number of tokens, at least 1", (int)key.n,
+                    key.p);
+  } else if (stop && !is_stop(raw)) {
+    tfm__draft_fail(&p->draft, "body.stop: want a string or an array of strings");
+  } else if (most || stop || tfm_span_is(key, "model")) {
+    keep(p, most ? "max_tokens" : stop ? "stop" : "model", raw);
+  } else if (tfm_span_is(key, "temperature") || tfm_span_is(key, "top_p")) {
+    keep(p, tfm_span_is(key, "top_p") ? "top_p" : "temperature", raw);
+  }
+  for (size_t i = 0; i < sizeof of_the_job / sizeof of_the_job[0]; ++i) {
+    const bool known = tfm_span_is(key, "temperature") || tfm_span_is(key, "top_p");
+    if (!known && tfm_span_is(key, of_the_job[i]) && !is_default(key, raw)) {
+      tfm__draft_fail(&p->draft,
+                      "body.%s is not supported for one request; options of the command are, "
+                      "for all",
+                      of_the_job[i]);
+    }
+  }
+}
+
+/* Messages are taken as the JSON they are; a prompt is a string. */
+static bool take_prompt(tfm__parser *p, tfm_jread *from, bool messages)
+{
+  if (messages && tfm_jread_peek(from) == TFM_JSON_ARRAY) {
+    p->draft.text = tfm__draft_repair(&p->draft, tfm_jread_skip(from));
+    return true;
+  }
+  if (!messages && tfm_jread_peek(from) == TFM_JSON_STRING) {
+    p->draft.text = tfm__draft_put(&p->draft, tfm_jread_string(from));
+    return true;
+  }
+  (void)tfm_jread_skip(from);
+  return false;
+}
+
+static void read_wishes(tfm__parser *p, const body_keys *keys, tfm_span raw)
+{
+  tfm_jread *from = p->inner;
+  const bool messages = strcmp(keys->text, "messages") == 0;
+  tfm_span key;
+  tfm_err err;
+  bool text = false;
+  tfm_jread_restart(from, raw.p, raw.n);
+  tfm_jread_object(from);
+  while (tfm_jread_key(from, &key)) {
+    if (tfm_span_is(key, keys->text)) {
+      text = take_prompt(p, from, messages);
+    } else {
+      take_wish(p, from, key);
+    }
+  }
+  if (tfm_jread_status(from, &err) != TFM_OK) {
+    tfm__draft_fail(&p->draft, "body: %s", err.text);
+    p->draft.no_memory |= err.status == TFM_E_NOMEM;
+  }
+  if (!text) {
+    tfm__draft_fail(&p->draft, "body.%s: want %s", keys->text,
+                    messages ? "an array of messages" : "a string");
+  }
+}
+
 static void read_body(tfm__parser *p, const body_keys *keys, tfm_span raw)
 {
   tfm_jread *from = p->inner;
@@ -202,8 +306,10 @@ static void read_request(request *r)
                     r->p->columns.urls ? r->p->columns.urls[0] : "none");
   } else if (!r->body) {
     tfm__draft_fail(d, "body: want an object");
-  } else {
+  } else if (keys->list) {
     read_body(r->p, keys, r->raw);
+  } else {
+    read_wishes(r->p, keys, r->raw);
   }
 }
 

@@ -346,8 +346,9 @@ tfm_status tfm_reader_open(tfm_reader **out, const tfm_options *options,
   if (options->input_format == TFM_IN_OPENAI && !wants->urls) {
     return tfm_fail(
         err, TFM_E_USAGE,
-        "--input-format openai-batch: this task answers no requests; embed and rerank "
-        "do (/v1/embeddings, /v1/rerank, /v1/score)");
+        "--input-format openai-batch: this task answers no requests; chat, generate, embed "
+        "and rerank do (/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/rerank, "
+        "/v1/score)");
   }
   TFM_TRY(make_reader(&reader, options, wants, err));
   reader->paths = options->ninput ? options->inputs : only_stdin;

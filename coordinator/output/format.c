@@ -14,6 +14,7 @@ void tfm_answer_clear(tfm_answer *answer)
   }
   tfm_buf_clear(&answer->numbers);
   answer->status = TFM_OK;
+  answer->made = 0;
   answer->error[0] = '\0';
 }
 

@@ -23,6 +23,7 @@ typedef struct {
   tfm_buf value[TFM_ANSWER_MAX_FIELDS]; /* n == 0: the field is left out */
   tfm_buf numbers;                      /* of a row of an array (NPY), in place of the fields */
   int64_t tokens;                       /* of the row */
+  int64_t made;                         /* that were added to it */
   tfm_status status;                    /* not OK: an error row */
   char error[TFM_ERR_TEXT];
 } tfm_answer;

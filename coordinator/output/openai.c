@@ -17,8 +17,11 @@ static void put_body(const tfm_row *row, const tfm_answer *answer, tfm_buf *out)
   (void)tfm_buf_span(out, tfm_buf_view(&answer->value[0]));
   (void)tfm_buf_str(out, ",\"model\":");
   (void)tfm_buf_span(out, model.n ? model : tfm_span_of("null"));
-  (void)tfm_buf_printf(out, ",\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}}",
-                       tokens, tokens);
+  (void)tfm_buf_printf(out, ",\"usage\":{\"prompt_tokens\":%lld,", tokens);
+  if (answer->made > 0) {
+    (void)tfm_buf_printf(out, "\"completion_tokens\":%lld,", (long long)answer->made);
+  }
+  (void)tfm_buf_printf(out, "\"total_tokens\":%lld}}", tokens + (long long)answer->made);
 }
 
 void tfm__openai_row(const tfm_row *row, const tfm_answer *answer, tfm_buf *out)

@@ -149,10 +149,12 @@ static const tfm_branching *chat_grows(const tfm_task_context *context)
   return tfm_task_generate.grows(&other);
 }
 
+static const char *const chat_urls[] = {"/v1/chat/completions", NULL};
+
 const tfm_task_ops tfm_task_chat = {
     .name = "chat",
     .head = TFM_TASK_TEXT_GENERATION,
-    .wants = {.text_name = "messages", .text_array = true},
+    .wants = {.text_name = "messages", .text_array = true, .urls = chat_urls},
     .ask = chat_ask,
     .begin = chat_begin,
     .end = chat_end,

@@ -2,8 +2,10 @@
  * pipelines/text_generation.py.
  */
 #include "coordinator/task/generation.h"
+#include "coordinator/task/openai.h"
 #include "core/base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static tfm_status generate_ask(tfm_task_context *context, tfm_err *err)
@@ -29,6 +31,42 @@ static void generate_end(tfm_task_context *context)
   }
 }
 
+static bool says(tfm_span raw, double set, double usual)
+{
+  char digits[32] = "";
+  memcpy(digits, raw.n ? raw.p : "", raw.n < sizeof digits ? raw.n : 0);
+  const double got = strtod(digits, NULL);
+  const double want = set > 0.0 ? set : usual;
+  return raw.n == 0 || (got >= want && got <= want);
+}
+
+/* What a request wants: no more than so many tokens, and draws as the job's are. Temperature 0 is
+ * no draw. */
+static void hear_request(const tfm_task_context *context, tfm_item *item)
+{
+  const tfm_choice *c = &context->spec->choice;
+  const tfm_row *row = item->row;
+  const int64_t most = tfm_openai_most(row);
+  tfm_sequence *text = &item->seqs[0];
+  const tfm_span cold = tfm_row_extra(row, "temperature");
+  const tfm_span top_p = tfm_row_extra(row, "top_p");
+  const bool fits = c->sample ? says(cold, c->temperature, 1.0) && says(top_p, c->top_p, 1.0)
+                              : says(cold, 0.0, 0.0);
+  tfm_err bad = {0};
+  if (context->options->output_format != TFM_OUT_OPENAI) {
+    return;
+  }
+  text->grow = most > 0 && most < text->grow ? most : text->grow;
+  if (!fits) {
+    (void)tfm_fail(&bad, TFM_E_FORMAT,
+                   "body.temperature %.*s, body.top_p %.*s: all requests are answered as the "
+                   "options say; pass --do-sample, --temperature, --top-p for them",
+                   cold.n > 32 ? 32 : (int)cold.n, cold.n ? cold.p : "",
+                   top_p.n > 32 ? 32 : (int)top_p.n, top_p.n ? top_p.p : "");
+    tfm_item_fail(item, &bad);
+  }
+}
+
 static tfm_status generate_row(const tfm_encoder *encoder, tfm_item *item,
                                tfm_encoding *scratch, tfm_err *err)
 {
@@ -38,6 +76,7 @@ static tfm_status generate_row(const tfm_encoder *encoder, tfm_item *item,
   if (st == TFM_OK && item->nseq > 0) {
     tfm_sequence *text = &item->seqs[0];
     text->grow = tfm_generation_room(context->own, text->n, context->config->max_length);
+    hear_request(context, item);
   }
   return st;
 }
@@ -71,14 +110,13 @@ typedef struct {
 } made_text;
 
 /* What the new tokens add to the text of the old ones: decoders look at neighbours. */
-static tfm_status put_text(const tfm_task_context *context, const tfm_sequence *text,
+static tfm_status add_text(const tfm_task_context *context, const tfm_sequence *text,
                            made_text made, tfm_buf *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_buf before = {0};
   tfm_buf after = {0};
   int32_t *ids = tfm_calloc((size_t)(text->n + made.n), sizeof *ids);
-  const bool whole = context->options->return_full_text;
   if (!ids) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a generated text"));
   }
@@ -90,17 +128,62 @@ static tfm_status put_text(const tfm_task_context *context, const tfm_sequence *
   TFM_TRY(tfm_tokenizer_decode(context->tokenizer, ids, (size_t)(text->n + made.n), true,
                                &after, err));
   const size_t cut = before.n < after.n ? before.n : after.n;
-  tfm_buf_clear(&before);
-  if (whole) {
-    (void)tfm_buf_span(&before, text->item->row->text);
-  }
-  (void)tfm_buf_append(&before, after.data + cut, after.n - cut);
-  (void)tfm_buf_json_string(out, tfm_buf_view(&before));
+  (void)tfm_buf_append(out, after.data + cut, after.n - cut);
 
 fail:
   tfm_free(ids);
   tfm_buf_fini(&before);
   tfm_buf_fini(&after);
+  return st;
+}
+
+static tfm_status put_text(const tfm_task_context *context, const tfm_sequence *text,
+                           made_text made, tfm_buf *out, tfm_err *err)
+{
+  tfm_buf all = {0};
+  if (context->options->return_full_text) {
+    (void)tfm_buf_span(&all, text->item->row->text);
+  }
+  const tfm_status st = add_text(context, text, made, &all, err);
+  (void)tfm_buf_json_string(out, tfm_buf_view(&all));
+  tfm_buf_fini(&all);
+  return st;
+}
+
+/* Of an answer to a request a stop string is no part, nor what stands behind it. */
+static size_t before_stop(const tfm_generation *g, const tfm_row *row, tfm_span text,
+                          bool *stopped)
+{
+  tfm_buf stop = {0};
+  size_t n = text.n;
+  for (size_t at = 0; tfm_openai_stop(row, &at, &stop);) {
+    n = tfm_generation_find((tfm_span){text.p, n}, tfm_buf_view(&stop));
+  }
+  for (int64_t i = 0; i < g->nstop; ++i) {
+    n = tfm_generation_find((tfm_span){text.p, n}, tfm_span_of(g->stops[i]));
+  }
+  *stopped = n < text.n;
+  tfm_buf_fini(&stop);
+  return n;
+}
+
+static tfm_status answer_request(const tfm_task_context *context, const tfm_item *item,
+                                 tfm_answer *answer, tfm_err *err)
+{
+  const tfm_generation *g = context->own;
+  const tfm_sequence *text = &item->seqs[0];
+  const made_text made = {text->values, text->rows};
+  const bool chat = tfm_span_is(tfm_row_extra(item->row, "url"), "/v1/chat/completions");
+  bool stopped = false;
+  tfm_buf added = {0};
+  const tfm_status st = add_text(context, text, made, &added, err);
+  const size_t n = before_stop(g, item->row, tfm_buf_view(&added), &stopped);
+  const int32_t last = made.n > 0 ? (int32_t)made.pairs[2 * made.n - 2] : -1;
+  const tfm_completion completion = {.text = {added.data, n},
+                                     .ended = stopped || tfm_generation_is_end(g, last)};
+  tfm_openai_completion(item, &completion, chat, &answer->value[0]);
+  answer->made = made.n;
+  tfm_buf_fini(&added);
   return st;
 }
 
@@ -156,6 +239,9 @@ static tfm_status generate_answer(const tfm_task_context *context, const tfm_ite
 {
   const tfm_generation *g = context->own;
   const tfm_sequence *text = &item->seqs[0];
+  if (context->options->output_format == TFM_OUT_OPENAI) {
+    return answer_request(context, item, answer, err);
+  }
   if (g->branching.returned > 1) {
     return put_predictions(context, text, &answer->value[0], err);
   }
@@ -168,9 +254,12 @@ static tfm_status generate_answer(const tfm_task_context *context, const tfm_ite
   return st;
 }
 
+static const char *const generate_urls[] = {"/v1/completions", NULL};
+
 const tfm_task_ops tfm_task_generate = {
     .name = "text-generation",
     .head = TFM_TASK_TEXT_GENERATION,
+    .wants = {.urls = generate_urls},
     .ask = generate_ask,
     .begin = generate_begin,
     .end = generate_end,

@@ -1,5 +1,6 @@
 #include "coordinator/task/generation.h"
 
+#include "coordinator/task/openai.h"
 #include "coordinator/task/said.h"
 #include "coordinator/task/sentence_files.h"
 #include "core/base/mem.h"
@@ -272,7 +273,7 @@ fail:
 
 /* ---- what it means together ---- */
 
-static bool ends_at(const tfm_generation *g, int32_t id)
+bool tfm_generation_is_end(const tfm_generation *g, int32_t id)
 {
   for (int64_t i = 0; i < g->nend; ++i) {
     if (g->ends[i] == id) {
@@ -282,15 +283,14 @@ static bool ends_at(const tfm_generation *g, int32_t id)
   return false;
 }
 
-static bool holds(const char *text, size_t n, const char *what)
+size_t tfm_generation_find(tfm_span text, tfm_span what)
 {
-  const size_t bytes = strlen(what);
-  for (size_t i = 0; i + bytes <= n; ++i) {
-    if (memcmp(text + i, what, bytes) == 0) {
-      return true;
+  for (size_t i = 0; what.n > 0 && i + what.n <= text.n; ++i) {
+    if (memcmp(text.p + i, what.p, what.n) == 0) {
+      return i;
     }
   }
-  return false;
+  return text.n;
 }
 
 /* Whether a stop string ends within the last token. Without memory nothing ends here. */
@@ -308,18 +308,39 @@ static bool stops_at(const tfm_generation *g, const int32_t *tail, int64_t n)
     const size_t bytes = strlen(g->stops[i]) - 1;
     const size_t seen = before.n < all.n ? before.n : all.n;
     const size_t from = seen > bytes ? seen - bytes : 0;
-    found = holds(all.data + from, all.n - from, g->stops[i]);
+    const tfm_span end = {all.data + from, all.n - from};
+    found = end.n > 0 && tfm_generation_find(end, tfm_span_of(g->stops[i])) < end.n;
   }
   tfm_buf_fini(&before);
   tfm_buf_fini(&all);
   return found;
 }
 
+/* The same of the request's own strings. */
+static bool request_stops(const tfm_generation *g, const tfm_sequence *text,
+                          const int32_t *tail, int64_t n)
+{
+  tfm_buf stop = {0};
+  bool found = false;
+  if (!text->item->row || tfm_row_extra(text->item->row, "stop").n == 0) {
+    return false;
+  }
+  for (size_t at = 0; !found && tfm_openai_stop(text->item->row, &at, &stop);) {
+    char *one[] = {(char *)(uintptr_t)tfm_buf_cstr(&stop)};
+    const tfm_generation only = {.tokenizer = g->tokenizer, .stops = one, .nstop = 1};
+    const int64_t bytes = (int64_t)stop.n + 1;
+    const int64_t from = n > bytes ? n - bytes : 0;
+    found = stop.n > 0 && stops_at(&only, tail + from, n - from);
+  }
+  tfm_buf_fini(&stop);
+  return found;
+}
+
 static bool text_ends(const void *arg, const tfm_sequence *text, const int32_t *tail, int64_t n)
 {
   const tfm_generation *g = arg;
-  (void)text;
-  return ends_at(g, tail[n - 1]) || (g->nstop > 0 && stops_at(g, tail, n));
+  return tfm_generation_is_end(g, tail[n - 1]) || (g->nstop > 0 && stops_at(g, tail, n)) ||
+         (g->requests && request_stops(g, text, tail, n));
 }
 
 /* Continuations of all beams that are looked at: ids that end a text may take one of each. */
@@ -342,6 +363,12 @@ static tfm_status check_together(const reading *r, tfm_err *err)
     return tfm_fail(err, TFM_E_USAGE,
                     "--num-return-sequences %lld: want at most --num-beams, %lld",
                     (long long)r->returned, (long long)r->beams);
+  }
+  if (r->returned > 1 && r->context->options->output_format == TFM_OUT_OPENAI) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--num-return-sequences %lld: a request of an OpenAI batch is answered "
+                    "with one text",
+                    (long long)r->returned);
   }
   if (r->context->options->verb == TFM_VERB_VERIFY && (r->beams > 1 || r->returned > 1)) {
     return tfm_fail(err, TFM_E_USAGE,
@@ -384,7 +411,8 @@ static tfm_status settle(reading *r, tfm_err *err)
   g->branching.candidates = c->candidates;
   g->branching.sampled = c->sample;
   g->branching.returned = r->returned;
-  g->branching.tail = tail_of(g);
+  g->requests = r->context->options->output_format == TFM_OUT_OPENAI;
+  g->branching.tail = g->requests ? TFM_TAIL_MOST : tail_of(g);
   g->branching.ends = text_ends;
   g->branching.arg = g;
 

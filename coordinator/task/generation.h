@@ -15,6 +15,7 @@ typedef struct {
   int64_t nend;
   char **stops; /* [nstop] strings that end one */
   int64_t nstop;
+  bool requests; /* rows are requests with strings of their own */
 } tfm_generation;
 
 /** Settle everything: *g, context->spec->choice and what goes with it. gives: *g, release with
@@ -24,6 +25,12 @@ typedef struct {
 tfm_status tfm_generation_read(tfm_generation *g, tfm_task_context *context,
                                tfm_err *err) TFM_MUST_USE;
 void tfm_generation_fini(tfm_generation *g);
+
+/** Whether the id ends a text. */
+bool tfm_generation_is_end(const tfm_generation *g, int32_t id);
+
+/** Bytes of text before `what`; all of them where it is not. */
+size_t tfm_generation_find(tfm_span text, tfm_span what);
 
 /** Tokens that may follow a text of n in a model of so many places; the last one needs none. */
 int64_t tfm_generation_room(const tfm_generation *g, int64_t n, int64_t places);

@@ -1,6 +1,7 @@
 #include "coordinator/task/openai.h"
 
 #include "coordinator/task/task.h"
+#include "core/base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,4 +71,53 @@ void tfm_openai_ranking(const tfm_item *item, const tfm_ranked *order, int64_t n
     (void)tfm_buf_char(out, '}');
   }
   (void)tfm_buf_char(out, ']');
+}
+
+void tfm_openai_completion(const tfm_item *item, const tfm_completion *made, bool chat,
+                           tfm_buf *out)
+{
+  (void)tfm_buf_printf(out, "\"id\":\"cmpl-%lld\",\"object\":\"%s\",\"created\":0,",
+                       (long long)item->row->number,
+                       chat ? "chat.completion" : "text_completion");
+  (void)tfm_buf_str(out, chat ? "\"choices\":[{\"index\":0,\"message\":{\"role\":"
+                                "\"assistant\",\"content\":"
+                              : "\"choices\":[{\"index\":0,\"text\":");
+  (void)tfm_buf_json_string(out, made->text);
+  (void)tfm_buf_str(out, chat ? "}," : ",");
+  (void)tfm_buf_printf(out, "\"logprobs\":null,\"finish_reason\":\"%s\"}]",
+                       made->ended ? "stop" : "length");
+}
+
+/* The reader left `stop` as the JSON it was. */
+bool tfm_openai_stop(const tfm_row *row, size_t *at, tfm_buf *out)
+{
+  const tfm_span raw = tfm_row_extra(row, "stop");
+  tfm_json *json = NULL;
+  tfm_err ignored = {0};
+  bool found = false;
+  if (raw.n == 0 || tfm_json_parse(&json, "stop", raw.p, raw.n, &ignored) != TFM_OK) {
+    return false;
+  }
+  const tfm_json_node *root = tfm_json_root(json);
+  const tfm_json_node *node =
+      tfm_json_kind_of(root) == TFM_JSON_ARRAY ? tfm_json_first(root) : root;
+  for (size_t i = 0; node && i < *at; ++i) {
+    node = node == root ? NULL : tfm_json_next(node);
+  }
+  ++*at;
+  if (node && tfm_json_text(node)) {
+    tfm_buf_clear(out);
+    (void)tfm_buf_str(out, tfm_json_text(node));
+    found = true;
+  }
+  tfm_json_close(json);
+  return found;
+}
+
+int64_t tfm_openai_most(const tfm_row *row)
+{
+  const tfm_span raw = tfm_row_extra(row, "max_tokens"); /* at most nine digits */
+  char digits[16] = "";
+  memcpy(digits, raw.n ? raw.p : "", raw.n < sizeof digits ? raw.n : 0);
+  return strtoll(digits, NULL, 10);
 }
