@@ -129,6 +129,17 @@ static void find_steps(const native_task *t, tfm__linear_scratch *mine)
   }
 }
 
+/* Lines of n floats of `rows` rows come into the cache all at once: a piece of a row is too short
+ * for the hardware to see it coming. */
+static void fetch(const float *x, int64_t ldx, int64_t rows, int64_t n)
+{
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < n; j += TFM__LANES) {
+      __builtin_prefetch(x + i * ldx + j);
+    }
+  }
+}
+
 /* Rows [first, first + rows) of the task, one K block, as a strip. */
 static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_t k0, int64_t k,
                        float *strip)
@@ -138,6 +149,7 @@ static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_
   int64_t begin = 0;
   const int64_t n = block_of(job->lin, k0, k, &begin);
   const float *x = job->x + (t->row + first) * job->ldx + begin;
+  fetch(x, job->ldx, rows, n);
   if (job->lin->precision == TFM_FLOAT32) {
     kernels->pack(x, job->ldx, rows, k, rows, strip);
     return;
@@ -208,6 +220,22 @@ static const float *weights_of(const tfm_linear *lin, int64_t panel, int64_t k0,
   return lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES;
 }
 
+/* What finish_tile() will read and write besides c comes in while the tile is computed. */
+static void fetch_ends(const native_task *t, int64_t first, int64_t rows, int64_t col)
+{
+  const tfm__linear_job *job = t->native->job;
+  const int64_t row = t->row + first;
+  const float *residual = job->epilogue.residual;
+  for (int64_t i = row; i < row + rows; ++i) {
+    for (int64_t j = col; j < col + (int64_t)TFM__TILE_VECS * TFM__LANES; j += TFM__LANES) {
+      __builtin_prefetch(job->y + i * job->ldy + j, 1);
+      if (residual && residual != job->y) {
+        __builtin_prefetch(residual + i * job->epilogue.ldr + j);
+      }
+    }
+  }
+}
+
 /* All strips of the task over it. */
 static void run_block(const native_task *t, const block_of_panels *b, const float *strips,
                       float *sums)
@@ -226,6 +254,9 @@ static void run_block(const native_task *t, const block_of_panels *b, const floa
     float *c = sums + first * kept;
     from.a = strips + first * k;
     from.a_step = rows;
+    if (b->k0 + k == lin->words) {
+      fetch_ends(t, first, rows, b->panel * TFM__LANES);
+    }
     (*t->native->tiles)[b->vecs - 1][rows - 1](&from, k, c, ldc, b->k0 > 0);
     from.ahead += from.ahead_step * k;
     if (b->k0 + k == lin->words) {
