@@ -201,6 +201,7 @@ static tfm_status begin_task(tfm_job *job, tfm_err *err)
   job->context.model = &job->model;
   job->context.tokenizer = job->tokenizer;
   job->context.max_length = job->max_length;
+  job->context.start_id = (int32_t)job->model.config.start_id;
   if (job->options->on_overflow == TFM_OVERFLOW_WINDOW && !job->task->windows) {
     return tfm_fail(err, TFM_E_USAGE,
                     "--on-overflow window: %s takes a row whole; pass truncate or error",
@@ -280,7 +281,9 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
     return tfm_fail(err, TFM_E_USAGE, "--max-batch-tokens %lld: want at most %d",
                     (long long)job->budget, TOKENS_MOST);
   }
-  job->max_tokens = most(job->budget, job->max_length);
+  /* Where a decoder stands behind an encoder, both may have as many of one row. */
+  const int64_t row = (tfm_config_decoder(config) ? 2 : 1) * job->max_length;
+  job->max_tokens = most(job->budget, row);
   job->max_sequences = least(job->max_tokens, SEQUENCES_MOST);
   job->window = o->sort_window ? o->sort_window : WINDOW;
   return TFM_OK;
@@ -642,6 +645,29 @@ static bool marks_last(const tfm_config *config)
   return config->causal && config->pad_id >= 0 && config->task == TFM_TASK_TEXT_CLASSIFICATION;
 }
 
+/* What becomes of a text when there are an encoder and a decoder. */
+static tfm_status set_answering(tfm_job *job, tfm_err *err)
+{
+  const tfm_config *config = &job->model.config;
+  tfm_encoder *encoder = &job->encoder;
+  if (!tfm_config_decoder(config)) {
+    return TFM_OK;
+  }
+  const bool repeats = config->task == TFM_TASK_TEXT_CLASSIFICATION;
+  if (!repeats) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED, "config.json: model_type: %s: %s is not supported",
+                    config->model_type, job->task->name);
+  }
+  encoder->answering = repeats ? TFM_ANSWER_REPEATS : TFM_ANSWER_GROWS;
+  encoder->start_id = job->context.start_id;
+  encoder->eos_id = (int32_t)config->eos_id;
+  if (encoder->start_id < 0 || (repeats && encoder->eos_id < 0)) {
+    return tfm_fail(err, TFM_E_FORMAT, "config.json: %s: want a token id",
+                    encoder->start_id < 0 ? "decoder_start_token_id" : "eos_token_id");
+  }
+  return TFM_OK;
+}
+
 tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -657,6 +683,7 @@ tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
                                .shape = job->context.shape,
                                .row = job->task->row,
                                .task = &job->context};
+  TFM_TRY(set_answering(job, err));
 
 fail:
   return st;

@@ -79,7 +79,7 @@ static tfm_status add_worker(const tfm_job *job, tfm_plan_rank *rank, int thread
   const int64_t out = head ? frames.results : frames.activations;
   int64_t later = buffers(frames.activations) + (head ? buffers(out) : 0);
   later += (int64_t)(threads - (processes ? 1 : 0)) * THREAD_BYTES;
-  later += job->max_sequences * (int64_t)sizeof(int32_t);
+  later += 2 * job->max_sequences * (int64_t)sizeof(int32_t); /* lengths, of sources too */
   if (processes) {
     later += tfm_world_shared_bytes(frames.activations, rank->stage == 0);
     later += tfm_world_shared_bytes(out, false);

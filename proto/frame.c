@@ -30,7 +30,7 @@ enum {
 };
 
 /* Bits of the extras. */
-enum { HAS_IDS = 1, IS_PLACED = 2, FREED_MOST = UINT16_MAX };
+enum { HAS_IDS = 1, IS_PLACED = 2, IS_SOURCED = 4, EXTRAS_MOST = 7, FREED_MOST = UINT16_MAX };
 
 static const unsigned char magic[4] = {'T', 'F', 'M', 'F'};
 
@@ -96,13 +96,19 @@ float *tfm_frame_values(unsigned char *bytes, int64_t table)
 
 int64_t tfm_frame_table(const tfm_frame_head *head)
 {
-  return head->B + head->M + (head->placed ? 4 * head->B : 0) + (head->ids ? head->T : 0) +
-         head->F;
+  return head->B + head->M + (head->placed ? 4 * head->B : 0) + (head->sourced ? head->B : 0) +
+         (head->ids ? head->T : 0) + head->F;
 }
 
 int64_t tfm_frame_table_most(int64_t max_B, int64_t max_T)
 {
-  return 6 * max_B + 2 * max_T; /* as many marks as tokens at most, and slots as sequences */
+  return 7 * max_B + 2 * max_T; /* as many marks as tokens at most, and slots as sequences */
+}
+
+/* Entries before the sources. */
+static int64_t sources_at(const tfm_frame_head *head)
+{
+  return head->B + head->M + (head->placed ? 4 * head->B : 0);
 }
 
 tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head *head)
@@ -116,6 +122,10 @@ tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head 
     tables.rows = at + 2 * head->B;
     tables.parents = at + 3 * head->B;
     at += 4 * head->B;
+  }
+  if (head->sourced) {
+    tables.sources = at;
+    at += head->B;
   }
   tables.ids = head->ids ? at : NULL;
   tables.freed = at + (head->ids ? head->T : 0);
@@ -140,7 +150,10 @@ void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
   put(bytes + AT_VERSION, TFM_WIRE_VERSION, 2);
   put(bytes + AT_TYPE, (uint64_t)head->type, 2);
   put(bytes + AT_SOURCE, (uint64_t)head->source, 4);
-  put(bytes + AT_EXTRAS, (head->ids ? HAS_IDS : 0U) | (head->placed ? IS_PLACED : 0U), 2);
+  put(bytes + AT_EXTRAS,
+      (head->ids ? HAS_IDS : 0U) | (head->placed ? IS_PLACED : 0U) |
+          (head->sourced ? IS_SOURCED : 0U),
+      2);
   put(bytes + AT_F, (uint64_t)head->F, 2);
   put(bytes + AT_SEQUENCE, head->sequence, 8);
   put(bytes + AT_BATCH, head->batch, 8);
@@ -165,6 +178,11 @@ static tfm_status check_count(const char *field, int64_t low, int64_t high, int6
 }
 
 /* A header that carries no counts: control frames and END. */
+static bool has_extras(const tfm_frame_head *head)
+{
+  return head->ids || head->placed || head->sourced || head->F != 0;
+}
+
 static tfm_status check_plain(const tfm_frame_head *head, size_t max_payload, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -172,7 +190,7 @@ static tfm_status check_plain(const tfm_frame_head *head, size_t max_payload, tf
   TFM_TRY(check_count("tokens", 0, 0, head->T, err));
   TFM_TRY(check_count("width", 0, 0, head->width, err));
   TFM_TRY(check_count("marks", 0, 0, head->M, err));
-  TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed || head->F != 0, err));
+  TFM_TRY(check_count("extras", 0, 0, has_extras(head), err));
   if (head->batch != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "batch: want 0, got %" PRIu64, head->batch));
   }
@@ -202,7 +220,7 @@ static tfm_status check_data(const tfm_frame_head *head, const tfm_frame_limits 
   } else {
     TFM_TRY(check_count("rows", 0, limits->max_T, head->T, err));
     TFM_TRY(check_count("marks", 0, 0, head->M, err));
-    TFM_TRY(check_count("extras", 0, 0, head->ids || head->placed || head->F != 0, err));
+    TFM_TRY(check_count("extras", 0, 0, has_extras(head), err));
     fits = tfm_frame_result_bytes(head->B, head->T, head->width, &want);
   }
   if (!fits || want > limits->max_payload || head->payload_bytes != want) {
@@ -292,9 +310,9 @@ static tfm_status check_envelope(const unsigned char *bytes, size_t n, tfm_err *
 static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tfm_err *err)
 {
   uint64_t extras = get(bytes + AT_EXTRAS, 2);
-  if (extras > (HAS_IDS | IS_PLACED)) {
-    return tfm_fail(err, TFM_E_FORMAT, "extras: want 0 to %d, got %" PRIu64,
-                    HAS_IDS | IS_PLACED, extras);
+  if (extras > EXTRAS_MOST) {
+    return tfm_fail(err, TFM_E_FORMAT, "extras: want 0 to %d, got %" PRIu64, EXTRAS_MOST,
+                    extras);
   }
   uint64_t source = get(bytes + AT_SOURCE, 4);
   if (source > INT32_MAX) {
@@ -310,15 +328,17 @@ static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tf
                            .M = (int64_t)get(bytes + AT_M, 4),
                            .ids = (extras & HAS_IDS) != 0,
                            .placed = (extras & IS_PLACED) != 0,
+                           .sourced = (extras & IS_SOURCED) != 0,
                            .F = (int64_t)get(bytes + AT_F, 2),
                            .payload_bytes = get(bytes + AT_PAYLOAD_BYTES, 8)};
   return TFM_OK;
 }
 
+/* sum: of the sources on the way in, with the lengths on the way out. At most 2^32 terms below
+ * 2^32 cannot overflow it. */
 static tfm_status check_lengths(const uint32_t *lengths, const tfm_frame_head *head,
-                                tfm_err *err)
+                                int64_t sum, tfm_err *err)
 {
-  int64_t sum = 0; /* at most 2^31 terms below 2^32: cannot overflow */
   for (int64_t b = 0; b < head->B; ++b) {
     if (lengths[b] == 0) {
       return tfm_fail(err, TFM_E_FORMAT, "length %" PRId64 ": want at least 1, got 0", b);
@@ -332,14 +352,25 @@ static tfm_status check_lengths(const uint32_t *lengths, const tfm_frame_head *h
   return TFM_OK;
 }
 
-static tfm_status check_marks(const uint32_t *marks, const tfm_frame_head *head, tfm_err *err)
+static int64_t sum_of(const uint32_t *n, int64_t B)
 {
+  int64_t sum = 0;
+  for (int64_t b = 0; n && b < B; ++b) {
+    sum += n[b];
+  }
+  return sum;
+}
+
+static tfm_status check_marks(const uint32_t *marks, const tfm_frame_head *head,
+                              int64_t sources, tfm_err *err)
+{
+  const int64_t T = head->T - sources;
   int64_t before = -1;
   for (int64_t m = 0; m < head->M; ++m) {
-    if (marks[m] >= head->T || marks[m] <= before) {
+    if (marks[m] >= T || marks[m] <= before) {
       return tfm_fail(err, TFM_E_FORMAT,
                       "mark %" PRId64 ": want %" PRId64 " to %" PRId64 ", got %" PRIu32, m,
-                      before + 1, head->T - 1, marks[m]);
+                      before + 1, T - 1, marks[m]);
     }
     before = marks[m];
   }
@@ -375,8 +406,10 @@ static tfm_status check_table(const unsigned char *bytes, const tfm_frame_head *
   if (head->type == TFM_FRAME_RESULT) {
     return check_row_status(table, head, err);
   }
-  tfm_status st = check_lengths(table, head, err);
-  return st == TFM_OK ? check_marks(table + head->B, head, err) : st;
+  const uint32_t *sources = head->sourced ? table + sources_at(head) : NULL;
+  const int64_t S = sum_of(sources, head->B);
+  tfm_status st = check_lengths(table, head, S, err);
+  return st == TFM_OK ? check_marks(table + head->B, head, S, err) : st;
 }
 
 tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,

@@ -27,21 +27,23 @@ typedef struct {
   uint64_t sequence; /* number of this frame on its link, from 0, without gaps */
   uint64_t batch;    /* micro-batch number; 0 for control frames */
   int64_t B, T,
-      width;   /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
+      width;    /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
                           has no use for one */
-  int64_t M;   /* marks (ACTIVATIONS) */
-  bool ids;    /* ACTIVATIONS: with the tokens' ids */
-  bool placed; /* ACTIVATIONS: with where each sequence stands in a cache */
-  int64_t F;   /* ACTIVATIONS: slots of a cache that are free again, at most 65535 */
+  int64_t M;    /* marks (ACTIVATIONS) */
+  bool ids;     /* ACTIVATIONS: with the tokens' ids */
+  bool placed;  /* ACTIVATIONS: with where each sequence stands in a cache */
+  bool sourced; /* ACTIVATIONS: x begins with rows of an encoder */
+  int64_t F;    /* ACTIVATIONS: slots of a cache that are free again, at most 65535 */
   uint64_t payload_bytes;
 } tfm_frame_head;
 
 /** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), where
- * placed slots, starts, rows and parents u32 [B] each, with ids ids u32 [T], freed slots u32
- * [F], zeros up to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT: status u32 [B]
- * (tfm_status; not 0: that row failed), zeros up to a multiple of 64 bytes, values f32
- * [T,width]. These give the byte counts, where `table` is tfm_frame_table(); false, with *out
- * untouched, when a count is negative or the product does not fit. */
+ * placed slots, starts, rows and parents u32 [B] each, where sourced sources u32 [B] (rows of
+ * each sequence before those the lengths count, of all sequences first), with ids ids u32 [T],
+ * freed slots u32 [F], zeros up to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT:
+ * status u32 [B] (tfm_status; not 0: that row failed), zeros up to a multiple of 64 bytes,
+ * values f32 [T,width]. These give the byte counts, where `table` is tfm_frame_table(); false,
+ * with *out untouched, when a count is negative or the product does not fit. */
 bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out);
 bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out);
 
@@ -57,6 +59,7 @@ typedef struct {
       *starts;       /* [B] whose keys and values these tokens join, from which place on */
   uint32_t *rows;    /* [B] number of the input's row, modulo 2^32 */
   uint32_t *parents; /* [B] slots whose keys and values they go on from */
+  uint32_t *sources; /* [B] rows of x an encoder reads */
   uint32_t *ids;     /* [T] */
   uint32_t *freed;   /* [F] slots that nobody uses any more: before slots are looked at */
 } tfm_frame_tables;
@@ -88,11 +91,12 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
                             tfm_err *err) TFM_MUST_USE;
 
 /** Check n received bytes: size, magic, version, both checksums, type, counts against the
- * limits, payload length against the counts, for ACTIVATIONS that lengths are >= 1 and sum to
- * T and marks ascend below T, for RESULT that every status is one we know, and that the padding
- * is zero. The values themselves are not looked at: any bits are a legal f32. Source and sequence
- * are the link's to check. borrows: bytes, aligned to 4. Never reads past n.
- *  Errors: TFM_E_FORMAT naming the field, wanted and got; *head is undefined then. */
+ * limits, payload length against the counts, for ACTIVATIONS that lengths are >= 1 and with the
+ * sources sum to T and marks ascend below the sum of lengths, for RESULT that every status is
+ * one we know, and that the padding is zero. The values themselves are not looked at: any bits
+ * are a legal f32. Source and sequence are the link's to check. borrows: bytes, aligned to 4.
+ * Never reads past n.  Errors: TFM_E_FORMAT naming the field, wanted and got; *head is
+ * undefined then. */
 tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,
                           tfm_frame_head *head, tfm_err *err) TFM_MUST_USE;
 

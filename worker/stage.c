@@ -182,6 +182,24 @@ static tfm_status check_places(const tfm_stage *stage, const tfm_frame *frame, t
   return TFM_OK;
 }
 
+/* An encoder reads something of every sequence that comes whole; of those that grow the slice knows
+ * when. */
+static tfm_status check_sources(const tfm_stage *stage, const tfm_frame *frame,
+                                const uint32_t *sources, tfm_err *err)
+{
+  bool all = sources != NULL;
+  for (int64_t b = 0; all && b < frame->head.B; ++b) {
+    all = sources[b] > 0;
+  }
+  const bool wanted = stage->reads && !frame->head.placed;
+  if ((sources && !stage->reads) || (wanted && !all)) {
+    return tfm_fail(err, TFM_E_FORMAT, "frame %llu: want sequences %s an encoder's tokens",
+                    (unsigned long long)frame->head.sequence,
+                    stage->reads ? "with" : "without");
+  }
+  return TFM_OK;
+}
+
 /* View a frame as a batch. tfm_frame_open() proved that the lengths are >= 1 and sum to T; that
  * none is longer than the model can take is known only here. */
 static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch, tfm_err *err)
@@ -190,28 +208,39 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
   const tfm_frame_tables tables = tfm_frame_tables_of(frame->bytes, head);
   const uint32_t *lengths = tables.lengths;
   int32_t at = 0;
+  int32_t sources = 0;
   for (int64_t b = 0; b < head->B; ++b) {
-    if (lengths[b] > stage->max_length) {
-      return tfm_fail(
-          err, TFM_E_FORMAT, "frame %llu: want sequences of at most %lld tokens, got %u",
-          (unsigned long long)head->sequence, (long long)stage->max_length, lengths[b]);
+    const uint32_t source = tables.sources ? tables.sources[b] : 0;
+    if (lengths[b] > stage->max_length || source > stage->max_length) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "frame %llu: want sequences of at most %lld tokens, got %u",
+                      (unsigned long long)head->sequence, (long long)stage->max_length,
+                      lengths[b] > source ? lengths[b] : source);
     }
     stage->cu_len[b] = at;
+    stage->cu_source[b] = sources;
     at += (int32_t)lengths[b];
+    sources += (int32_t)source;
   }
   stage->cu_len[head->B] = at;
+  stage->cu_source[head->B] = sources;
   if (check_ids(stage, frame, tables.ids, err) != TFM_OK ||
-      check_places(stage, frame, err) != TFM_OK) {
+      check_places(stage, frame, err) != TFM_OK ||
+      check_sources(stage, frame, tables.sources, err) != TFM_OK) {
     return err->status;
   }
+  float *x = tfm_frame_values(frame->bytes, tfm_frame_table(head));
   /* Marks are below T and ids below V, which fit an int32_t: the bits are the same. */
   *batch = (tfm_batch){.B = head->B,
-                       .T = head->T,
+                       .T = at,
                        .cu_len = stage->cu_len,
-                       .x = tfm_frame_values(frame->bytes, tfm_frame_table(head)),
+                       .x = x + sources * head->width,
+                       .cu_source = tables.sources ? stage->cu_source : NULL,
+                       .source = x,
                        .nmark = head->M,
                        .marks = (const int32_t *)(const void *)tables.marks,
-                       .ids = (const int32_t *)(const void *)tables.ids,
+                       .ids = tables.ids ? (const int32_t *)(const void *)tables.ids + sources
+                                         : NULL,
                        .slot = (const int32_t *)(const void *)tables.slots,
                        .start = (const int32_t *)(const void *)tables.starts,
                        .row = tables.rows,
@@ -335,7 +364,7 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
   end_computing(stage, computing);
   stage->stats.frames += 1;
-  stage->stats.tokens += (uint64_t)batch.T;
+  stage->stats.tokens += (uint64_t)frame->head.T;
   if (stage->poll_error.status != TFM_OK) {
     tfm_link_release(frame);
     *err = stage->poll_error;

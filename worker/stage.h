@@ -16,9 +16,10 @@ typedef struct {
   tfm_slice *slice;
   tfm_team *team;
   tfm_link *in, *out;
-  int64_t max_length; /* tokens of one sequence, by the model */
-  int32_t *cu_len;    /* [max_sequences + 1] */
-  int64_t vocabulary; /* ids are below */
+  int64_t max_length;          /* tokens of one sequence, by the model */
+  int32_t *cu_len, *cu_source; /* [max_sequences + 1] */
+  bool reads;                  /* the model has an encoder, and a decoder behind it */
+  int64_t vocabulary;          /* ids are below */
   tfm_lm lm;
   tfm_rows rows; /* what a row of results belongs to */
   tfm_msg_stats stats;

@@ -366,8 +366,10 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
                      "results: rank 0 wants %lld floats a row, this head has %lld",
                      (long long)a->result_width, (long long)shape.width));
   }
+  stage->reads = tfm_config_decoder(&w->model.config) > 0;
   stage->cu_len = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_len);
-  if (!stage->cu_len) {
+  stage->cu_source = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_source);
+  if (!stage->cu_len || !stage->cu_source) {
     TFM_TRY(
         tfm_fail(err, TFM_E_NOMEM, "lengths of %lld sequences", (long long)a->max_sequences));
   }
@@ -519,6 +521,7 @@ int tfm_worker_main(tfm_world *world)
   tfm_model_fini(&w->model);
   tfm_machine_fini(&w->machine);
   tfm_free(w->stage.cu_len);
+  tfm_free(w->stage.cu_source);
   tfm_free(w);
   tfm_err late = {0};
   if (tfm_world_leave(world, leave_limit_s, &late) != TFM_OK) {

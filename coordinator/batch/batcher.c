@@ -55,7 +55,7 @@ int64_t tfm_batcher_held(const tfm_batcher *batcher)
 /* The length a sequence is sorted by. */
 static int64_t length_of(const tfm_sequence *s)
 {
-  return s->item->together ? s->item->longest : s->n;
+  return s->item->together ? s->item->longest : tfm_sequence_rows(s);
 }
 
 /* Longest first; of one length in input order, so that a run can be repeated exactly. */
@@ -93,12 +93,14 @@ static bool fill(const tfm_batcher *b, tfm_pack *pack)
   *pack = (tfm_pack){.B = 0};
   for (int64_t i = b->at; i < b->nqueue; ++i) {
     const tfm_sequence *s = b->queue[i];
-    const bool fits = pack->T + s->n <= o->max_tokens && pack->rows + s->rows <= o->max_rows;
+    const int64_t T = pack->T + tfm_sequence_rows(s);
+    const bool fits = T <= o->max_tokens && pack->rows + s->rows <= o->max_rows;
     if (pack->B == o->max_sequences || (pack->B > 0 && !fits) || opens_another(b, s, pack->T)) {
       return true;
     }
     ++pack->B;
-    pack->T += s->n;
+    pack->T = T;
+    pack->sources += s->nsource;
     pack->rows += s->rows;
     pack->marks += s->nmark;
   }

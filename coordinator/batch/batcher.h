@@ -23,7 +23,8 @@ typedef struct {
 
 /** Sequences of one micro-batch; borrowed, in the order they are packed. */
 typedef struct {
-  int64_t B, T;
+  int64_t B, T;        /* T: rows of x, of their sources too */
+  int64_t sources;     /* of which so many are an encoder's */
   int64_t rows, marks; /* of all of them */
   tfm_sequence **seqs; /* [B], owned by the pack */
   int64_t nfreed;

@@ -258,6 +258,12 @@ tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table, 
   }
   b->options = options;
   TFM_TRY(tfm_job_open(&b->job, NULL, options, false, err));
+  if (tfm_config_decoder(&b->job.model.config)) {
+    TFM_TRY(tfm_fail(err, TFM_E_UNSUPPORTED,
+                     "bench encode: %s models are not supported, they have an encoder and a "
+                     "decoder",
+                     b->job.model.config.model_type));
+  }
   TFM_TRY(tfm_job_choose(&b->job, err));
   TFM_TRY(choose_isa(options, err));
   TFM_TRY(tfm_job_encoder(&b->job, err));

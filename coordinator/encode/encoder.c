@@ -50,6 +50,36 @@ static void fill_places(tfm_places *places, const tfm_encoding *e)
   memcpy(places->which, e->sequence, e->n);
 }
 
+/* The text becomes what an encoder reads, and the sequence what its decoder begins with. */
+static tfm_status keep_answered(const tfm_encoder *encoder, tfm_item *item,
+                                const tfm_encoding *e, tfm_err *err)
+{
+  const bool repeats = encoder->answering == TFM_ANSWER_REPEATS;
+  const int64_t n = repeats ? (int64_t)e->n : 1;
+  int64_t last = (int64_t)e->n - 1;
+  while (repeats && last >= 0 && e->ids[last] != encoder->eos_id) {
+    --last;
+  }
+  if (last < 0) {
+    tfm_err bad = {0};
+    (void)tfm_fail(&bad, TFM_E_FORMAT, "the text has no token %d (eos_token_id)",
+                   encoder->eos_id);
+    return tfm_encoder_failed(item, &bad);
+  }
+  tfm_sequence *s = tfm_item_add(item, n, repeats, false);
+  if (!s || !tfm_sequence_read(s, e->ids, (int64_t)e->n)) {
+    return tfm_fail(err, TFM_E_NOMEM, "ids of row %lld", (long long)item->row->number);
+  }
+  memset(s->type_ids, 0, (size_t)n * sizeof *s->type_ids);
+  s->ids[0] = encoder->start_id;
+  if (repeats) {
+    memcpy(s->ids + 1, e->ids, (size_t)(n - 1) * sizeof *s->ids);
+    s->marks[0] = (int32_t)last;
+  }
+  s->rows = tfm_head_rows(encoder->shape.rows, n, s->nmark);
+  return TFM_OK;
+}
+
 tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t mark,
                             const tfm_encoding *scratch, tfm_err *err)
 {
@@ -61,6 +91,9 @@ tfm_status tfm_encoder_keep(const tfm_encoder *encoder, tfm_item *item, int32_t 
   }
   if (tfm_id_check(&encoder->limits, e->ids, e->type_ids, (int64_t)e->n, &bad) != TFM_OK) {
     return tfm_encoder_failed(item, &bad);
+  }
+  if (encoder->answering != TFM_ANSWER_NONE) {
+    return keep_answered(encoder, item, e, err);
   }
   const int64_t nmark = encoder->mark_last ? 1 : mark >= 0 ? count_id(e, mark) : 0;
   tfm_sequence *s = tfm_item_add(item, (int64_t)e->n, nmark, encoder->places);
@@ -159,8 +192,9 @@ tfm_status tfm_encoder_run(const tfm_encoder *encoder, tfm_item *item, tfm_encod
                          scratch, err);
   }
   for (int64_t i = 0; i < item->nseq; ++i) {
-    item->tokens += item->seqs[i].n;
-    item->longest = item->seqs[i].n > item->longest ? item->seqs[i].n : item->longest;
+    const int64_t rows = tfm_sequence_rows(&item->seqs[i]);
+    item->tokens += rows;
+    item->longest = rows > item->longest ? rows : item->longest;
   }
   item->waiting = item->status == TFM_OK ? item->nseq : 0;
   return st;

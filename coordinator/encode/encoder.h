@@ -10,6 +10,13 @@
 
 typedef struct tfm_encoder tfm_encoder;
 
+/** What a decoder behind an encoder begins with, when the encoder reads the text. */
+typedef enum {
+  TFM_ANSWER_NONE,  /* there is no such pair: the text is the sequence */
+  TFM_ANSWER_GROWS, /* its first token */
+  TFM_ANSWER_REPEATS, /* the text again, behind that token, its last eos_id marked: a classifier */
+} tfm_answering;
+
 /** Plain data; borrows everything it names. */
 struct tfm_encoder {
   const tfm_tokenizer *tokenizer;
@@ -21,7 +28,9 @@ struct tfm_encoder {
   bool
       mark_last; /* mark the last token that is not pad_id: what a classifier of decoders sees */
   int32_t pad_id;
-  tfm_truncate cut; /* what of a text and its pair gives way */
+  tfm_answering answering;
+  int32_t start_id, eos_id; /* a decoder's first token; what a classifier of them looks at */
+  tfm_truncate cut;         /* what of a text and its pair gives way */
   tfm_head_shape shape;
   /* The task's way to make a row's sequences, with tfm_encoder_add(); NULL: one of text and pair.
    * What is wrong with the row becomes its failure; only TFM_E_NOMEM is returned. */

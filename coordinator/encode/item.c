@@ -2,6 +2,8 @@
 
 #include "core/base/mem.h"
 
+#include <string.h>
+
 tfm_item *tfm_item_open(tfm_row *row)
 {
   tfm_item *item = tfm_calloc(1, sizeof *item);
@@ -53,6 +55,16 @@ tfm_sequence *tfm_item_add(tfm_item *item, int64_t n, int64_t nmark, bool places
   return s;
 }
 
+bool tfm_sequence_read(tfm_sequence *s, const int32_t *ids, int64_t n)
+{
+  s->source = tfm_calloc((size_t)n, sizeof *s->source);
+  if (s->source) {
+    memcpy(s->source, ids, (size_t)n * sizeof *ids);
+    s->nsource = n;
+  }
+  return s->source != NULL;
+}
+
 void tfm_item_fail(tfm_item *item, const tfm_err *err)
 {
   if (item->status != TFM_OK) {
@@ -79,7 +91,7 @@ int64_t tfm_item_bytes(const tfm_item *item, int64_t width)
   }
   for (int64_t i = 0; i < item->nseq; ++i) {
     const tfm_sequence *s = &item->seqs[i];
-    const int64_t ints = (s->places.begin ? 5 : 2) * s->n + s->nmark;
+    const int64_t ints = (s->places.begin ? 5 : 2) * s->n + s->nmark + s->nsource;
     bytes += (int64_t)sizeof *s + ints * (int64_t)sizeof *s->ids +
              (s->places.begin ? 2 * s->n : 0) + s->rows * width * (int64_t)sizeof *s->values;
   }
@@ -93,6 +105,7 @@ void tfm_item_close(tfm_item *item)
   }
   for (int64_t s = 0; s < item->nseq; ++s) {
     tfm_free(item->seqs[s].ids);
+    tfm_free(item->seqs[s].source);
     tfm_free(item->seqs[s].values);
     tfm_free(item->seqs[s].ends);
   }

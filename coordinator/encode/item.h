@@ -38,6 +38,8 @@ typedef struct {
   int64_t grow;      /* at most so many tokens are to be added; 0: it comes whole */
   int64_t nend;      /* of one that grew: texts, best first */
   tfm_end *ends;     /* [nend] */
+  int64_t nsource;   /* what an encoder reads, when ids are a decoder's; 0: nothing */
+  int32_t *source;   /* [nsource]; of what travels of a text that grows: when it begins */
   int32_t slot;      /* of what travels of a text that grows: its slot, its first place, */
   int32_t start;
   int32_t parent; /* and the slot it goes on from */
@@ -49,14 +51,15 @@ typedef struct {
 struct tfm_item {
   tfm_row *row;
   int64_t nseq, cap;
-  tfm_sequence *seqs;      /* [nseq]; fixed once encoding is over */
-  int64_t tokens, longest; /* of all its sequences, of the longest; once encoded */
-  int64_t waiting;         /* sequences whose result is not there */
-  int64_t width;           /* floats of a row of results */
-  bool together;           /* its sequences should share a micro-batch where they fit one */
-  bool truncated;          /* something was cut off */
-  bool windowed;           /* it was too long for one sequence, and became several */
-  int64_t bytes;           /* what the bound on memory counted when it was admitted */
+  tfm_sequence *seqs; /* [nseq]; fixed once encoding is over */
+  int64_t tokens,
+      longest;     /* of all its sequences, of the longest, sources included; once encoded */
+  int64_t waiting; /* sequences whose result is not there */
+  int64_t width;   /* floats of a row of results */
+  bool together;   /* its sequences should share a micro-batch where they fit one */
+  bool truncated;  /* something was cut off */
+  bool windowed;   /* it was too long for one sequence, and became several */
+  int64_t bytes;   /* what the bound on memory counted when it was admitted */
   tfm_status status;
   tfm_err *err; /* only with status != OK; NULL when memory was out */
 };
@@ -67,6 +70,15 @@ tfm_item *tfm_item_open(tfm_row *row);
 /** Add a sequence of n tokens with room for everything but values; contents are the caller's to
  * fill. NULL when memory is out. Pointers to earlier sequences are no longer good. */
 tfm_sequence *tfm_item_add(tfm_item *item, int64_t n, int64_t nmark, bool places);
+
+/** Give a sequence n ids for an encoder to read. False when memory is out. */
+bool tfm_sequence_read(tfm_sequence *s, const int32_t *ids, int64_t n);
+
+/** Rows of a micro-batch that a sequence takes. */
+static inline int64_t tfm_sequence_rows(const tfm_sequence *s)
+{
+  return s->n + s->nsource;
+}
 
 /** The row fails: keep why, the first time. */
 void tfm_item_fail(tfm_item *item, const tfm_err *err);

@@ -48,8 +48,9 @@ struct tfm_pump {
   bool closing;   /* nor is anything sent any more */
   double drain_s; /* since when */
   uint64_t batch;
-  int32_t *ids, *type_ids, *cu_len, *marks, *start; /* one micro-batch before embedding */
-  int64_t *lengths;                                 /* [max_tokens + 1] sequences sent */
+  int32_t *ids, *type_ids, *cu_len, *cu_source, *marks,
+      *start;       /* one micro-batch before embedding */
+  int64_t *lengths; /* [max_tokens + 1] sequences sent */
   int64_t in_flight;
   tfm_pump_counts counts;
 };
@@ -97,10 +98,11 @@ static tfm_status make_memory(tfm_pump *pump, tfm_err *err)
   pump->type_ids = tfm_calloc((size_t)o->max_tokens, sizeof *pump->type_ids);
   pump->cu_len = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_len);
   pump->marks = tfm_calloc((size_t)o->max_tokens, sizeof *pump->marks);
+  pump->cu_source = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_source);
   pump->start = tfm_calloc((size_t)o->max_sequences, sizeof *pump->start);
   pump->lengths = tfm_calloc((size_t)o->max_tokens + 1, sizeof *pump->lengths);
   if (!pump->lengths || !pump->rows || !pump->lines || !pump->ids || !pump->type_ids ||
-      !pump->cu_len || !pump->marks || !pump->start) {
+      !pump->cu_len || !pump->marks || !pump->cu_source || !pump->start) {
     return tfm_fail(err, TFM_E_NOMEM,
                     "micro-batches of %lld tokens; lower --max-batch-tokens or --sort-window",
                     (long long)o->max_tokens);
@@ -224,14 +226,31 @@ static line *freest_line(tfm_pump *pump, tfm_frame **frame)
   return *frame ? best : NULL;
 }
 
+/* What an encoder reads of the pack's sequences comes before all else; returns how many ids. */
+static int64_t gather_sources(tfm_pump *pump, const tfm_pack *pack)
+{
+  int32_t at = 0;
+  for (int64_t b = 0; b < pack->B; ++b) {
+    const tfm_sequence *s = pack->seqs[b];
+    pump->cu_source[b] = at;
+    if (s->nsource > 0) {
+      memcpy(pump->ids + at, s->source, (size_t)s->nsource * sizeof *s->source);
+      at += (int32_t)s->nsource;
+    }
+  }
+  pump->cu_source[pack->B] = at;
+  return at;
+}
+
 static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
 {
   int32_t at = 0;
   int64_t nmark = 0;
+  int32_t *ids = pump->ids + gather_sources(pump, pack);
   for (int64_t b = 0; b < pack->B; ++b) {
     const tfm_sequence *s = pack->seqs[b];
     size_t bytes = (size_t)s->n * sizeof *s->ids;
-    memcpy(pump->ids + at, s->ids, bytes);
+    memcpy(ids + at, s->ids, bytes);
     memcpy(pump->type_ids + at, s->type_ids, bytes);
     for (int64_t m = 0; m < s->nmark; ++m) {
       pump->marks[nmark++] = at + s->marks[m];
@@ -243,19 +262,24 @@ static tfm_ids gather_ids(tfm_pump *pump, const tfm_pack *pack)
   }
   pump->cu_len[pack->B] = at;
   return (tfm_ids){.B = pack->B,
-                   .T = pack->T,
+                   .T = pack->T - pack->sources,
                    .cu_len = pump->cu_len,
-                   .ids = pump->ids,
+                   .ids = ids,
                    .type_ids = pump->type_ids,
                    .nmark = nmark,
                    .marks = pump->marks,
-                   .start = pump->start};
+                   .start = pump->start,
+                   .cu_source = pack->sources > 0 ? pump->cu_source : NULL,
+                   .source = pump->ids};
 }
 
 static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tables tables)
 {
   for (int64_t b = 0; b < pack->B; ++b) {
     tables.lengths[b] = (uint32_t)pack->seqs[b]->n;
+    if (tables.sources) {
+      tables.sources[b] = (uint32_t)pack->seqs[b]->nsource;
+    }
     if (tables.slots) {
       tables.slots[b] = (uint32_t)pack->seqs[b]->slot;
       tables.starts[b] = (uint32_t)pack->seqs[b]->start;
@@ -268,7 +292,7 @@ static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tabl
   }
   memcpy(tables.marks, ids->marks, (size_t)ids->nmark * sizeof *ids->marks);
   if (tables.ids) {
-    memcpy(tables.ids, ids->ids, (size_t)ids->T * sizeof *ids->ids);
+    memcpy(tables.ids, ids->source, (size_t)pack->T * sizeof *ids->ids); /* the others follow */
   }
 }
 
@@ -285,6 +309,7 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
                                  .M = ids.nmark,
                                  .ids = pump->options.ids,
                                  .placed = pump->turns != NULL,
+                                 .sourced = pack->sources > 0,
                                  .F = pack->nfreed};
   const int64_t table = tfm_frame_table(&frame->head);
   if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, &payload)) {
@@ -606,6 +631,7 @@ void tfm_pump_close(tfm_pump *pump)
   tfm_free(pump->type_ids);
   tfm_free(pump->cu_len);
   tfm_free(pump->marks);
+  tfm_free(pump->cu_source);
   tfm_free(pump->start);
   tfm_free(pump->lengths);
   tfm_free(pump);

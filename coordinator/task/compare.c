@@ -2,14 +2,17 @@
 
 void tfm__run_alone(tfm_whole *whole, const tfm_sequence *s, float *values)
 {
-  int32_t cu_len[2] = {0, (int32_t)s->n};
+  const int32_t cu_len[2] = {0, (int32_t)s->n};
+  const int32_t cu_source[2] = {0, (int32_t)s->nsource};
   const tfm_ids ids = {.B = 1,
                        .T = s->n,
                        .cu_len = cu_len,
                        .ids = s->ids,
                        .type_ids = s->type_ids,
                        .nmark = s->nmark,
-                       .marks = s->marks};
+                       .marks = s->marks,
+                       .cu_source = cu_source,
+                       .source = s->source};
   tfm_whole_run(whole, &ids, values, NULL, NULL);
 }
 

@@ -25,6 +25,7 @@ typedef struct {
   const tfm_tokenizer *tokenizer;
   tfm_head_spec *spec;  /* what the head is asked for; begin() may still change it */
   int64_t max_length;   /* tokens of one sequence; begin() may lower it */
+  int32_t start_id;     /* a decoder's first token behind an encoder; begin() may say another */
   tfm_head_shape shape; /* after begin() */
   void *own;            /* the task's own memory, made by begin() and freed by end() */
 } tfm_task_context;

@@ -41,8 +41,9 @@ int64_t tfm_page_floats(const tfm_heads *heads)
 
 typedef struct {
   const tfm_heads *heads;
-  const float *qkv;
-  int64_t ldqkv;
+  const float *q, *kv; /* rows of queries; of keys, then values */
+  int64_t ldq, ldkv;
+  const int32_t *keys; /* [B] each query sees so many; NULL: those up to its own place */
   const tfm_sequences *seqs;
   const tfm_pages *pages;
   float *out;
@@ -86,7 +87,7 @@ static void open_work(paged_work *w, const paged_job *job, int64_t unit, int thr
       (paged_work){.job = job, .kernels = tfm__kernels_used(), .b = unit / G, .head = unit % G};
   w->first = job->seqs->cu_len[w->b];
   w->n = job->seqs->cu_len[w->b + 1] - w->first;
-  w->start = job->seqs->start[w->b];
+  w->start = job->seqs->start ? job->seqs->start[w->b] : 0;
   w->rows = at;
   at += TFM__TILE_ROWS * panels_of(D) * TFM__LANES;
   w->strip = at;
@@ -128,7 +129,7 @@ static void keep_token(const paged_work *w, int64_t row)
   const int64_t D = heads->D;
   const int64_t place = w->start + row;
   const int64_t at = place % TFM_PAGE_KEYS;
-  const float *k = w->job->qkv + (w->first + row) * w->job->ldqkv + (heads->N + w->head) * D;
+  const float *k = w->job->kv + (w->first + row) * w->job->ldkv + w->head * D;
   const float *v = k + tfm_heads_of_keys(heads) * D;
   float *keys =
       keys_of(w, place / TFM_PAGE_KEYS) + at / TFM__LANES * D * TFM__LANES + at % TFM__LANES;
@@ -174,7 +175,7 @@ static void take_queries(const paged_work *w, int64_t q, int64_t count)
   for (int64_t i = 0; i < count; ++i) {
     const int64_t token = (q + i) / shared;
     const int64_t head = w->head * shared + (q + i) % shared;
-    memcpy(w->rows + i * D, w->job->qkv + (w->first + token) * w->job->ldqkv + head * D,
+    memcpy(w->rows + i * D, w->job->q + (w->first + token) * w->job->ldq + head * D,
            (size_t)D * sizeof(float));
   }
   w->kernels->pack(w->rows, D, count, D, count, w->strip);
@@ -201,6 +202,16 @@ static void meet_keys(const paged_work *w, int64_t count, int64_t low, int64_t h
     (*w->kernels->tile)[vecs - 1][count - 1](&from, D, w->scores + key, w->job->ldp,
                                              TFM__TILE_SET);
     key += vecs * TFM__LANES;
+  }
+}
+
+/* The bias of keys [low, place] for a query at `place`, of a head of queries. */
+static void add_bias(const tfm_attention_terms *terms, int64_t head, int64_t place, int64_t low,
+                     float *s)
+{
+  const float *bias = terms->bias + head * (2 * terms->reach - 1) + terms->reach - 1 + place;
+  for (int64_t key = low; key <= place; ++key) {
+    s[key] += bias[-key];
   }
 }
 
@@ -260,14 +271,20 @@ static void attend_tile(const paged_work *w, int64_t q, int64_t count)
   const tfm_attention_terms *terms = heads->terms;
   const int64_t D = heads->D;
   const int64_t shared = heads->N / tfm_heads_of_keys(heads);
-  const int64_t high = w->start + (q + count - 1) / shared + 1;
-  const int64_t from =
-      w->start + q / shared - (terms && terms->windowed ? terms->before : high);
+  const int32_t *keys = w->job->keys;
+  const int64_t high = keys ? keys[w->b] : w->start + (q + count - 1) / shared + 1;
+  const bool windowed = terms && terms->windowed;
+  const int64_t from = windowed ? w->start + q / shared - terms->before : 0;
   const int64_t low = from > 0 ? from / TFM_LINEAR_K_BLOCK * TFM_LINEAR_K_BLOCK : 0;
   take_queries(w, q, count);
   meet_keys(w, count, low, high);
   for (int64_t i = 0; i < count; ++i) {
-    weigh_keys(w, i, w->start + (q + i) / shared, low, high);
+    const int64_t place = keys ? high - 1 : w->start + (q + i) / shared;
+    if (terms && terms->bias) {
+      add_bias(terms, w->head * shared + (q + i) % shared, place, low,
+               w->scores + i * w->job->ldp);
+    }
+    weigh_keys(w, i, place, low, high);
   }
   const int64_t most = (int64_t)w->kernels->tile_vecs * TFM__LANES;
   for (int64_t d = 0; d < D; d += most) {
@@ -298,30 +315,84 @@ static void attend_task(void *arg, int task, int thread)
   }
 }
 
+static int64_t new_rows(const tfm_sequences *seqs, int64_t b)
+{
+  return seqs->cu_len[b + 1] - seqs->cu_len[b];
+}
+
+static void keep(paged_job *job, tfm_par *par)
+{
+  const int64_t G = tfm_heads_of_keys(job->heads);
+  tfm_par_for(par, (int)(job->seqs->B * G), keep_task, job);
+}
+
+static void look(paged_job *job, tfm_par *par)
+{
+  const int64_t G = tfm_heads_of_keys(job->heads);
+  const int64_t tiles = (int64_t)RUN * tfm__kernels_used()->tile_rows;
+  int64_t most = 0;
+  for (int64_t b = 0; b < job->seqs->B; ++b) {
+    const int64_t n = new_rows(job->seqs, b);
+    most = n > most ? n : most;
+  }
+  job->runs = (most * (job->heads->N / G) + tiles - 1) / tiles;
+  tfm_par_for(par, (int)(job->seqs->B * G * job->runs), attend_task, job);
+}
+
+static void set_scratch(paged_job *job, int64_t longest)
+{
+  job->scratch = job->pages->scratch;
+  job->ldp = row_of_scores(longest);
+  job->scratch_floats = panels_of(scratch_floats(job->heads, job->ldp)) * TFM__LANES;
+}
+
 void tfm_attention_paged(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
                          const tfm_sequences *seqs, const tfm_pages *pages, float *out,
                          int64_t ldo, tfm_par *par)
 {
-  const int64_t G = tfm_heads_of_keys(heads);
   int64_t longest = 0;
-  int64_t most = 0;
   for (int64_t b = 0; b < seqs->B; ++b) {
-    const int64_t n = seqs->cu_len[b + 1] - seqs->cu_len[b];
-    longest = seqs->start[b] + n > longest ? seqs->start[b] + n : longest;
-    most = n > most ? n : most;
+    const int64_t n = seqs->start[b] + new_rows(seqs, b);
+    longest = n > longest ? n : longest;
   }
   paged_job job = {.heads = heads,
-                   .qkv = qkv,
-                   .ldqkv = ldqkv,
+                   .q = qkv,
+                   .kv = qkv + heads->N * heads->D,
+                   .ldq = ldqkv,
+                   .ldkv = ldqkv,
                    .seqs = seqs,
                    .pages = pages,
                    .out = out,
-                   .ldo = ldo,
-                   .scratch = pages->scratch,
-                   .ldp = row_of_scores(longest)};
-  const int64_t tiles = (int64_t)RUN * tfm__kernels_used()->tile_rows;
-  job.runs = (most * (heads->N / G) + tiles - 1) / tiles;
-  job.scratch_floats = panels_of(scratch_floats(heads, job.ldp)) * TFM__LANES;
-  tfm_par_for(par, (int)(seqs->B * G), keep_task, &job);
-  tfm_par_for(par, (int)(seqs->B * G * job.runs), attend_task, &job);
+                   .ldo = ldo};
+  set_scratch(&job, longest);
+  keep(&job, par);
+  look(&job, par);
+}
+
+void tfm_attention_keep(const tfm_heads *heads, const float *kv, int64_t ldkv,
+                        const tfm_sequences *seqs, const tfm_pages *pages, tfm_par *par)
+{
+  paged_job job = {.heads = heads, .kv = kv, .ldkv = ldkv, .seqs = seqs, .pages = pages};
+  set_scratch(&job, 1);
+  keep(&job, par);
+}
+
+void tfm_attention_look(const tfm_heads *heads, const float *q, int64_t ldq,
+                        const tfm_sequences *seqs, const tfm_pages *pages, float *out,
+                        int64_t ldo, tfm_par *par)
+{
+  int64_t longest = 1;
+  for (int64_t b = 0; b < seqs->B; ++b) {
+    longest = pages->keys[b] > longest ? pages->keys[b] : longest;
+  }
+  paged_job job = {.heads = heads,
+                   .q = q,
+                   .ldq = ldq,
+                   .keys = pages->keys,
+                   .seqs = seqs,
+                   .pages = pages,
+                   .out = out,
+                   .ldo = ldo};
+  set_scratch(&job, longest);
+  look(&job, par);
 }

@@ -18,6 +18,7 @@ int64_t tfm_page_floats(const tfm_heads *heads);
 typedef struct {
   float *const *const *page; /* [B] */
   int64_t offset;
+  const int32_t *keys; /* [B] for tfm_attention_look() alone */
   void *
       scratch; /* nthread pieces of tfm_attention_paged_scratch_bytes(), TFM_ALIGN-aligned, in a
                     row */
@@ -28,7 +29,7 @@ size_t tfm_attention_paged_scratch_bytes(const tfm_heads *heads, int64_t max_len
 
 /** Put the keys and values of new tokens into their pages, and let the tokens attend to them and to
  * the older ones of their sequence, as far as heads->terms lets them see; nothing is ahead of a
- * token, and terms have no tables.
+ * token, and of tables terms have a bias only.
  *
  *  qkv     [T, (N+2*G)*D] f32 in   as of tfm_attention()
  *  seqs    the new tokens; seqs->start [B] is the place of the first in its sequence
@@ -41,5 +42,19 @@ size_t tfm_attention_paged_scratch_bytes(const tfm_heads *heads, int64_t max_len
 void tfm_attention_paged(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
                          const tfm_sequences *seqs, const tfm_pages *pages, float *out,
                          int64_t ldo, tfm_par *par);
+
+/** The two halves of it for tokens that attend to other sequences than their own: keys and values
+ * of whole sequences into their pages, and queries that see all of them.
+ *
+ *  kv      [S, 2*G*D] f32 in   a row is k | v; seqs are the sequences they come from, each anew
+ *  q       [T, N*D]   f32 in   seqs are those the queries belong to; of each one's pages the
+ *                              first pages->keys are seen, at least 1; heads->terms is NULL
+ *
+ *  Numerics: of the kernel above, for a query that sees `keys` keys. */
+void tfm_attention_keep(const tfm_heads *heads, const float *kv, int64_t ldkv,
+                        const tfm_sequences *seqs, const tfm_pages *pages, tfm_par *par);
+void tfm_attention_look(const tfm_heads *heads, const float *q, int64_t ldq,
+                        const tfm_sequences *seqs, const tfm_pages *pages, float *out,
+                        int64_t ldo, tfm_par *par);
 
 #endif

@@ -27,6 +27,12 @@ typedef struct {
                             there before this batch; NULL: its own */
   int64_t nfreed;
   const int32_t *freed; /* [nfreed] slots that nobody uses any more */
+
+  /* A decoder behind an encoder: what the encoder reads of each sequence. Units of the encoder
+   * change `source`, those of the decoder x. Sequences that grow bring theirs when they begin;
+   * whole ones always. NULL: no sequence brings any. */
+  const int32_t *cu_source; /* [B+1] from 0, not descending */
+  float *source;            /* [cu_source[B],H] */
 } tfm_batch;
 
 /** The ids of a micro-batch before embedding. */
@@ -39,6 +45,8 @@ typedef struct {
   const int32_t *marks;        /* [nmark], as of tfm_batch */
   const int32_t *slot, *start; /* [B], as of tfm_batch */
   const uint32_t *row;
+  const int32_t *cu_source; /* [B+1], as of tfm_batch */
+  const int32_t *source;    /* [cu_source[B]] ids of the encoder's tokens */
 } tfm_ids;
 
 #endif

@@ -84,6 +84,11 @@ typedef struct {
   float *x;
   const int32_t *start;      /* [B] of sequences that grow; NULL: whole ones */
   float *const *const *page; /* [B] theirs */
+
+  const float *source; /* [nsource,H] what an encoder made, of those that bring it */
+  int64_t nsource;     /* rows of it */
+  float *const *const *source_page; /* [B] */
+  const int32_t *keys;              /* [B] of them */
 } run;
 
 /* x = x + attention(in), in [n,H]. */
@@ -91,7 +96,7 @@ static void attend(const run *r, const float *in, tfm_par *par)
 {
   const tfm__unit *unit = r->unit;
   const tfm__bench *bench = r->bench;
-  const tfm__sight *sight = &bench->sight[unit->local];
+  const tfm__sight *sight = &bench->sight[unit->sees];
   const int64_t H = bench->H;
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t wide = Q + 2 * bench->heads.G * bench->heads.D;
@@ -119,10 +124,44 @@ static void attend(const run *r, const float *in, tfm_par *par)
   tfm_linear_run(unit->out, bench->context, Q, r->n, r->x, H, &add, par);
 }
 
+/* x = x + attention of in [n,H] to the sources, whose keys and values are kept first where they
+ * have just come. */
+static void attend_source(const run *r, const float *in, tfm_par *par)
+{
+  const tfm__unit *unit = r->unit;
+  const tfm__bench *bench = r->bench;
+  const tfm__cross *cross = unit->cross;
+  const int64_t H = bench->H;
+  const int64_t Q = bench->heads.N * bench->heads.D;
+  const int64_t wide = 2 * bench->heads.G * bench->heads.D;
+  const tfm_sequences own = {.cu_len = bench->cu_len, .B = r->B};
+  const tfm_sequences sources = {.cu_len = bench->cu_source, .B = r->B};
+  const tfm_pages pages = {.page = r->source_page,
+                           .offset = r->start ? unit->page_offset : 0,
+                           .keys = r->keys,
+                           .scratch = bench->attention};
+  const tfm_epilogue plain = {.act = TFM_ACT_NONE};
+  tfm_heads heads = bench->heads;
+  heads.scale = unit->scale;
+  heads.terms = NULL;
+  if (r->nsource > 0) {
+    tfm_linear_run(cross->keys, r->source, H, r->nsource, bench->wide, wide, &plain, par);
+    tfm_attention_keep(&heads, bench->wide, wide, &sources, &pages, par);
+  }
+  tfm_linear_run(cross->query, in, H, r->n, bench->wide, Q, &plain, par);
+  tfm_attention_look(&heads, bench->wide, Q, &own, &pages, bench->context, Q, par);
+  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = r->x, .ldr = H};
+  tfm_linear_run(cross->out, bench->context, Q, r->n, r->x, H, &add, par);
+}
+
 static void post_norm_run(const run *r, tfm_par *par)
 {
   attend(r, r->x, par);
   normalize(r->bench, r->unit->norm, r->x, r->n, r->x, par);
+  if (r->unit->cross) {
+    attend_source(r, r->x, par);
+    normalize(r->bench, r->unit->cross->norm, r->x, r->n, r->x, par);
+  }
 }
 
 static void pre_norm_run(const run *r, tfm_par *par)
@@ -133,6 +172,54 @@ static void pre_norm_run(const run *r, tfm_par *par)
     in = r->bench->normed;
   }
   attend(r, in, par);
+  if (r->unit->cross) {
+    normalize(r->bench, r->unit->cross->norm, r->x, r->n, r->bench->normed, par);
+    attend_source(r, r->bench->normed, par);
+  }
+}
+
+static int32_t source_before(const tfm_batch *batch, int64_t b)
+{
+  return batch->cu_source ? batch->cu_source[b] : 0;
+}
+
+/* The end of the run that begins with sequence b. Whole sequences with sources share the pages of
+ * those (tfm__bench_open()). */
+static int64_t run_end(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
+                       int64_t b)
+{
+  const bool shares = unit->cross && !batch->start;
+  const int64_t most_sequences = shares ? bench->rows / TFM_PAGE_KEYS + 1 : batch->B;
+  const int32_t first = batch->cu_len[b];
+  int64_t e = b + 1;
+  while (e < batch->B && e - b < most_sequences &&
+         batch->cu_len[e + 1] - first <= bench->rows &&
+         source_before(batch, e + 1) - source_before(batch, b) <= bench->rows) {
+    e += 1;
+  }
+  TFM_ASSERT(batch->cu_len[e] - first <= bench->rows);
+  TFM_ASSERT(source_before(batch, e) - source_before(batch, b) <= bench->rows);
+  return e;
+}
+
+/* What the sequences of a run keep of their sources. */
+static void see_sources(run *r, const tfm_batch *batch, int64_t b)
+{
+  const tfm__bench *bench = r->bench;
+  const int32_t first = source_before(batch, b);
+  for (int64_t i = 0; i <= r->B; ++i) {
+    bench->cu_source[i] = source_before(batch, b + i) - first;
+  }
+  r->nsource = bench->cu_source[r->B];
+  r->source = r->nsource > 0 ? batch->source + first * bench->H : NULL;
+  if (batch->start) {
+    r->source_page = bench->sources.of_batch + b;
+    r->keys = bench->sources.keys + b;
+  } else {
+    tfm__sources_spread(&bench->sources, bench->cu_source, r->B);
+    r->source_page = bench->sources.of_batch;
+    r->keys = bench->sources.keys;
+  }
 }
 
 /* Runs of whole sequences, so that q, k and v of a run stay in cache and scratch memory does
@@ -142,21 +229,20 @@ static void each_run(const tfm__unit *unit, const tfm__bench *bench, const tfm_b
 {
   for (int64_t b = 0, e = 0; b < batch->B; b = e) {
     const int32_t first = batch->cu_len[b];
-    e = b + 1;
-    TFM_ASSERT(batch->cu_len[e] - first <= bench->rows);
-    while (e < batch->B && batch->cu_len[e + 1] - first <= bench->rows) {
-      e += 1;
-    }
+    e = run_end(unit, bench, batch, b);
     for (int64_t i = b; i <= e; ++i) {
       bench->cu_len[i - b] = batch->cu_len[i] - first;
     }
-    const run r = {.unit = unit,
-                   .bench = bench,
-                   .B = e - b,
-                   .n = batch->cu_len[e] - first,
-                   .x = batch->x + first * bench->H,
-                   .start = batch->start ? batch->start + b : NULL,
-                   .page = batch->start ? bench->cache.of_batch + b : NULL};
+    run r = {.unit = unit,
+             .bench = bench,
+             .B = e - b,
+             .n = batch->cu_len[e] - first,
+             .x = batch->x + first * bench->H,
+             .start = batch->start ? batch->start + b : NULL,
+             .page = batch->start ? bench->cache.of_batch + b : NULL};
+    if (unit->cross) {
+      see_sources(&r, batch, b);
+    }
     work(&r, par);
   }
 }
@@ -183,11 +269,12 @@ static void feed(const tfm__unit *unit, const tfm__bench *bench, const float *in
                  int64_t n, tfm_par *par)
 {
   const int64_t H = bench->H;
-  const int64_t wide = bench->gated ? 2 * bench->F : bench->F;
+  const int64_t F = unit->F;
+  const int64_t wide = bench->gated ? 2 * F : F;
   const tfm_epilogue up = {.act = bench->gated ? TFM_ACT_NONE : bench->act};
   tfm_linear_run(unit->in, in, H, n, bench->wide, wide, &up, par);
   if (bench->gated) {
-    tfm_gate(bench->act, bench->wide, wide, n, bench->F, par);
+    tfm_gate(bench->act, bench->wide, wide, n, F, par);
   }
   const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
   tfm_linear_run(unit->out, bench->wide, wide, n, x, H, &add, par);
@@ -307,14 +394,18 @@ static size_t attention_bytes(const tfm__bench *bench, const tfm_config *config,
                               const tfm__bench_size *size)
 {
   size_t bytes = 0;
-  for (int local = 0; local < 2; ++local) {
+  const int64_t context = context_of(config, size);
+  for (int sees = 0; sees < TFM__SEES_COUNT; ++sees) {
     tfm_heads heads = bench->heads;
-    heads.terms = bench->sight[local].more ? &bench->sight[local].terms : NULL;
-    const int64_t context = context_of(config, size);
-    const size_t attention = size->slots > 0
-                                 ? tfm_attention_paged_scratch_bytes(&heads, context)
-                                 : tfm_attention_scratch_bytes(&heads, context);
+    heads.terms = bench->sight[sees].more ? &bench->sight[sees].terms : NULL;
+    const size_t whole = tfm_attention_scratch_bytes(&heads, context);
+    const size_t paged = tfm_attention_paged_scratch_bytes(&heads, context);
+    const size_t attention = size->slots > 0 ? paged : whole;
     bytes = attention > bytes ? attention : bytes;
+    if (config->encoder > 0) { /* its own is whole always, a decoder's second one paged */
+      bytes = whole > bytes ? whole : bytes;
+      bytes = paged > bytes ? paged : bytes;
+    }
   }
   return bytes;
 }
@@ -336,7 +427,7 @@ static scratch scratch_of(const tfm__bench *bench, const tfm_config *config,
                .attention = attention_bytes(bench, config, size)};
   s.strip = spread > 0 ? s.wide / spread : 0;
   s.bytes = (size_t)(s.wide + s.context + s.normed + s.before) * sizeof(float) +
-            s.sequences * sizeof(int32_t) + (size_t)size->nthread * s.attention;
+            2 * s.sequences * sizeof(int32_t) + (size_t)size->nthread * s.attention;
   return s;
 }
 
@@ -351,9 +442,10 @@ static tfm_status open_scratch(tfm__bench *bench, const scratch *s, const tfm__b
   bench->normed = touched((size_t)most(s->normed, 1), sizeof(float));
   bench->before = touched((size_t)most(s->before, 1), sizeof(float));
   bench->cu_len = touched(s->sequences, sizeof(int32_t));
+  bench->cu_source = touched(s->sequences, sizeof(int32_t));
   bench->attention = touched((size_t)size->nthread, s->attention);
-  if (!bench->wide || !bench->context || !bench->normed || !bench->before || !bench->cu_len ||
-      !bench->attention) {
+  if (!bench->cu_source || !bench->wide || !bench->context || !bench->normed ||
+      !bench->before || !bench->cu_len || !bench->attention) {
     return tfm_fail(
         err, TFM_E_NOMEM,
         "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", s->bytes,
@@ -367,8 +459,10 @@ static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size
 {
   const int64_t longest = least(size->max_tokens, config->max_length);
   const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
-  tfm__bench bench = {
-      .H = config->H, .F = config->F, .norm_eps = config->norm_eps, .act = config->act};
+  tfm__bench bench = {.H = config->H,
+                      .F = most(config->F, config->decoder_F),
+                      .norm_eps = config->norm_eps,
+                      .act = config->act};
   bench.rms = config->arch->rms;
   bench.convolution_act = config->convolution_act;
   bench.pre = config->arch->block == &tfm__block_pre_norm;
@@ -385,6 +479,21 @@ static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size
   return bench;
 }
 
+/* Sequences that grow have slots for their sources; whole ones share pages by runs: at most one a
+ * page's tokens, and one more. */
+static tfm__sources_size sources_of(const tfm__bench *bench, const tfm_config *config,
+                                    const tfm__bench_size *size)
+{
+  tfm__sources_size s = {.nslot = size->slots,
+                         .longest = context_of(config, size),
+                         .max_sequences = size->max_sequences};
+  if (size->slots == 0) {
+    s.npage = 2 * (bench->rows / TFM_PAGE_KEYS + 1);
+    s.page_floats = tfm_page_floats(&bench->heads);
+  }
+  return s;
+}
+
 static int64_t page_floats(const tfm__bench *bench, const tfm__bench_size *size)
 {
   return size->nattention * tfm_page_floats(&bench->heads);
@@ -396,16 +505,20 @@ tfm_status tfm__bench_measure(int64_t *bytes, const tfm_config *config,
   tfm_status st = TFM_OK;
   tfm__bench bench = bench_of(config, size);
   int64_t sum = 0;
-  for (int local = 0; local < 2; ++local) {
-    if (size->attends[local]) {
-      TFM_TRY(tfm__sight_measure(&bench.sight[local], config, &bench.heads,
-                                 context_of(config, size), local != 0, err));
-      sum += (int64_t)bench.sight[local].bytes;
+  for (int sees = 0; sees < TFM__SEES_COUNT; ++sees) {
+    if (size->attends[sees]) {
+      TFM_TRY(tfm__sight_measure(&bench.sight[sees], config, &bench.heads,
+                                 context_of(config, size), (tfm__sees)sees, err));
+      sum += (int64_t)bench.sight[sees].bytes;
     }
   }
   sum += (int64_t)scratch_of(&bench, config, size).bytes;
   if (size->slots > 0) {
     sum += size->pages * page_floats(&bench, size) * (int64_t)sizeof(float);
+  }
+  if (size->attends[TFM__SEES_PAST]) {
+    const tfm__sources_size sources = sources_of(&bench, config, size);
+    sum += (int64_t)tfm__sources_bytes(&sources);
   }
   *bytes = sum;
 
@@ -420,11 +533,11 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
   tfm_status st = TFM_OK;
   const tfm_config *config = &model->config;
   *bench = bench_of(config, size);
-  for (int local = 0; local < 2; ++local) {
-    tfm__sight *sight = &bench->sight[local];
-    if (size->attends[local]) {
-      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, context_of(config, size), local != 0,
-                              err));
+  for (int sees = 0; sees < TFM__SEES_COUNT; ++sees) {
+    tfm__sight *sight = &bench->sight[sees];
+    if (size->attends[sees]) {
+      TFM_TRY(tfm__sight_open(sight, model, &bench->heads, context_of(config, size),
+                              (tfm__sees)sees, err));
       bench->bytes += sight->bytes;
     }
   }
@@ -435,6 +548,11 @@ tfm_status tfm__bench_open(tfm__bench *bench, const tfm_model *model,
                             context_of(config, size), size->max_sequences, err));
     bench->bytes += bench->cache.bytes;
   }
+  if (size->attends[TFM__SEES_PAST]) {
+    const tfm__sources_size sources = sources_of(bench, config, size);
+    TFM_TRY(tfm__sources_open(&bench->sources, &sources, err));
+    bench->bytes += bench->sources.bytes;
+  }
   return TFM_OK;
 
 fail:
@@ -444,14 +562,17 @@ fail:
 
 void tfm__bench_fini(tfm__bench *bench)
 {
-  tfm__sight_fini(&bench->sight[0]);
-  tfm__sight_fini(&bench->sight[1]);
+  for (int sees = 0; sees < TFM__SEES_COUNT; ++sees) {
+    tfm__sight_fini(&bench->sight[sees]);
+  }
   tfm__cache_fini(&bench->cache);
+  tfm__sources_fini(&bench->sources);
   tfm_free(bench->wide);
   tfm_free(bench->context);
   tfm_free(bench->normed);
   tfm_free(bench->before);
   tfm_free(bench->cu_len);
+  tfm_free(bench->cu_source);
   tfm_free(bench->attention);
   *bench = (tfm__bench){.H = 0};
 }

@@ -14,6 +14,7 @@
 #include "core/model/batch.h"
 #include "core/model/cache.h"
 #include "core/model/sight.h"
+#include "core/model/source.h"
 #include "core/model/unit.h"
 
 #include <stdbool.h>
@@ -22,10 +23,11 @@
 
 /** What the units of one model share: its shape, and scratch memory for one batch at a time. */
 typedef struct {
-  int64_t H, F;
-  tfm_heads heads;     /* a unit has its own scale and terms */
-  tfm__sight sight[2]; /* of layers that see all, of local ones */
-  tfm__cache cache;    /* of sequences that grow */
+  int64_t H, F;    /* F: of the widest layer */
+  tfm_heads heads; /* a unit has its own scale and terms */
+  tfm__sight sight[TFM__SEES_COUNT];
+  tfm__cache cache;     /* of sequences that grow */
+  tfm__sources sources; /* of a decoder behind an encoder */
   float norm_eps;
   bool rms; /* norms are by the root mean square */
   bool pre; /* norms come first */
@@ -40,8 +42,9 @@ typedef struct {
   float *before;  /* [rows,H] what goes into a layer with a convolution beside it; NULL: none */
   int64_t strip;  /* the convolution runs over this many rows at a time, spread in wide */
   float *normed;  /* [rows or tile,H] what a unit sees where norms come first */
-  int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
-  void *attention; /* one piece a thread */
+  int32_t *cu_len;    /* [max_sequences + 1] of a run, from 0 */
+  int32_t *cu_source; /* likewise, of its sources */
+  void *attention;    /* one piece a thread */
   size_t attention_bytes;
   size_t bytes; /* of all scratch */
 } tfm__bench;
@@ -69,11 +72,11 @@ typedef struct {
   int64_t max_tokens;    /* largest T */
   int64_t max_sequences; /* largest B */
   int nthread;
-  int64_t convolution;  /* tokens of the one beside a unit; 0: there is none */
-  int64_t nattention;   /* units of attention */
-  bool attends[2];      /* there are some that see all, and local ones */
-  bool bfloat16;        /* attention's products too (kernels/attention.h says where) */
-  int64_t slots, pages; /* for sequences that grow; 0: all come whole */
+  int64_t convolution;           /* tokens of the one beside a unit; 0: there is none */
+  int64_t nattention;            /* units of attention that keep keys and values */
+  bool attends[TFM__SEES_COUNT]; /* there are some of this kind */
+  bool bfloat16;                 /* attention's products too (kernels/attention.h says where) */
+  int64_t slots, pages;          /* for sequences that grow; 0: all come whole */
 } tfm__bench_size;
 
 /** Bytes of all that tfm__bench_open() makes: its own bench.bytes. Errors: TFM_E_NOMEM. */

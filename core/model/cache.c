@@ -78,7 +78,7 @@ static int64_t number_of(const tfm__cache *cache, const float *page)
 }
 
 /* Pages of no floats, in a slice without attention, are not counted. */
-static void leave_page(tfm__cache *cache, const float *page)
+void tfm__cache_leave_page(tfm__cache *cache, const float *page)
 {
   const int64_t at = number_of(cache, page);
   if (cache->page_floats && --cache->users[at] == 0) {
@@ -86,15 +86,20 @@ static void leave_page(tfm__cache *cache, const float *page)
   }
 }
 
+void tfm__cache_share_page(tfm__cache *cache, const float *page)
+{
+  cache->users[number_of(cache, page)] += cache->page_floats > 0;
+}
+
 static void let_go(tfm__cache *cache, tfm__slot *slot)
 {
   while (slot->npage > 0) {
-    leave_page(cache, slot->page[--slot->npage]);
+    tfm__cache_leave_page(cache, slot->page[--slot->npage]);
   }
   slot->length = 0;
 }
 
-static tfm_status take_page(tfm__cache *cache, float **page, tfm_err *err)
+tfm_status tfm__cache_take_page(tfm__cache *cache, float **page, tfm_err *err)
 {
   if (cache->page_floats == 0) {
     *page = cache->memory;
@@ -121,10 +126,10 @@ static tfm_status own_last(tfm__cache *cache, tfm__slot *slot, tfm_err *err)
   if (cache->users[number_of(cache, *last)] == 1) {
     return TFM_OK;
   }
-  const tfm_status st = take_page(cache, &copy, err);
+  const tfm_status st = tfm__cache_take_page(cache, &copy, err);
   if (st == TFM_OK) {
     memcpy(copy, *last, (size_t)cache->page_floats * sizeof *copy);
-    leave_page(cache, *last);
+    tfm__cache_leave_page(cache, *last);
     *last = copy;
   }
   return st;
@@ -134,7 +139,7 @@ static tfm_status grow(tfm__cache *cache, tfm__slot *slot, int64_t n, tfm_err *e
 {
   tfm_status st = own_last(cache, slot, err);
   while (st == TFM_OK && slot->npage < pages_for(slot->length + n)) {
-    st = take_page(cache, &slot->page[slot->npage], err);
+    st = tfm__cache_take_page(cache, &slot->page[slot->npage], err);
     slot->npage += st == TFM_OK;
   }
   slot->length += n;
@@ -157,8 +162,8 @@ static void fork_slots(tfm__cache *cache, const tfm_batch *batch)
     tfm__slot *to = &cache->next[batch->slot[b]];
     *to = (tfm__slot){cache->lists[--cache->nlist], from->npage, from->length};
     memcpy(to->page, from->page, (size_t)from->npage * sizeof *to->page);
-    for (int64_t i = 0; cache->page_floats && i < to->npage; ++i) {
-      ++cache->users[number_of(cache, to->page[i])];
+    for (int64_t i = 0; i < to->npage; ++i) {
+      tfm__cache_share_page(cache, to->page[i]);
     }
   }
   for (int64_t b = 0; b < batch->B; ++b) {

@@ -46,4 +46,10 @@ void tfm__cache_fini(tfm__cache *cache);
 tfm_status tfm__cache_take(tfm__cache *cache, const tfm_batch *batch,
                            tfm_err *err) TFM_MUST_USE;
 
+/** One page more, one less, or one that somebody else has too: for what belongs to sequences
+ * besides their own tokens. Errors: TFM_E_FORMAT (no page left). */
+tfm_status tfm__cache_take_page(tfm__cache *cache, float **page, tfm_err *err) TFM_MUST_USE;
+void tfm__cache_leave_page(tfm__cache *cache, const float *page);
+void tfm__cache_share_page(tfm__cache *cache, const float *page);
+
 #endif

@@ -53,6 +53,8 @@ static const struct {
     {"ForMaskedLM", TFM_TASK_FILL_MASK},
     {"ForPreTraining", TFM_TASK_FILL_MASK},
     {"ForCausalLM", TFM_TASK_TEXT_GENERATION},
+    {"ForConditionalGeneration", TFM_TASK_TEXT_GENERATION},
+    {"MTModel", TFM_TASK_TEXT_GENERATION},
     {"LMHeadModel", TFM_TASK_TEXT_GENERATION},
     {"Model", TFM_TASK_FEATURE_EXTRACTION},
 };
@@ -173,17 +175,22 @@ static tfm_status read_dims(tfm_config *config, const tfm_json *json, tfm_err *e
     TFM_TRY(want_dim(json, keys->ffn, MAX_FFN, &config->F, err));
   }
   TFM_TRY(want_dim(json, keys->vocab, MAX_ROWS, &config->V, err));
-  TFM_TRY(want_dim(json, keys->positions, MAX_ROWS, &config->positions, err));
+  if (keys->positions) {
+    TFM_TRY(want_dim(json, keys->positions, MAX_ROWS, &config->positions, err));
+  }
   if (keys->types) {
     TFM_TRY(want_dim(json, keys->types, MAX_TYPES, &config->types, err));
   }
-  if (config->H % config->N != 0) {
+  if (!keys->head_dim && config->H % config->N != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT,
                      "config.json: %s: want a multiple of %s (%lld), got %lld",
                      spelling(json, keys->hidden).text, spelling(json, keys->heads).text,
                      (long long)config->N, (long long)config->H));
   }
   config->D = config->H / config->N;
+  if (keys->head_dim) {
+    TFM_TRY(want_dim(json, keys->head_dim, MAX_HIDDEN / config->N, &config->D, err));
+  }
   config->G = config->N;
   config->turned = config->D;
 
@@ -215,6 +222,8 @@ static tfm_status read_numerics(tfm_config *config, const tfm_json *json, tfm_er
   config->pad_id = arch->pad_id;
   config->causal = arch->causal;
   config->scores_scaled = true;
+  config->word_scale = config->head_scale = 1.0f;
+  config->start_id = config->eos_id = -1;
   TFM_TRY(tfm_json_opt_bool(json, root, "tie_word_embeddings", &config->tied, err));
   TFM_TRY(tfm_json_opt_int(json, root, "pad_token_id", 0, config->V - 1, &config->pad_id, err));
 
@@ -343,6 +352,7 @@ static tfm_status read_config(tfm_config *config, const tfm_json *json, tfm_task
   config->task = task == TFM_TASK_NONE ? config->own : task;
   TFM_TRY(read_dims(config, json, err));
   TFM_TRY(read_numerics(config, json, err));
+  config->decoder_F = config->F;
   TFM_TRY(config->arch->read(config, json, err));
   config->max_length = config->positions - config->position_offset;
   if (config->max_length < 1) {
@@ -397,6 +407,13 @@ int64_t tfm_config_parameters(const tfm_config *config)
               tfm__part_floats(config, TFM__PART_SIGHT) +
               tfm__part_floats(config, TFM__PART_FINAL) +
               tfm__part_floats(config, TFM__PART_HEAD);
+  if (tfm_config_decoder(config)) { /* all but the words is there a second time */
+    const tfm__module twice[] = {TFM__MODULE_POSITION, TFM__MODULE_EMBED_NORM,
+                                 TFM__MODULE_POSITION_BIAS, TFM__MODULE_FINAL_NORM};
+    for (size_t i = 0; i < sizeof twice / sizeof *twice; ++i) {
+      n += tfm__module_floats(config, twice[i], config->encoder);
+    }
+  }
   for (int64_t u = 0; u < 2 * config->L; ++u) {
     n += tfm__unit_twin(config, u) < 0 ? tfm__unit_floats(config, u) : 0;
     n += u % 2 == 0 ? tfm__part_floats(config, TFM__PART_POSITIONS) : 0;

@@ -53,6 +53,10 @@ typedef struct {
   tfm_task task;            /* whose head is used: what was asked for, else `own` */
   tfm_task own;             /* by the architecture's suffix; NONE when unknown */
   int64_t L, H, N, D, F, V;
+  int64_t
+      encoder; /* so many layers are an encoder's, those behind them a decoder's that also looks
+                       at its output; 0: there is one kind of layers */
+  int64_t decoder_F;       /* of the decoder's layers */
   int64_t G;               /* heads of keys and of values, N unless they are shared */
   int64_t positions;       /* rows of the position table */
   int64_t position_offset; /* the first token's row in it: 0 for BERT, pad id + 1 for RoBERTa */
@@ -80,6 +84,11 @@ typedef struct {
   bool scores_by_layer; /* ... and there also by 1/(layer + 1) */
   float norm_eps;
   tfm_activation act;
+  bool sinusoidal;  /* positions have fixed vectors; files may lack the table */
+  float word_scale; /* the word table's rows are multiplied with */
+  float head_scale; /* what a language model's head sees is */
+  int64_t start_id; /* a decoder's first token (decoder_start_token_id); -1: none */
+  int64_t eos_id;   /* ends an encoder's text; -1: none, or not one */
   int64_t E; /* width of the embedding tables, and of a masked-language head tied to them: H
                 unless the family says otherwise */
   int64_t groups;    /* layers share the weights of so many groups of `inner` layers; 0: none */
@@ -108,6 +117,12 @@ tfm_status tfm_config_read_for(tfm_config *config, const char *folder, tfm_task 
                                tfm_err *err) TFM_MUST_USE;
 
 void tfm_config_fini(tfm_config *config);
+
+/** The layer whose names a decoder behind an encoder has for what is there once a side: 0 else. */
+static inline int64_t tfm_config_decoder(const tfm_config *config)
+{
+  return config->encoder > 0 && config->encoder < config->L ? config->encoder : 0;
+}
 
 /** Parameters of the whole model, embeddings and head included. */
 int64_t tfm_config_parameters(const tfm_config *config);

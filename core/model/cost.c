@@ -19,7 +19,7 @@ static double product_flops(const tfm_config *config, tfm__part part, int64_t la
   double flops = 0;
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
     if (is_product_of(config, part, (tfm__module)m, layer)) {
-      const tfm__module_shape shape = tfm__module_shape_of(config, (tfm__module)m);
+      const tfm__module_shape shape = tfm__module_shape_in(config, (tfm__module)m, layer);
       flops += 2.0 * (double)shape.rows * (double)shape.width;
     }
   }
@@ -47,7 +47,8 @@ static double score_flops(const tfm_config *config, int64_t layer, int64_t len)
 /* Whether kernels/attention.h computes them in bfloat16. */
 static bool narrow_scores(const tfm_config *config, tfm_precision precision, int64_t layer)
 {
-  const bool all = !config->causal && !(config->local && config->local[layer]);
+  const bool decodes = config->causal || (config->encoder > 0 && layer >= config->encoder);
+  const bool all = !decodes && !(config->local && config->local[layer]);
   return precision != TFM_FLOAT32 && all && position_tables(config) == 0;
 }
 
@@ -101,7 +102,7 @@ static int64_t half_bytes(const tfm_config *config, tfm_precision precision, tfm
   int64_t bytes = tfm__unit_floats(config, unit) * (int64_t)sizeof(float);
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
     if (is_product_of(config, part, (tfm__module)m, layer)) {
-      bytes -= saved_bytes(tfm__module_shape_of(config, (tfm__module)m), precision);
+      bytes -= saved_bytes(tfm__module_shape_in(config, (tfm__module)m, layer), precision);
     }
   }
   return bytes;
@@ -131,12 +132,26 @@ int64_t tfm_cost_head_bytes(const tfm_config *config)
 
 int64_t tfm_cost_embed_bytes(const tfm_config *config)
 {
-  return part_bytes(config, TFM__PART_EMBED);
+  const int64_t second = tfm_config_decoder(config);
+  int64_t floats = tfm__part_floats(config, TFM__PART_EMBED);
+  floats += config->sinusoidal ? config->positions * config->E : 0;
+  if (second) {
+    floats += tfm__module_floats(config, TFM__MODULE_POSITION, second) +
+              tfm__module_floats(config, TFM__MODULE_EMBED_NORM, second);
+  }
+  return floats * (int64_t)sizeof(float);
+}
+
+int64_t tfm_cost_page_layers(const tfm_config *config, int64_t first, int64_t last)
+{
+  const int64_t decoder = 2 * config->encoder;
+  first = first > decoder ? first : decoder;
+  return last > first ? (last + 1) / 2 - (first + 1) / 2 : 0;
 }
 
 int64_t tfm_cost_page_bytes(const tfm_config *config, int64_t first, int64_t last)
 {
   const tfm_heads heads = {.N = config->N, .G = config->G, .D = config->D};
-  const int64_t layers = (last + 1) / 2 - (first + 1) / 2;
-  return layers * tfm_page_floats(&heads) * (int64_t)sizeof(float);
+  return tfm_cost_page_layers(config, first, last) * tfm_page_floats(&heads) *
+         (int64_t)sizeof(float);
 }

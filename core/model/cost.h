@@ -30,6 +30,10 @@ double tfm_cost_head(const tfm_config *config, int64_t len);
  * when there is none. */
 int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit);
 
+/** Of units [first, last) the attentions that keep keys and values of sequences that grow: an
+ * encoder's do not. */
+int64_t tfm_cost_page_layers(const tfm_config *config, int64_t first, int64_t last);
+
 /** Bytes the attention of units [first, last) keeps of TFM_PAGE_KEYS tokens. */
 int64_t tfm_cost_page_bytes(const tfm_config *config, int64_t first, int64_t last);
 

@@ -3,20 +3,31 @@
 #include "core/base/mem.h"
 #include "core/kernels/gather.h"
 #include "core/kernels/layernorm.h"
+#include "core/model/cost.h"
 #include "core/model/weights.h"
+
+#include <math.h>
 
 enum { RUN = 128, MAX_TABLES = 4 };
 
 /* Rows of the tables on their way to a projection: static, so that a run cannot run out. */
 static _Thread_local _Alignas(64) float narrow[TFM_EMBED_MOST];
 
+/* Tables of an encoder, of a decoder behind it. Models with one kind of layers have one side. */
+typedef struct {
+  float *table[MAX_TABLES]; /* the second side borrows the first one's words */
+  float *norm;              /* [2,H] or, before a projection, [2,E]: gain, bias; NULL: none */
+} side;
+
+enum { SIDES = 2 };
+
 struct tfm_embed {
   int64_t H, E;
   tfm_id_limits limits;
   tfm__module sum[MAX_TABLES]; /* the order of the additions */
   int ntable;
-  float *table[MAX_TABLES];
-  float *norm;         /* [2,H] or, before a projection, [2,E]: gain, bias; NULL: none */
+  side sides[SIDES];
+  int last;            /* the side of tokens that are not a source's */
   tfm_linear *project; /* [H,E]; NULL: E is H */
   bool project_first;
   float norm_eps;
@@ -26,19 +37,89 @@ struct tfm_embed {
   size_t bytes;
 };
 
+/* Vectors of positions, which a checkpoint may have or not: sines in the first half, cosines in the
+ * second, of angles whose frequencies fall with their place. Source: Vaswani et al. 2017, section
+ * 3.5; halves and steps as in transformers, models/marian/modeling_marian.py. In double precision,
+ * rounded once. */
+static tfm_status make_positions(float **out, const tfm_model *model, int64_t layer,
+                                 tfm_err *err)
+{
+  const tfm_config *config = &model->config;
+  const tfm_tensor_info *stored = tfm__table_spare(model, TFM__MODULE_POSITION, layer);
+  const int64_t P = config->positions;
+  const int64_t E = config->E;
+  const int64_t half = (E + 1) / 2;
+  float *table = tfm_alloc_aligned((size_t)(P * E), sizeof *table);
+  *out = table;
+  if (!table) {
+    return tfm_fail(err, TFM_E_NOMEM, "vectors of %lld positions", (long long)P);
+  }
+  if (stored) {
+    return tfm_checkpoint_read(model->checkpoint, stored, table, err);
+  }
+  for (int64_t i = 0; i < half; ++i) {
+    const double slow = pow(10000.0, (double)(2 * i) / (double)E);
+    for (int64_t p = 0; p < P; ++p) {
+      table[p * E + i] = (float)sin((double)p / slow);
+      if (half + i < E) {
+        table[p * E + half + i] = (float)cos((double)p / slow);
+      }
+    }
+  }
+  return TFM_OK;
+}
+
+static tfm_status load_table(float **out, const tfm_model *model, tfm__module module,
+                             int64_t layer, tfm_err *err)
+{
+  const tfm_config *config = &model->config;
+  const float scale = config->word_scale;
+  if (module == TFM__MODULE_POSITION && config->sinusoidal) {
+    return make_positions(out, model, layer, err);
+  }
+  const tfm_status st = tfm__table_load(out, model, module, layer, err);
+  const bool scales = module == TFM__MODULE_WORD && (scale < 1.0f || scale > 1.0f);
+  for (int64_t i = 0; st == TFM_OK && scales && i < config->V * config->E; ++i) {
+    (*out)[i] *= scale;
+  }
+  return st;
+}
+
+/* The tables of the side layer `layer` is on. */
+static tfm_status load_side(tfm_embed *embed, side *s, const tfm_model *model, int64_t layer,
+                            tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (int i = 0; i < embed->ntable; ++i) {
+    if (layer > 0 && embed->sum[i] == TFM__MODULE_WORD) {
+      s->table[i] = embed->sides[0].table[i];
+    } else {
+      TFM_TRY(load_table(&s->table[i], model, embed->sum[i], layer, err));
+    }
+  }
+  if (tfm__module_name(&model->config, TFM__MODULE_EMBED_NORM)) {
+    TFM_TRY(tfm__norm_load(&s->norm, model, TFM__MODULE_EMBED_NORM, layer, err));
+  }
+
+fail:
+  return st;
+}
+
 static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm_arch *arch = model->config.arch;
+  const int64_t second = tfm_config_decoder(&model->config);
   for (int i = 0; i < MAX_TABLES && arch->sum[i] != TFM__MODULE_COUNT; ++i) {
-    if (tfm__module_name(&model->config, arch->sum[i])) {
-      embed->sum[embed->ntable] = arch->sum[i];
-      TFM_TRY(tfm__table_load(&embed->table[embed->ntable], model, arch->sum[i], err));
-      embed->ntable += 1;
+    const bool made = arch->sum[i] == TFM__MODULE_POSITION && model->config.sinusoidal;
+    if (made || tfm__module_name(&model->config, arch->sum[i])) {
+      embed->sum[embed->ntable++] = arch->sum[i];
     }
   }
-  if (tfm__module_name(&model->config, TFM__MODULE_EMBED_NORM)) {
-    TFM_TRY(tfm__norm_load(&embed->norm, model, TFM__MODULE_EMBED_NORM, 0, err));
+  TFM_TRY(load_side(embed, &embed->sides[0], model, 0, err));
+  if (second) {
+    embed->last = 1;
+    TFM_TRY(load_side(embed, &embed->sides[1], model, second, err));
   }
   if (tfm__module_name(&model->config, TFM__MODULE_PROJECT)) {
     static const tfm__module project[] = {TFM__MODULE_PROJECT};
@@ -66,8 +147,8 @@ tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
   embed->norm_eps = config->norm_eps;
   embed->skip_pad = config->skip_pad;
   embed->pad_id = (int32_t)config->pad_id;
-  embed->bytes = (size_t)tfm__part_floats(config, TFM__PART_EMBED) * sizeof(float) +
-                 (size_t)config->max_length * sizeof *embed->place;
+  embed->bytes =
+      (size_t)tfm_cost_embed_bytes(config) + (size_t)config->max_length * sizeof *embed->place;
   embed->place = tfm_alloc_aligned((size_t)config->max_length, sizeof *embed->place);
   if (!embed->place) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the embeddings: %zu bytes", embed->bytes));
@@ -89,10 +170,13 @@ void tfm_embed_close(tfm_embed *embed)
   if (!embed) {
     return;
   }
-  for (int i = 0; i < MAX_TABLES; ++i) {
-    tfm_free(embed->table[i]);
+  for (int i = 0; i < SIDES * MAX_TABLES; ++i) {
+    const int t = i % MAX_TABLES;
+    const bool borrowed = i >= MAX_TABLES && embed->sum[t] == TFM__MODULE_WORD;
+    tfm_free(borrowed ? NULL : embed->sides[i / MAX_TABLES].table[t]);
   }
-  tfm_free(embed->norm);
+  tfm_free(embed->sides[0].norm);
+  tfm_free(embed->sides[1].norm);
   tfm_linear_close(embed->project);
   tfm_free(embed->place);
   tfm_free(embed);
@@ -105,6 +189,7 @@ size_t tfm_embed_bytes(const tfm_embed *embed)
 
 typedef struct {
   const tfm_embed *embed;
+  const side *side;
   const tfm_ids *ids;
   float *x;
 } embed_job;
@@ -158,13 +243,14 @@ static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start
         rows = around;
       }
     }
-    tfm_gather(embed->table[i], rows, e - t, embed->E, i > 0, out, embed->E);
+    tfm_gather(job->side->table[i], rows, e - t, embed->E, i > 0, out, embed->E);
   }
 }
 
-static void normalize(const tfm_embed *embed, float *rows, int64_t n, int64_t width)
+static void normalize(const embed_job *job, float *rows, int64_t n, int64_t width)
 {
-  const tfm_norm norm = {embed->norm, embed->norm + width, embed->norm_eps};
+  const float *gain = job->side->norm;
+  const tfm_norm norm = {gain, gain + width, job->embed->norm_eps};
   tfm_layernorm(rows, width, n, width, &norm, rows, width, NULL);
 }
 
@@ -182,15 +268,15 @@ static void embed_run_of(const embed_job *job, int64_t first, int64_t last)
     add_tables(job, t, end, ids->cu_len[b] - place, sum + (t - first) * embed->E);
     t = end;
   }
-  if (embed->norm && !embed->project_first) {
-    normalize(embed, sum, last - first, embed->E);
+  if (job->side->norm && !embed->project_first) {
+    normalize(job, sum, last - first, embed->E);
   }
   if (embed->project) {
     const tfm_epilogue plain = {.act = TFM_ACT_NONE};
     tfm_linear_run(embed->project, sum, embed->E, last - first, x, embed->H, &plain, NULL);
   }
-  if (embed->norm && embed->project_first) {
-    normalize(embed, x, last - first, embed->H);
+  if (job->side->norm && embed->project_first) {
+    normalize(job, x, last - first, embed->H);
   }
 }
 
@@ -206,11 +292,23 @@ static void embed_rows(void *arg, int task, int thread)
   }
 }
 
-void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par)
+static void run_side(const tfm_embed *embed, int which, const tfm_ids *ids, float *x,
+                     tfm_par *par)
 {
-  embed_job job = {embed, ids, x};
+  embed_job job = {embed, &embed->sides[which], ids, x};
   const int64_t ntask = (ids->T + RUN - 1) / RUN;
   tfm_par_for(par, (int)ntask, embed_rows, &job);
+}
+
+void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par)
+{
+  const int64_t sources = ids->cu_source ? ids->cu_source[ids->B] : 0;
+  if (sources > 0) {
+    const tfm_ids from = {
+        .B = ids->B, .T = sources, .cu_len = ids->cu_source, .ids = ids->source};
+    run_side(embed, 0, &from, x, par);
+  }
+  run_side(embed, embed->last, ids, x + sources * embed->H, par);
 }
 
 tfm_id_limits tfm_embed_limits(const tfm_embed *embed)

@@ -19,7 +19,9 @@ size_t tfm_embed_bytes(const tfm_embed *embed);
 
 /** x[t] = norm(word[id] + type[type] + position[t - start]) for BERT, in the reference's order.
  * Where the tables are narrower than H, a projection follows (native's arithmetic).
- *  x [T,H] out. ids, types and lengths must be in range: tfm_id_check() says so for one row.
+ * A decoder behind an encoder has tables of positions and a norm of its own.
+ *  x [T,H] out, or where the sequences have sources [S + T,H], those of all sources first.
+ *  ids, types and lengths must be in range: tfm_id_check() says so for one row.
  *  Threads: callable from many at once on one embed; tasks are runs of rows, no allocation. */
 void tfm_embed_run(const tfm_embed *embed, const tfm_ids *ids, float *x, tfm_par *par);
 

@@ -204,7 +204,8 @@ static tfm__head head_of(const tfm_model *model, const tfm__head_row *row)
                      .O = out.rows,
                      .mean = row->view == TFM__VIEW_FIRST && config->head_mean,
                      .act = row->config_act ? config->head_act : row->act,
-                     .norm_eps = config->norm_eps};
+                     .norm_eps = config->norm_eps,
+                     .scale = config->head_scale};
 }
 
 void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch_bytes)
@@ -457,11 +458,22 @@ static const float *view_rows(const tfm__head *head, tile *t, tfm_par *par)
   return head->a;
 }
 
+static const float *scaled(const tfm__head *head, const float *x, int64_t n)
+{
+  for (int64_t i = 0; i < n * head->H; ++i) {
+    head->b[i] = x[i] * head->scale;
+  }
+  return head->b;
+}
+
 static void run_row(const tfm__head *head, tile *t, tfm_par *par)
 {
   const tfm_epilogue activate = {.act = head->act};
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
   const float *x = view_rows(head, t, par);
+  if (head->row->view == TFM__VIEW_LM && head->scale < 1.0f) {
+    x = scaled(head, x, t->n);
+  }
   if (head->dense) {
     tfm_linear_run(head->dense, x, head->H, t->n, head->b, head->I, &activate, par);
     x = head->b;

@@ -28,6 +28,7 @@ typedef struct {
   bool mean; /* FIRST: the mean over the tokens instead */
   tfm_activation act;
   float norm_eps;
+  float scale;       /* LM: rows of x are multiplied with it first */
   tfm_linear *dense; /* [I,H] or NULL */
   float *norm;       /* [2,I] gain, then bias; or NULL */
   tfm_linear *out;   /* [O,I]; NULL for pooling */

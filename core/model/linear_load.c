@@ -65,7 +65,7 @@ static tfm_status source_open(source *from, const tfm_model *model, tfm__module 
 {
   tfm_status st = TFM_OK;
   *from = (source){.checkpoint = model->checkpoint,
-                   .shape = tfm__module_shape_of(&model->config, module)};
+                   .shape = tfm__module_shape_in(&model->config, module, layer)};
   from->tokens = from->shape.kind == TFM__CONVOLUTION ? model->config.convolution : 0;
   TFM_TRY(tfm__tensors_find(model, module, layer, &from->found, err));
   if (tfm__stored_transposed(&model->config, module)) {
@@ -163,12 +163,12 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine
                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const int64_t width = tfm__module_shape_of(&model->config, modules[0]).width;
+  const int64_t width = tfm__module_shape_in(&model->config, modules[0], layer).width;
   int64_t rows = 0;
   strip s = {.n = 0};
   for (int i = 0; i < nmodule; ++i) {
     if (tfm__module_name(&model->config, modules[i])) {
-      rows += tfm__module_shape_of(&model->config, modules[i]).rows;
+      rows += tfm__module_shape_in(&model->config, modules[i], layer).rows;
     }
   }
   TFM_TRY(tfm_linear_begin(out, engine.backend, engine.precision, rows, width, err));

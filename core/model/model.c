@@ -27,17 +27,28 @@ fail:
   return st;
 }
 
+/* What there is once, or once a side. */
+static tfm_status check_side(const tfm_model *model, int64_t layer, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(check_part(model, TFM__PART_EMBED, layer, err));
+  TFM_TRY(check_part(model, TFM__PART_SIGHT, layer, err));
+  TFM_TRY(check_part(model, TFM__PART_FINAL, layer, err));
+
+fail:
+  return st;
+}
+
 static tfm_status check_tensors(const tfm_model *model, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  TFM_TRY(check_part(model, TFM__PART_EMBED, 0, err));
-  TFM_TRY(check_part(model, TFM__PART_SIGHT, 0, err));
+  TFM_TRY(check_side(model, 0, err));
+  TFM_TRY(check_side(model, tfm_config_decoder(&model->config), err));
   for (int64_t l = 0; l < model->config.L; ++l) {
     TFM_TRY(check_part(model, TFM__PART_POSITIONS, l, err));
     TFM_TRY(check_part(model, TFM__PART_ATTENTION, l, err));
     TFM_TRY(check_part(model, TFM__PART_FFN, l, err));
   }
-  TFM_TRY(check_part(model, TFM__PART_FINAL, 0, err));
   TFM_TRY(check_part(model, TFM__PART_HEAD, 0, err));
 
 fail:

@@ -15,7 +15,7 @@ static tfm_status load_rows(float **out, const tfm_model *model, tfm_err *err)
   const tfm_config *config = &model->config;
   const int64_t H = config->H;
   float *norm = NULL;
-  TFM_TRY(tfm__table_load(out, model, TFM__MODULE_POSITION_ROWS, err));
+  TFM_TRY(tfm__table_load(out, model, TFM__MODULE_POSITION_ROWS, 0, err));
   if (tfm__module_name(config, TFM__MODULE_POSITION_NORM)) {
     TFM_TRY(tfm__norm_load(&norm, model, TFM__MODULE_POSITION_NORM, 0, err));
     const tfm_norm learned = {norm, norm + H, config->norm_eps};

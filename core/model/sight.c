@@ -7,19 +7,29 @@
 
 #include <math.h>
 
-int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest)
+/* Distances d >= 0: half of the buckets are for one alone. */
+static int64_t bucket_of(int64_t d, int64_t buckets, int64_t farthest)
 {
-  const int64_t half = buckets / 2;
-  const int64_t alone = half / 2;
-  const int64_t first = distance < 0 ? half : 0;
-  const int64_t d = distance < 0 ? -distance : distance;
+  const int64_t alone = buckets / 2;
   if (d < alone) {
-    return first + d;
+    return d;
   }
   const float steps = (float)log((double)((float)d / (float)alone));
   const float all = (float)log((double)farthest / (double)alone);
-  const int64_t bucket = alone + (int64_t)(steps / all * (float)(half - alone));
-  return first + (bucket < half ? bucket : half - 1);
+  const int64_t bucket = alone + (int64_t)(steps / all * (float)(buckets - alone));
+  return bucket < buckets ? bucket : buckets - 1;
+}
+
+int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest)
+{
+  const int64_t half = buckets / 2;
+  return distance < 0 ? half + bucket_of(-distance, half, farthest)
+                      : bucket_of(distance, half, farthest);
+}
+
+int64_t tfm__sight_bucket_behind(int64_t distance, int64_t buckets, int64_t farthest)
+{
+  return bucket_of(distance < 0 ? 0 : distance, buckets, farthest);
 }
 
 int64_t tfm__sight_log_bucket(int64_t distance, int64_t buckets, int64_t farthest)
@@ -62,33 +72,38 @@ static tfm_status open_places(tfm__sight *sight, const tfm_config *config, int64
 }
 
 /* The kernel scales what it adds to q.k; this bias is for scaled scores. */
-static void spread_bias(const tfm_model *model, const float *table, const tfm_heads *heads,
-                        int64_t reach, float *bias)
+static void spread_bias(const tfm_config *config, const float *table, const tfm_heads *heads,
+                        tfm__sight *sight, tfm__sees sees)
 {
-  const tfm_config *config = &model->config;
+  const int64_t reach = sight->terms.reach;
   const int64_t width = 2 * reach - 1;
+  const double scale = config->scores_scaled ? (double)heads->scale : 1.0;
   for (int64_t i = 0; i < width; ++i) {
     const int64_t distance = i - (reach - 1);
-    const int64_t row = tfm__sight_bucket(distance, config->buckets, config->farthest);
+    const int64_t row =
+        sees == TFM__SEES_PAST
+            ? tfm__sight_bucket_behind(distance, config->buckets, config->farthest)
+            : tfm__sight_bucket(distance, config->buckets, config->farthest);
     for (int64_t head = 0; head < heads->N; ++head) {
-      bias[head * width + i] = table[row * heads->N + head] / heads->scale;
+      sight->bias[head * width + i] = table[row * heads->N + head] / (float)scale;
     }
   }
 }
 
 static tfm_status open_bias(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
-                            int64_t reach, tfm_err *err)
+                            tfm__sees sees, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   float *table = NULL;
-  const size_t floats = (size_t)(heads->N * (2 * reach - 1));
-  TFM_TRY(tfm__table_load(&table, model, TFM__MODULE_POSITION_BIAS, err));
+  const size_t floats = (size_t)(heads->N * (2 * sight->terms.reach - 1));
+  const int64_t layer = sees == TFM__SEES_PAST ? tfm_config_decoder(&model->config) : 0;
+  TFM_TRY(tfm__table_load(&table, model, TFM__MODULE_POSITION_BIAS, layer, err));
   sight->bias = tfm_alloc_aligned(floats, sizeof *sight->bias);
   if (!sight->bias) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "attention's bias by distance: %zu bytes",
                      floats * sizeof *sight->bias));
   }
-  spread_bias(model, table, heads, reach, sight->bias);
+  spread_bias(&model->config, table, heads, sight, sees);
   sight->terms.bias = sight->bias;
 
 fail:
@@ -118,16 +133,18 @@ static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, bool lo
 }
 
 /* A window counts the query's own token. */
-static void open_window(tfm__sight *sight, const tfm_config *config, bool local)
+static void open_window(tfm__sight *sight, const tfm_config *config, tfm__sees sees)
 {
+  const bool causal = config->causal || sees == TFM__SEES_PAST;
   sight->terms.windowed = true;
-  sight->terms.before = local ? config->window - 1 : INT32_MAX;
-  sight->terms.after = config->causal ? 0 : sight->terms.before;
+  sight->terms.before = sees == TFM__SEES_LOCAL ? config->window - 1 : INT32_MAX;
+  sight->terms.after = causal ? 0 : sight->terms.before;
   sight->more = true;
 }
 
 tfm_status tfm__sight_measure(tfm__sight *sight, const tfm_config *config,
-                              const tfm_heads *heads, int64_t longest, bool local, tfm_err *err)
+                              const tfm_heads *heads, int64_t longest, tfm__sees sees,
+                              tfm_err *err)
 {
   tfm_status st = TFM_OK;
   *sight = (tfm__sight){.terms = {.reach = longest}};
@@ -141,8 +158,8 @@ tfm_status tfm__sight_measure(tfm__sight *sight, const tfm_config *config,
   if (config->rope > 0) {
     sight->bytes += (size_t)(longest * config->turned) * sizeof *sight->rope;
   }
-  if (local || config->causal) {
-    open_window(sight, config, local);
+  if (sees != TFM__SEES_ALL || config->causal) {
+    open_window(sight, config, sees);
   }
 
 fail:
@@ -150,15 +167,15 @@ fail:
 }
 
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
-                           int64_t longest, bool local, tfm_err *err)
+                           int64_t longest, tfm__sees sees, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  TFM_TRY(tfm__sight_measure(sight, &model->config, heads, longest, local, err));
+  TFM_TRY(tfm__sight_measure(sight, &model->config, heads, longest, sees, err));
   if (tfm__module_name(&model->config, TFM__MODULE_POSITION_BIAS)) {
-    TFM_TRY(open_bias(sight, model, heads, longest, err));
+    TFM_TRY(open_bias(sight, model, heads, sees, err));
   }
   if (model->config.rope > 0) {
-    TFM_TRY(open_rope(sight, &model->config, local, longest, err));
+    TFM_TRY(open_rope(sight, &model->config, sees == TFM__SEES_LOCAL, longest, err));
   }
 
 fail:

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** What kinds of layers there are: those that see all that config->causal lets them see, local
+ * ones, and a decoder's behind an encoder, which see what comes before. */
+typedef enum { TFM__SEES_ALL, TFM__SEES_LOCAL, TFM__SEES_PAST, TFM__SEES_COUNT } tfm__sees;
+
 /** Zero-initialised: every key, q.k alone. Its address may not change while it is in use. */
 typedef struct {
   bool more; /* there are terms */
@@ -24,14 +28,14 @@ typedef struct {
  * and how many bytes all of it takes. Release with tfm__sight_fini() either way. Errors:
  * TFM_E_NOMEM. */
 tfm_status tfm__sight_measure(tfm__sight *sight, const tfm_config *config,
-                              const tfm_heads *heads, int64_t longest, bool local,
+                              const tfm_heads *heads, int64_t longest, tfm__sees sees,
                               tfm_err *err) TFM_MUST_USE;
 
-/** Read and make the terms of local layers, or of the others, for sequences of up to `longest`
- * tokens. On failure *sight holds what was made; release with tfm__sight_fini() either way. Errors:
- * of weights.h, TFM_E_NOMEM. */
+/** Read and make the terms of one kind of layers for sequences of up to `longest` tokens. On
+ * failure *sight holds what was made; release with tfm__sight_fini() either way. Errors: of
+ * weights.h, TFM_E_NOMEM. */
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
-                           int64_t longest, bool local, tfm_err *err) TFM_MUST_USE;
+                           int64_t longest, tfm__sees sees, tfm_err *err) TFM_MUST_USE;
 void tfm__sight_fini(tfm__sight *sight);
 
 /** The row of a bias by distance: half of the buckets are for keys behind the query, half for those
@@ -39,6 +43,9 @@ void tfm__sight_fini(tfm__sight *sight);
  * `farthest`. Source: Raffel et al. 2019 (arXiv 1910.10683), section 2.1.
  *  Numerics: float32 steps, as the reference takes them, around a logarithm in double precision. */
 int64_t tfm__sight_bucket(int64_t distance, int64_t buckets, int64_t farthest);
+
+/** The same where all buckets are for keys behind the query. */
+int64_t tfm__sight_bucket_behind(int64_t distance, int64_t buckets, int64_t farthest);
 
 /** The bucket of a distance where `buckets` lie on either side of zero: the nearer half of them are
  * for a distance alone, the others grow with its logarithm up to `farthest`. Source: DeBERTa-v2's

@@ -11,6 +11,7 @@
 
 struct tfm_slice {
   int64_t first, last;
+  int64_t encoder; /* units before this one are an encoder's */
   const tfm__block *block;
   tfm__unit *units; /* [last - first] */
   tfm__bench bench;
@@ -35,6 +36,7 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engin
                      (long long)slice->last));
   }
   int64_t offset = 0;
+  const int64_t layer_floats = tfm_page_floats(&slice->bench.heads);
   for (int64_t u = slice->first; u < slice->last; ++u) {
     tfm__unit *unit = &slice->units[u - slice->first];
     const int64_t twin = tfm__unit_twin(&model->config, u);
@@ -42,12 +44,12 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engin
       *unit = slice->units[twin - slice->first];
       unit->shared = true;
       unit->page_offset = offset;
-      offset += u % 2 == 0 ? tfm_page_floats(&slice->bench.heads) : 0;
+      offset += tfm_cost_page_layers(&model->config, u, u + 1) * layer_floats;
       continue;
     }
     TFM_TRY(tfm__unit_load(unit, model, engine, u, err));
     unit->page_offset = offset;
-    offset += u % 2 == 0 ? tfm_page_floats(&slice->bench.heads) : 0;
+    offset += tfm_cost_page_layers(&model->config, u, u + 1) * layer_floats;
     slice->weight_bytes += tfm__unit_bytes(unit);
   }
 
@@ -55,15 +57,16 @@ fail:
   return st;
 }
 
-/* Whether there is an attention in a local layer, or in another. */
-static bool attends(const tfm_slice_options *options, const tfm_config *config, bool local)
+/* What kinds of layers there are attentions of. */
+static void note_attentions(const tfm_slice_options *options, const tfm_config *config,
+                            bool attends[TFM__SEES_COUNT])
 {
-  bool found = false;
   for (int64_t u = options->first; u < options->last; ++u) {
     const int64_t layer = tfm__unit_attention(config, u);
-    found = found || (layer >= 0 && (config->local && config->local[layer]) == local);
+    if (layer >= 0) {
+      attends[tfm__layer_sees(config, layer)] = true;
+    }
   }
-  return found;
 }
 
 /* The convolution is beside the first layer, whose ffn unit does all of it. */
@@ -74,16 +77,17 @@ static int64_t convolution_of(const tfm_slice_options *options, const tfm_config
 
 static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm_config *config)
 {
-  return (tfm__bench_size){
-      .max_tokens = options->max_tokens,
-      .max_sequences = options->max_sequences,
-      .bfloat16 = options->engine.precision != TFM_FLOAT32,
-      .nthread = options->nthread,
-      .nattention = (options->last + 1) / 2 - (options->first + 1) / 2,
-      .slots = options->slots,
-      .pages = options->pages,
-      .attends = {attends(options, config, false), attends(options, config, true)},
-      .convolution = convolution_of(options, config)};
+  tfm__bench_size size = {.max_tokens = options->max_tokens,
+                          .max_sequences = options->max_sequences,
+                          .bfloat16 = options->engine.precision != TFM_FLOAT32,
+                          .nthread = options->nthread,
+                          .nattention =
+                              tfm_cost_page_layers(config, options->first, options->last),
+                          .slots = options->slots,
+                          .pages = options->pages,
+                          .convolution = convolution_of(options, config)};
+  note_attentions(options, config, size.attends);
+  return size;
 }
 
 /* What loading a linear layer of one of these parts takes at most for a while. */
@@ -158,6 +162,7 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   }
   slice->first = options->first;
   slice->last = options->last;
+  slice->encoder = 2 * model->config.encoder;
   slice->block = model->config.arch->block;
   slice->max_tokens = options->max_tokens;
   slice->max_sequences = options->max_sequences;
@@ -203,9 +208,22 @@ size_t tfm_slice_scratch_bytes(const tfm_slice *slice)
   return slice->bench.bytes + slice->head.scratch_bytes;
 }
 
+/* What an encoder's units see of a batch: the sources, whole. B is 0 where none came. */
+static tfm_batch sources_of(const tfm_batch *batch)
+{
+  const int64_t n = batch->cu_source ? batch->cu_source[batch->B] : 0;
+  return (tfm_batch){
+      .B = n > 0 ? batch->B : 0, .T = n, .cu_len = batch->cu_source, .x = batch->source};
+}
+
 void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm_par *par)
 {
   const tfm__unit *unit = unit_of(slice, u);
+  const tfm_batch sources = sources_of(batch);
+  batch = u < slice->encoder ? &sources : batch;
+  if (batch->B == 0) {
+    return;
+  }
   if (u % 2 == 0) {
     slice->block->attention(unit, &slice->bench, batch, par);
   } else {
@@ -218,11 +236,22 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
 
 tfm_status tfm_slice_take(tfm_slice *slice, const tfm_batch *batch, tfm_err *err)
 {
+  tfm_status st = TFM_OK;
+  tfm__bench *bench = &slice->bench;
   TFM_ASSERT(batch->slot && batch->start && batch->B <= slice->max_sequences);
-  const tfm_status st = tfm__cache_take(&slice->bench.cache, batch, err);
-  if (st == TFM_OK && slice->has_head) {
+  const bool looks = bench->sources.nslot > 0;
+  if (looks) {
+    tfm__sources_leave(&bench->sources, &bench->cache, batch);
+  }
+  TFM_TRY(tfm__cache_take(&bench->cache, batch, err));
+  if (looks) {
+    TFM_TRY(tfm__sources_take(&bench->sources, &bench->cache, batch, err));
+  }
+  if (slice->has_head) {
     tfm__chooser_take(&slice->head.chooser, batch);
   }
+
+fail:
   return st;
 }
 

@@ -52,6 +52,10 @@ static void make_rows(rows *r, const bench *b, int64_t n, int64_t len)
                          .nmark = n,
                          .marks = r->marks,
                          .ids = b->ids};
+  if (tfm_config_decoder(&b->model->config)) { /* an encoder's units take the same rows */
+    r->batch.cu_source = r->cu_len;
+    r->batch.source = b->x;
+  }
 }
 
 static int by_size(const void *a, const void *b)

@@ -27,13 +27,21 @@ static tfm_status load_if_there(float **norm, const tfm_model *model, tfm__modul
              : TFM_OK;
 }
 
+tfm__sees tfm__layer_sees(const tfm_config *config, int64_t layer)
+{
+  if (config->encoder > 0 && layer >= config->encoder) {
+    return TFM__SEES_PAST;
+  }
+  return config->local && config->local[layer] ? TFM__SEES_LOCAL : TFM__SEES_ALL;
+}
+
 static void set_scores(tfm__unit *unit, const tfm_config *config, int64_t layer)
 {
   const double terms = (double)(config->D * config->score_terms);
   double scale = config->scores_scaled ? 1.0 / sqrt(terms) : 1.0;
   scale /= config->scores_by_layer ? (double)(layer + 1) : 1.0;
   unit->scale = (float)scale;
-  unit->local = config->local && config->local[layer];
+  unit->sees = tfm__layer_sees(config, layer);
 }
 
 /* The two products of a half layer, of several modules each. */
@@ -55,6 +63,27 @@ fail:
   return st;
 }
 
+static tfm_status load_cross(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
+                             int64_t layer, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  static const tfm__module query[] = {TFM__MODULE_CROSS_QUERY};
+  static const tfm__module keys[] = {TFM__MODULE_CROSS_KEY, TFM__MODULE_CROSS_VALUE};
+  static const tfm__module out[] = {TFM__MODULE_CROSS_CONTEXT};
+  tfm__cross *cross = tfm_calloc(1, sizeof *cross);
+  unit->cross = cross;
+  if (!cross) {
+    return tfm_fail(err, TFM_E_NOMEM, "a decoder's layer");
+  }
+  TFM_TRY(tfm__linear_load(&cross->query, model, engine, query, 1, layer, err));
+  TFM_TRY(tfm__linear_load(&cross->keys, model, engine, keys, 2, layer, err));
+  TFM_TRY(tfm__linear_load(&cross->out, model, engine, out, 1, layer, err));
+  TFM_TRY(tfm__norm_load(&cross->norm, model, TFM__MODULE_CROSS_NORM, layer, err));
+
+fail:
+  return st;
+}
+
 static tfm_status load_attention(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
                                  int64_t layer, tfm_err *err)
 {
@@ -69,6 +98,9 @@ static tfm_status load_attention(tfm__unit *unit, const tfm_model *model, tfm_en
   TFM_TRY(load_if_there(&unit->query_norm, model, TFM__MODULE_QUERY_NORM, layer, err));
   TFM_TRY(load_if_there(&unit->key_norm, model, TFM__MODULE_KEY_NORM, layer, err));
   TFM_TRY(tfm__positions_load(unit, model, engine, layer, err));
+  if (unit->sees == TFM__SEES_PAST) {
+    TFM_TRY(load_cross(unit, model, engine, layer, err));
+  }
 
 fail:
   return st;
@@ -83,7 +115,7 @@ static tfm_status load_ffn(tfm__unit *unit, const tfm_model *model, tfm_engine e
   static const products both = {in, out, 3, 1};
   TFM_TRY(load_products(unit, model, engine, &both, layer, err));
   TFM_TRY(load_if_there(&unit->norm, model, TFM__MODULE_FFN_NORM, layer, err));
-  if (layer == model->config.L - 1) {
+  if (layer == model->config.L - 1 || layer == model->config.encoder - 1) {
     TFM_TRY(load_if_there(&unit->final, model, TFM__MODULE_FINAL_NORM, layer, err));
   }
 
@@ -117,7 +149,9 @@ tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine en
   tfm_status st = TFM_OK;
   const int64_t attention = tfm__unit_attention(&model->config, u);
   const int64_t ffn = tfm__unit_ffn(u);
+  const int64_t encoder = model->config.encoder;
   *unit = (tfm__unit){.H = model->config.H, .D = model->config.D};
+  unit->F = encoder > 0 && u / 2 >= encoder ? model->config.decoder_F : model->config.F;
   if (ffn >= 0) {
     TFM_TRY(load_ffn(unit, model, engine, ffn, err));
   }
@@ -141,6 +175,13 @@ void tfm__unit_fini(tfm__unit *unit)
     tfm_free(unit->final);
     tfm_free(unit->key_rows);
     tfm_free(unit->query_rows);
+  }
+  if (unit->cross) {
+    tfm_linear_close(unit->cross->query);
+    tfm_linear_close(unit->cross->keys);
+    tfm_linear_close(unit->cross->out);
+    tfm_free(unit->cross->norm);
+    tfm_free(unit->cross);
   }
   if (unit->beside) {
     tfm__unit_fini(&unit->beside->attention);
@@ -201,6 +242,12 @@ static inventory inventory_of(const tfm__unit *unit)
 {
   inventory all = {.nproduct = 0};
   list_unit(&all, unit);
+  if (unit->cross) {
+    list_product(&all, unit->cross->query, "a decoder's query");
+    list_product(&all, unit->cross->keys, "a decoder's keys of the source");
+    list_product(&all, unit->cross->out, "a decoder's second attention");
+    list_floats(&all, unit->cross->norm, norm_bytes(unit->H));
+  }
   if (unit->beside) {
     list_unit(&all, &unit->beside->attention);
     list_product(&all, unit->beside->convolution, "the convolution");

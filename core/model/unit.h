@@ -4,12 +4,14 @@
 
 #include "core/kernels/linear.h"
 #include "core/model/model.h"
+#include "core/model/sight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct tfm__beside tfm__beside;
+typedef struct tfm__cross tfm__cross;
 
 /** Packed weights of one unit; zero-initialised is empty, and does nothing. Norms are [2,width],
  * gain, then bias; NULL where there is none. */
@@ -19,15 +21,17 @@ typedef struct {
   tfm_linear *out;              /* attention: [H,N*D]; ffn: down [H,F] */
   float *norm;                  /* of H */
   float *query_norm, *key_norm; /* attention: of D, of each head of them */
-  float *final;                 /* ffn of the last layer: of H, the norm that ends it */
+  float *final; /* ffn of a last layer, of each side: of H, the norm that ends it */
   float *key_rows, *query_rows; /* attention: relative positions as queries and keys meet them,
                                    packed by tfm_attention_pack(), or NULL */
   size_t position_bytes;        /* of each of these */
   int64_t H, D;                 /* widths of norms */
+  int64_t F;                    /* ffn: its inner width */
   float scale;                  /* attention: of scores */
-  bool local;                   /* attention: through the window */
+  tfm__sees sees;               /* attention: which keys */
   int64_t page_offset;          /* attention: floats before its part of a page */
   tfm__beside *beside;          /* ffn of a first layer: all else of it, or NULL */
+  tfm__cross *cross;            /* attention: the second one, to an encoder's output, or NULL */
   bool shared;                  /* with a unit before it, which frees them */
   const char *in_name, *out_name; /* the family's, static */
 } tfm__unit;
@@ -41,6 +45,17 @@ struct tfm__beside {
   int64_t tokens;          /* odd */
   float *norm;             /* of H */
 };
+
+/** A decoder's attention to what the encoder made of the source. */
+struct tfm__cross {
+  tfm_linear *query; /* [N*D,H] of tokens */
+  tfm_linear *keys;  /* keys and values in one [2G*D,H], of the source */
+  tfm_linear *out;   /* [H,N*D] */
+  float *norm;       /* of H */
+};
+
+/** Which keys the attention of a layer sees. */
+tfm__sees tfm__layer_sees(const tfm_config *config, int64_t layer);
 
 /** Read and pack unit u (2l attention of layer l, 2l+1 its ffn). On failure *unit holds what
  * was loaded; release with tfm__unit_fini() either way. */

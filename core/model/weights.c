@@ -13,12 +13,14 @@ typedef struct {
   char text[NAME_MAX_BYTES];
 } tensor_name;
 
-/* "@" is the prefix of this file, "#" the layer's number or its group's, "%" its place in there. */
+/* "@" is the prefix of this file, "#" the layer's number or its group's, "%" its place in
+ * there; "$" the side the layer is on, "&" the place of its ffn. */
 static tensor_name expand(const tfm_model *model, const char *module, int64_t layer,
                           const char *suffix)
 {
   const int64_t stored = tfm__layer_stored(&model->config, layer);
   const int64_t inner = model->config.inner;
+  const bool decoder = model->config.encoder > 0 && layer >= model->config.encoder;
   tensor_name name = {.text = ""};
   char *to = name.text;
   char *end = name.text + sizeof name.text;
@@ -27,6 +29,10 @@ static tensor_name expand(const tfm_model *model, const char *module, int64_t la
     int n = 1;
     if (*p == '@') {
       n = snprintf(to, room, "%s", model->prefix);
+    } else if (*p == '$') {
+      n = snprintf(to, room, "%s", decoder ? "decoder" : "encoder");
+    } else if (*p == '&') {
+      n = snprintf(to, room, "%d", decoder ? 2 : 1);
     } else if (*p == '#' || *p == '%') {
       n = snprintf(to, room, "%lld", (long long)(*p == '#' ? stored / inner : stored % inner));
     } else {
@@ -103,15 +109,22 @@ static tfm_status find_decoder(const tfm_model *model, const tfm__head_row *head
 {
   tfm_status st = TFM_OK;
   const tfm_config *config = &model->config;
-  const bool tied = head->tied && config->tied;
+  const tfm_tensor_info *own =
+      head->own_first
+          ? tfm_checkpoint_find(model->checkpoint, expand(model, head->out, 0, ".weight").text)
+          : NULL;
+  const bool tied = head->tied && config->tied && !own;
   const char *weight = tied ? config->arch->module[TFM__MODULE_WORD] : head->out;
   const char *bias[] = {tied ? head->out_bias : head->out, tied ? head->out : head->out_bias};
   TFM_TRY(find_tensor(model, weight, 0, ".weight", NULL, &out->weight, err));
   for (int i = 0; i < 2 && biased && !out->bias; ++i) {
+    if (!bias[i]) {
+      continue;
+    }
     const char *suffix = bias[i] == head->out ? ".bias" : "";
     out->bias = tfm_checkpoint_find(model->checkpoint, expand(model, bias[i], 0, suffix).text);
   }
-  if (biased && !out->bias) {
+  if (biased && !out->bias && !head->out_bias_maybe) {
     TFM_TRY(find_tensor(model, head->out_bias, 0, "", NULL, &out->bias, err));
   }
 
@@ -119,11 +132,19 @@ fail:
   return st;
 }
 
+/* [rows], or as a matrix of one row. */
+static tfm_status check_bias(const tfm_model *model, const tfm_tensor_info *bias, int64_t rows,
+                             bool matrix, tfm_err *err)
+{
+  const int64_t dim[2] = {1, rows};
+  return check_tensor(model->checkpoint, bias, matrix ? dim : dim + 1, matrix ? 2 : 1, err);
+}
+
 tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t layer,
                              tfm__tensors *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm__module_shape shape = tfm__module_shape_of(&model->config, module);
+  const tfm__module_shape shape = tfm__module_shape_in(&model->config, module, layer);
   const bool norm = shape.kind == TFM__NORM;
   const bool turned = tfm__stored_transposed(&model->config, module);
   const int64_t H = model->config.H;
@@ -148,11 +169,25 @@ tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t
   }
   TFM_TRY(check_tensor(model->checkpoint, out->weight, dim, ndim, err));
   if (out->bias) {
-    TFM_TRY(check_tensor(model->checkpoint, out->bias, &shape.rows, 1, err));
+    const bool maybe = module == TFM__MODULE_HEAD_OUT && head->out_bias_maybe;
+    TFM_TRY(check_bias(model, out->bias, shape.rows, maybe && out->bias->ndim == 2, err));
   }
 
 fail:
   return st;
+}
+
+const tfm_tensor_info *tfm__table_spare(const tfm_model *model, tfm__module module,
+                                        int64_t layer)
+{
+  const tfm__module_shape shape = tfm__module_shape_in(&model->config, module, layer);
+  const char *name = model->config.arch->module[module];
+  const tfm_tensor_info *info =
+      name ? tfm_checkpoint_find(model->checkpoint, expand(model, name, layer, ".weight").text)
+           : NULL;
+  const bool fits = info && info->ndim == 2 && info->dim[0] == shape.rows &&
+                    info->dim[1] == shape.width && tfm_dtype_is_weight(info->dtype);
+  return fits ? info : NULL;
 }
 
 tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err)
@@ -205,13 +240,13 @@ fail:
 }
 
 tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
-                           tfm_err *err)
+                           int64_t layer, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm__tensors found;
   *out = NULL;
   float *table = NULL;
-  TFM_TRY(tfm__tensors_find(model, module, 0, &found, err));
+  TFM_TRY(tfm__tensors_find(model, module, layer, &found, err));
   table = tfm_alloc_aligned((size_t)found.weight->count, sizeof *table);
   if (!table) {
     TFM_TRY(no_memory(err, "reading an embedding table", found.weight->count));

@@ -20,6 +20,11 @@ typedef struct {
 tfm_status tfm__tensors_find(const tfm_model *model, tfm__module module, int64_t layer,
                              tfm__tensors *out, tfm_err *err) TFM_MUST_USE;
 
+/** A table of the family that a model does without, where the file has it all the same; else NULL,
+ * also when its shape is another one. */
+const tfm_tensor_info *tfm__table_spare(const tfm_model *model, tfm__module module,
+                                        int64_t layer);
+
 /** Find out what stands before the names of the body in this file and keep it in
  * model->prefix. */
 tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
@@ -41,8 +46,9 @@ int64_t tfm__linear_passing(const tfm_config *config, tfm__module module);
 tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
                           int64_t layer, tfm_err *err) TFM_MUST_USE;
 
-/** Read a table [rows,width]. gives: *out, release with tfm_free(). */
+/** Read a table [rows,width], of an encoder's side where layer is one of its, else of a decoder's.
+ * gives: *out, release with tfm_free(). */
 tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
-                           tfm_err *err) TFM_MUST_USE;
+                           int64_t layer, tfm_err *err) TFM_MUST_USE;
 
 #endif

@@ -62,11 +62,15 @@ void tfm_whole_close(tfm_whole *whole)
 void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whole_watch watch,
                    void *arg)
 {
-  TFM_ASSERT(ids->T <= whole->max_tokens);
+  const int64_t sources = ids->cu_source ? ids->cu_source[ids->B] : 0;
+  const int64_t rows = sources + ids->T;
+  TFM_ASSERT(rows <= whole->max_tokens);
   const tfm_batch batch = {.B = ids->B,
                            .T = ids->T,
                            .cu_len = ids->cu_len,
-                           .x = whole->x,
+                           .x = whole->x + sources * whole->H,
+                           .cu_source = ids->cu_source,
+                           .source = whole->x,
                            .nmark = ids->nmark,
                            .marks = ids->marks,
                            .ids = ids->ids,
@@ -75,12 +79,12 @@ void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whol
                            .row = ids->row};
   tfm_embed_run(whole->embed, ids, whole->x, NULL);
   if (watch) {
-    watch(arg, -1, whole->x, ids->T, whole->H);
+    watch(arg, -1, whole->x, rows, whole->H);
   }
   for (int64_t u = 0; u < whole->units; ++u) {
     tfm__slice_run_unit(whole->slice, u, &batch, NULL);
     if (watch) {
-      watch(arg, u, whole->x, ids->T, whole->H);
+      watch(arg, u, whole->x, rows, whole->H);
     }
   }
   if (result && whole->width > 0) {

@@ -14,7 +14,8 @@ tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_engine en
                           int64_t max_tokens, int64_t max_sequences, tfm_err *err) TFM_MUST_USE;
 void tfm_whole_close(tfm_whole *whole);
 
-/** Called with the residual stream after the embeddings (unit -1) and after each unit. */
+/** Called with the residual stream after the embeddings (unit -1) and after each unit: rows of
+ * sources, where there are any, then T rows of tokens; T counts both. */
 typedef void (*tfm_whole_watch)(void *arg, int64_t unit, const float *x, int64_t T, int64_t H);
 
 /** Run ids through everything; result [rows, width] f32 out (NULL for a model without a head).

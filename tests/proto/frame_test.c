@@ -168,6 +168,46 @@ static void ids_and_places_round_trip(void **state)
   }
 }
 
+/* Rows of an encoder come before those the lengths count, and no mark is one of them. */
+static void sources_are_counted(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP] = {0};
+  const tfm_frame_limits limits = {
+      .max_B = MAX_B, .max_T = MAX_T, .width = WIDTH, .max_payload = CAP};
+  static const struct {
+    uint32_t table[6]; /* lengths, mark, sources */
+    const char *reason;
+  } cases[] = {{{2, 1, 2, 4, 0}, NULL},
+               {{1, 1, 1, 0, 5}, NULL},
+               {{2, 1, 3, 4, 0}, "mark 0: want 0 to 2, got 3"},
+               {{2, 1, 2, 4, 1}, "sum"},
+               {{2, 1, 2, 3, 0}, "sum"},
+               {{2, 1, 2, 0xffffffffU, 5}, "sum"},
+               {{0, 3, 2, 4, 0}, "length 0"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    tfm_frame_head got;
+    tfm_err err = {0};
+    size_t payload = 0;
+    tfm_frame_head head = {
+        .type = TFM_FRAME_ACTIVATIONS, .B = 2, .T = 7, .width = WIDTH, .M = 1, .sourced = true};
+    assert_int_equal(tfm_frame_table(&head), 5);
+    assert_true(tfm_frame_activation_bytes(5, 7, WIDTH, &payload));
+    head.payload_bytes = payload;
+    memcpy(tfm_frame_lengths(bytes), cases[i].table, 5 * sizeof(uint32_t));
+    tfm_frame_seal(bytes, &head);
+    const tfm_status st = open_exact(bytes, TFM_FRAME_HEADER + payload, &limits, &got, &err);
+    if (cases[i].reason) {
+      assert_int_equal(st, TFM_E_FORMAT);
+      assert_non_null(strstr(err.text, cases[i].reason));
+    } else {
+      assert_int_equal(st, TFM_OK);
+      assert_true(got.sourced && !got.placed && !got.ids);
+      assert_int_equal(tfm_frame_tables_of(bytes, &got).sources[1], cases[i].table[4]);
+    }
+  }
+}
+
 /* In an aligned buffer the values are aligned too, whatever B is: kernels compute on them there.
  */
 static void values_are_aligned(void **state)
@@ -255,7 +295,7 @@ static void counts_are_not_believed(void **state)
       {6, TFM_FRAME_START, "type"},
       {6, 0x7fff, "type"},
       {8, 0x80000000U, "source"},
-      {12, 4, "extras"},
+      {12, 8, "extras"},
       {14, 8, "freed slots"},
       {44, 0x80000000U, "marks"},
       {44, T + 1, "marks"},
@@ -399,15 +439,20 @@ static void check_usable(unsigned char *bytes, size_t n, const tfm_frame_head *h
   uint64_t sum = 0;
   assert_in_range(head->B, 1, MAX_B);
   assert_in_range(head->T, 1, MAX_T);
+  const tfm_frame_tables tables = tfm_frame_tables_of(bytes, head);
   for (int64_t b = 0; b < head->B; ++b) {
-    assert_in_range(tfm_frame_lengths(bytes)[b], 1, MAX_T);
-    sum += tfm_frame_lengths(bytes)[b];
+    assert_in_range(tables.lengths[b], 1, MAX_T);
+    sum += tables.lengths[b];
+  }
+  const uint64_t own = sum;
+  for (int64_t b = 0; tables.sources && b < head->B; ++b) {
+    sum += tables.sources[b];
   }
   assert_int_equal(sum, head->T);
   for (int64_t m = 0; m < head->M; ++m) {
-    assert_true(tfm_frame_lengths(bytes)[head->B + m] < head->T);
+    assert_true(tables.marks[m] < own);
   }
-  const float *end = tfm_frame_values(bytes, head->B + head->M) + head->T * head->width;
+  const float *end = tfm_frame_values(bytes, tfm_frame_table(head)) + head->T * head->width;
   assert_true((const unsigned char *)end <= bytes + n);
 }
 
@@ -462,6 +507,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(frames_round_trip),
       cmocka_unit_test(ids_and_places_round_trip),
+      cmocka_unit_test(sources_are_counted),
       cmocka_unit_test(values_are_aligned),
       cmocka_unit_test(format_example_is_what_we_send),
       cmocka_unit_test(every_flipped_bit_is_refused),

@@ -2,6 +2,7 @@
 
 #include "core/model/arch/keys.h"
 #include "core/model/shown.h"
+#include "core/tensor/dims.h"
 
 #include <math.h>
 #include <string.h>
@@ -199,6 +200,38 @@ tfm_status tfm__config_window(tfm_config *config, const tfm_json *json, int64_t 
     TFM_TRY(tfm__config_layer_types(config, types, local, err));
   }
   config->local = local;
+
+fail:
+  return st;
+}
+
+tfm_status tfm__config_second(tfm_config *config, const tfm_json *json, const char *key,
+                              int64_t missing, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_json_node *root = tfm_json_root(json);
+  int64_t layers = missing;
+  double eos = 0.0;
+  if (missing) {
+    TFM_TRY(tfm_json_opt_int(json, root, key, 1, TFM_MAX_LAYERS, &layers, err));
+  } else {
+    TFM_TRY(tfm_json_want_int(json, root, key, 1, TFM_MAX_LAYERS, &layers, err));
+  }
+  TFM_TRY(tfm_json_opt_int(json, root, "decoder_start_token_id", 0, config->V - 1,
+                           &config->start_id, err));
+  if (tfm_json_number(tfm_json_get(root, "eos_token_id"), &eos)) { /* there may be several */
+    TFM_TRY(
+        tfm_json_opt_int(json, root, "eos_token_id", 0, config->V - 1, &config->eos_id, err));
+  }
+  if (config->task == TFM_TASK_FEATURE_EXTRACTION) {
+    return TFM_OK;
+  }
+  if (config->L + layers > TFM_MAX_LAYERS) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "config.json: %s: want at most %lld, got %lld", key,
+                     (long long)(TFM_MAX_LAYERS - config->L), (long long)layers));
+  }
+  config->encoder = config->L;
+  config->L += layers;
 
 fail:
   return st;

@@ -26,4 +26,10 @@ tfm_status tfm__config_layer_types(const tfm_config *config, const tfm_json_node
 tfm_status tfm__config_window(tfm_config *config, const tfm_json *json, int64_t first,
                               tfm_err *err);
 
+/** A decoder behind an encoder, whose layers and width are known: how many layers the key says it
+ * has (`missing` where it is not there; 0: it must be) and its first token. For feature-extraction
+ * there is the encoder alone. Errors: TFM_E_FORMAT. */
+tfm_status tfm__config_second(tfm_config *config, const tfm_json *json, const char *key,
+                              int64_t missing, tfm_err *err);
+
 #endif

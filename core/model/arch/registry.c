@@ -85,8 +85,10 @@ static int64_t head_outputs(const tfm_config *config)
   return config->task == TFM_TASK_QUESTION_ANSWERING ? 2 : config->nlabel;
 }
 
-static int64_t axis_length(const tfm_config *config, axis a)
+static int64_t axis_length(const tfm_config *config, axis a, int64_t layer)
 {
+  const bool decoder = config->encoder > 0 && layer >= config->encoder;
+  const int64_t F = decoder ? config->decoder_F : config->F;
   switch (a) {
   case AXIS_H:
     return config->H;
@@ -103,9 +105,9 @@ static int64_t axis_length(const tfm_config *config, axis a)
   case AXIS_N:
     return config->N;
   case AXIS_F:
-    return config->F;
+    return F;
   case AXIS_F2:
-    return 2 * config->F;
+    return 2 * F;
   case AXIS_V:
     return config->V;
   case AXIS_P:
@@ -155,6 +157,9 @@ void tfm__config_without_bias(tfm_config *config, tfm__module module)
 
 int64_t tfm__layer_stored(const tfm_config *config, int64_t layer)
 {
+  if (config->encoder > 0 && layer >= config->encoder) {
+    return layer - config->encoder;
+  }
   if (config->groups == 0) {
     return layer;
   }
@@ -179,13 +184,19 @@ tfm__part tfm__module_part(tfm__module module)
 
 tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module module)
 {
+  return tfm__module_shape_in(config, module, 0);
+}
+
+tfm__module_shape tfm__module_shape_in(const tfm_config *config, tfm__module module,
+                                       int64_t layer)
+{
   const module_row *row = &modules[module];
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   const bool never = row->kind == TFM__TABLE || (row->kind == TFM__NORM && config->arch->rms) ||
                      (module == TFM__MODULE_HEAD_OUT && head && head->plain);
   return (tfm__module_shape){.kind = row->kind,
-                             .rows = axis_length(config, row->rows),
-                             .width = axis_length(config, row->width),
+                             .rows = axis_length(config, row->rows, layer),
+                             .width = axis_length(config, row->width, layer),
                              .bias = !never && (config->unbiased >> module & 1) == 0};
 }
 
@@ -200,6 +211,9 @@ bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t laye
 {
   if (module == TFM__MODULE_CONVOLUTION || module == TFM__MODULE_CONVOLUTION_NORM) {
     return layer > 0;
+  }
+  if (module >= TFM__MODULE_CROSS_QUERY && module <= TFM__MODULE_CROSS_NORM) {
+    return config->encoder == 0 || layer < config->encoder;
   }
   return module == TFM__MODULE_ATTENTION_NORM && layer == 0 && config->arch->first_bare;
 }
@@ -216,32 +230,29 @@ int64_t tfm__unit_ffn(int64_t unit)
   return unit % 2 == 1 ? unit / 2 : -1;
 }
 
-static int64_t module_floats(const tfm_config *config, tfm__module module)
+int64_t tfm__module_floats(const tfm_config *config, tfm__module module, int64_t layer)
 {
-  const tfm__module_shape shape = tfm__module_shape_of(config, module);
-  return shape.rows * shape.width + (shape.bias ? shape.rows : 0);
+  const tfm__module_shape shape = tfm__module_shape_in(config, module, layer);
+  const bool there =
+      tfm__module_name(config, module) && !tfm__layer_lacks(config, module, layer);
+  return there ? shape.rows * shape.width + (shape.bias ? shape.rows : 0) : 0;
+}
+
+static int64_t part_floats(const tfm_config *config, tfm__part part, int64_t layer)
+{
+  int64_t floats = 0;
+  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
+    floats += modules[m].part == part ? tfm__module_floats(config, (tfm__module)m, layer) : 0;
+  }
+  return floats;
 }
 
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part)
 {
-  int64_t floats = 0;
-  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    if (modules[m].part == part && tfm__module_name(config, (tfm__module)m)) {
-      floats += module_floats(config, (tfm__module)m);
-    }
-  }
-  return floats;
+  return part_floats(config, part, 0);
 }
 
 int64_t tfm__unit_floats(const tfm_config *config, int64_t unit)
 {
-  const tfm__part part = unit % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN;
-  int64_t floats = tfm__part_floats(config, part);
-  for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
-    if (modules[m].part == part && tfm__module_name(config, (tfm__module)m) &&
-        tfm__layer_lacks(config, (tfm__module)m, unit / 2)) {
-      floats -= module_floats(config, (tfm__module)m);
-    }
-  }
-  return floats;
+  return part_floats(config, unit % 2 == 0 ? TFM__PART_ATTENTION : TFM__PART_FFN, unit / 2);
 }

@@ -35,6 +35,11 @@
   X(mistral)                                                                                   \
   X(qwen2)                                                                                     \
   X(qwen3)                                                                                     \
+  X(t5)                                                                                        \
+  X(bart)                                                                                      \
+  X(mbart)                                                                                     \
+  X(marian)                                                                                    \
+  X(pegasus)                                                                                   \
   TFM__FAMILIES_OF_TESTS(X)
 
 typedef enum {
@@ -58,7 +63,8 @@ typedef enum {
  * position table, Y types, R relative positions; E the width of the embedding tables, W of their
  * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). Q is N*D, K is G*D, QKV
  * Q + 2*K. QKV stands for QUERY, KEY and VALUE in one, GATE_UP for GATE and UP; an ffn's activation
- * sees GATE where there is one. CONVOLUTION is beside the first layer, over C tokens. */
+ * sees GATE where there is one. CONVOLUTION is beside the first layer, over C tokens. CROSS modules
+ * are of layers of a decoder that look at an encoder's output; F is then the layer's own side's. */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
@@ -78,6 +84,11 @@ typedef enum {
   X(KEY_NORM, ATTENTION, NORM, D, ONE)                                                         \
   X(CONTEXT, ATTENTION, LINEAR, H, Q)                                                          \
   X(ATTENTION_NORM, ATTENTION, NORM, H, ONE)                                                   \
+  X(CROSS_QUERY, ATTENTION, LINEAR, Q, H)                                                      \
+  X(CROSS_KEY, ATTENTION, LINEAR, K, H)                                                        \
+  X(CROSS_VALUE, ATTENTION, LINEAR, K, H)                                                      \
+  X(CROSS_CONTEXT, ATTENTION, LINEAR, H, Q)                                                    \
+  X(CROSS_NORM, ATTENTION, NORM, H, ONE)                                                       \
   X(GATE_UP, FFN, LINEAR, F2, H)                                                               \
   X(GATE, FFN, LINEAR, F, H)                                                                   \
   X(UP, FFN, LINEAR, F, H)                                                                     \
@@ -104,11 +115,13 @@ typedef struct {
 /** config.json's names of the dimensions all families have; "a|b": two spellings, of which the
  * first that is there counts. */
 typedef struct {
-  const char *hidden, *layers, *heads, *vocab, *positions;
-  const char *ffn;      /* NULL: the family reads it */
-  const char *types;    /* NULL: no type table */
-  const char *norm_eps; /* NULL: always the family's */
-  const char *act;      /* NULL: the family reads it */
+  const char *hidden, *layers, *heads, *vocab;
+  const char *positions; /* NULL: the family reads it */
+  const char *ffn;       /* NULL: the family reads it */
+  const char *head_dim;  /* NULL: hidden / heads */
+  const char *types;     /* NULL: no type table */
+  const char *norm_eps;  /* NULL: always the family's */
+  const char *act;       /* NULL: the family reads it */
 } tfm__config_keys;
 
 /** Which rows of x a head looks at. */
@@ -123,7 +136,9 @@ typedef enum {
 
 /** A head: y = out(norm(act(dense(view of x)))), where steps may be missing. In module names a
  * leading "@" stands for the checkpoint's prefix, "#" for the layer (for its group where layers
- * are shared, and then "%" for its place in the group). */
+ * are shared, and then "%" for its place in the group), counted on its own side where there are
+ * an encoder and a decoder: "$" is the side's name, "&" how many parts of a layer come before
+ * its ffn. */
 typedef struct {
   tfm_task task; /* TFM_TASK_NONE ends the list */
   tfm__view view;
@@ -136,6 +151,8 @@ typedef struct {
   bool plain;           /* out has no bias */
   bool narrow;          /* I is config.E */
   bool tied;            /* out's weight is the word table, unless config.tied is false */
+  bool own_first;       /* tied, but the file's own weight counts where there is one */
+  bool out_bias_maybe;  /* out_bias may not be there: zeros; a row of a matrix in files */
 } tfm__head_row;
 
 /** A family. */
@@ -177,10 +194,17 @@ const char *tfm__module_name(const tfm_config *config, tfm__module module);
 tfm__part tfm__module_part(tfm__module module);
 tfm__module_shape tfm__module_shape_of(const tfm_config *config, tfm__module module);
 
+/** The same in one layer. */
+tfm__module_shape tfm__module_shape_in(const tfm_config *config, tfm__module module,
+                                       int64_t layer);
+
+/** Weights and biases of a module of a layer; 0 where the model has none. */
+int64_t tfm__module_floats(const tfm_config *config, tfm__module module, int64_t layer);
+
 /** Whether a file has the module's weight as [width,rows]. */
 bool tfm__stored_transposed(const tfm_config *config, tfm__module module);
 
-/** Weights and biases of one part (of one layer, for the parts of a block). */
+/** Weights and biases of one part (of the first layer, for the parts of a block). */
 int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
 
 /** Whether this layer lacks a module that others have. */

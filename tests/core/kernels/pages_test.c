@@ -171,11 +171,68 @@ static void windows_change_no_bit(void **state)
   check(4, 2, 20, &wide, "a wide window");
 }
 
+/* One bias by distance a head, as T5's decoders have. */
+static void a_bias_changes_no_bit(void **state)
+{
+  (void)state;
+  enum { N = 4, REACH = MOST + 9 };
+  noise r = {7};
+  float *bias = want_memory(N * (2 * REACH - 1), sizeof *bias);
+  noise_fill(&r, 3.0f, bias, N * (2 * REACH - 1));
+  const tfm_attention_terms terms = {
+      .windowed = true, .before = INT32_MAX, .reach = REACH, .bias = bias};
+  const tfm_attention_terms narrow = {
+      .windowed = true, .before = 70, .reach = REACH, .bias = bias};
+  check(N, N, 16, &terms, "a bias");
+  check(N, 2, 20, &terms, "a bias of heads that share keys");
+  check(N, N, 16, &narrow, "a bias and a window");
+  tfm_free(bias);
+}
+
+/* Queries that see all keys of a sequence, theirs or another's: what attention over the whole
+ * sequence gives for the same numbers. */
+static void all_keys_are_seen_with_the_same_bits(void **state)
+{
+  (void)state;
+  story s = story_open(4, 2, 20, NULL);
+  const int64_t H = s.heads.N * s.heads.D;
+  const float *kv = s.qkv + H;
+  float *const *page[SEQS];
+  int32_t keys[SEQS];
+  backwards_par par = backwards_par_of(3);
+  void *scratch = want_memory(3 * tfm_attention_paged_scratch_bytes(&s.heads, MOST), 1);
+  const tfm_sequences seqs = {.cu_len = s.cu_len, .B = SEQS};
+  whole(&s);
+  for (int b = 0; b < SEQS; ++b) {
+    page[b] = s.page[b];
+    keys[b] = lengths[b];
+  }
+  const tfm_pages pages = {.page = page, .offset = OFFSET, .keys = keys, .scratch = scratch};
+  FOR_EACH_ISA(isa)
+  {
+    tfm_attention_keep(&s.heads, kv, s.ld, &seqs, &pages, &par.par);
+    tfm_attention_look(&s.heads, s.qkv, s.ld, &seqs, &pages, s.got, H, &par.par);
+    check_same_bits(s.got, s.want, s.T * H, "isa %s, all at once", tfm_isa_name(isa));
+    /* The last sequence's queries alone, more of them than it has keys: those of the others too. */
+    const int32_t alone[] = {0, (int32_t)s.T};
+    const tfm_sequences one = {.cu_len = alone, .B = 1};
+    const tfm_pages its = {
+        .page = page + 2, .offset = OFFSET, .keys = keys + 2, .scratch = scratch};
+    tfm_attention_look(&s.heads, s.qkv, s.ld, &one, &its, s.got, H, &par.par);
+    check_same_bits(s.got + s.cu_len[2] * H, s.want + s.cu_len[2] * H, lengths[2] * H,
+                    "isa %s, more queries than keys", tfm_isa_name(isa));
+  }
+  tfm_free(scratch);
+  story_close(&s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_cut_changes_a_bit),
       cmocka_unit_test(windows_change_no_bit),
+      cmocka_unit_test(a_bias_changes_no_bit),
+      cmocka_unit_test(all_keys_are_seen_with_the_same_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

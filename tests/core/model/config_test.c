@@ -110,7 +110,7 @@ static const struct {
     {{"hidden_act", "\"\""}, TFM_E_UNSUPPORTED, "hidden_act"},
     {{"hidden_act", "null"}, TFM_E_FORMAT, "hidden_act"},
     {{"hidden_act", "3"}, TFM_E_FORMAT, "hidden_act"},
-    {{"model_type", "\"t5\""}, TFM_E_UNSUPPORTED, "model_type: \"t5\""},
+    {{"model_type", "\"rwkv\""}, TFM_E_UNSUPPORTED, "model_type: \"rwkv\""},
     {{"model_type", "\"BERT\""}, TFM_E_UNSUPPORTED, "supported are: bert"},
     {{"model_type", "\"bert \""}, TFM_E_UNSUPPORTED, "model_type"},
     {{"model_type", "\"\\u001b[31m\""}, TFM_E_UNSUPPORTED, "\"?[31m\""},

@@ -17,6 +17,21 @@ static void distances_have_the_reference_buckets(void **state)
   }
 }
 
+/* T5Attention._relative_position_bucket() of the reference, for a decoder. */
+static void distances_behind_have_the_reference_buckets(void **state)
+{
+  (void)state;
+  static const struct {
+    int64_t distance, bucket;
+  } want[] = {{0, 0},    {1, 1},    {7, 7},    {8, 8},    {15, 15},  {16, 16},
+              {17, 16},  {20, 17},  {21, 18},  {22, 18},  {30, 20},  {31, 21},
+              {45, 23},  {63, 26},  {100, 30}, {112, 30}, {113, 31}, {127, 31},
+              {128, 31}, {511, 31}, {-1, 0},   {-40, 0}};
+  for (size_t i = 0; i < sizeof want / sizeof *want; ++i) {
+    assert_int_equal(tfm__sight_bucket_behind(want[i].distance, 32, 128), want[i].bucket);
+  }
+}
+
 /* make_log_bucket_position() of the reference, for 256 buckets of 512 and for 7 of 50. */
 static void distances_have_the_reference_log_buckets(void **state)
 {
@@ -42,6 +57,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(distances_have_the_reference_buckets),
+      cmocka_unit_test(distances_behind_have_the_reference_buckets),
       cmocka_unit_test(distances_have_the_reference_log_buckets),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
