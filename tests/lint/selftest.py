@@ -243,6 +243,37 @@ class Options(unittest.TestCase):
         self.assertIn("README.md:1: tfm-cluster has no option --loud", out)
 
 
+class Promises(unittest.TestCase):
+    TABLE = "# T\n## Promises\n| promise | tests |\n|---|---|\n| holds | `a.b`, `c` |\n## Other\n| x | y |\n"
+
+    def promises(self, readme):
+        with tempfile.TemporaryDirectory() as top:
+            file = pathlib.Path(top, "README.md")
+            file.write_text(readme, encoding="utf-8")
+            told = "Test project x\\n  Test  #1: a.b\\n  Test #12: c\\n"
+            done = subprocess.run([sys.executable, str(HERE / "promises.py"), str(file), "printf", told],
+                                  capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def test_good_table_passes(self):
+        self.assertEqual(self.promises(self.TABLE), (0, "1 promises, 0 findings\n"))
+
+    def test_a_test_that_is_not_there(self):
+        code, out = self.promises(self.TABLE.replace("`c`", "`d`"))
+        self.assertEqual(code, 1)
+        self.assertIn("README.md:5: there is no test d", out)
+
+    def test_a_promise_without_a_test(self):
+        code, out = self.promises(self.TABLE.replace("`a.b`, `c`", "a.b"))
+        self.assertEqual(code, 1)
+        self.assertIn("README.md:5: a promise without a test", out)
+
+    def test_too_many_and_none(self):
+        row = "| holds | `a.b`, `c` |\n"
+        self.assertIn("11 promises", self.promises(self.TABLE.replace(row, 11 * row))[1])
+        self.assertEqual(self.promises(self.TABLE.replace(row, ""))[0], 1)
+
+
 class Tally(unittest.TestCase):
     CASE = '<testcase name="{}" status="{}">{}</testcase>'
 
