@@ -40,8 +40,18 @@ static inline __m512i halves(vec x)
 
 void tfm__pair_bfloat16_avx512bf16(const float *even, const float *odd, int64_t n, float *words)
 {
-  for (int64_t i = 0; i < n; i += 16) {
-    const int64_t left = n - i < 16 ? n - i : 16;
+  const __m512i take_turns =
+      _mm512_add_epi32(_mm512_set1_epi32(0x00100000),
+                       _mm512_mullo_epi32(_mm512_set1_epi32(0x00010001),
+                                          _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6,
+                                                           5, 4, 3, 2, 1, 0)));
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const __m512bh both = _mm512_cvtne2ps_pbh(vec_load(odd + i), vec_load(even + i));
+    _mm512_storeu_si512(words + i, _mm512_permutexvar_epi16(take_turns, (__m512i)both));
+  }
+  if (i < n) {
+    const int64_t left = n - i;
     const __m512i low = halves(vec_load_part(even + i, left));
     const __m512i high = halves(vec_load_part(odd + i, left));
     const __m512i word = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
