@@ -719,6 +719,7 @@ tfm_status tfm_job_load(tfm_job *job,
   TFM_TRY(tfm_pump_open(&job->pump, &options, err));
   TFM_TRY(tfm_crew_await_ready(&job->crew, err));
   TFM_TRY(check_probes(job, err));
+  TFM_TRY(tfm_crew_measure(&job->crew, job->budget, err));
 
 fail:
   return st;

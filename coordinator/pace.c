@@ -123,8 +123,8 @@ double tfm_pace_parallel(const tfm_crew *crew, int threads)
 
 static tfm_speed speed_of(const tfm_job *job, int rank)
 {
-  const tfm_msg_ready *ready = &job->crew.ranks[rank].ready;
-  tfm_speed speed = {ready->attention_s, ready->scores_s, ready->ffn_s, ready->head_s};
+  const tfm_msg_speed *said = &job->crew.ranks[rank].speed;
+  tfm_speed speed = {said->attention_s, said->scores_s, said->ffn_s, said->head_s};
   tfm_speed_fill(&speed, &job->pace.speed);
   return speed;
 }

@@ -29,8 +29,8 @@ typedef struct {
 } tfm_pace_rows;
 
 /** Seconds the plan's stages need for these rows: the slowest stage, or the cores where ranks share
- *  them, and the way of one micro-batch through the others. Stages count as they measured
- *  themselves in READY; what they did not as rank 0 did. 0: nothing was measured. */
+ * them, and the way of one micro-batch through the others. Stages count as they measured
+ * themselves (SPEED); what they did not as rank 0 did. 0: nothing was measured. */
 double tfm_pace_predict(const tfm_job *job, const tfm_pace_rows *rows);
 
 /** Tokens of a typical row: TFM_PACE_LENGTH, or as many as rows may have. */

@@ -102,8 +102,6 @@ static const field ready_fields[] = {
     {I64, 0, AT(ready, weight_bytes)},    {I64, 0, AT(ready, scratch_bytes)},
     {BOOL, 0, AT(ready, locality_known)}, {I64, 0, AT(ready, pages)},
     {I64, 0, AT(ready, local_pages)},     {F64, 0, AT(ready, load_s)},
-    {F64, 0, AT(ready, attention_s)},     {F64, 0, AT(ready, scores_s)},
-    {F64, 0, AT(ready, ffn_s)},           {F64, 0, AT(ready, head_s)},
 };
 
 static const field heartbeat_fields[] = {
@@ -141,6 +139,17 @@ static const field sample_fields[] = {
     {F64, 0, AT(sample, latency_s)},
     {F64, 0, AT(sample, waiting_s)},
     {F64, 0, AT(sample, bytes_per_s)},
+};
+
+static const field measure_fields[] = {
+    {I64, 1, AT(measure, tokens)},
+};
+
+static const field speed_fields[] = {
+    {F64, 0, AT(speed, attention_s)},
+    {F64, 0, AT(speed, scores_s)},
+    {F64, 0, AT(speed, ffn_s)},
+    {F64, 0, AT(speed, head_s)},
 };
 
 static void put_ids(const unsigned char *at, tfm_buf *out)
@@ -318,6 +327,8 @@ TFM_MESSAGE(failed)
 TFM_MESSAGE(leave)
 TFM_MESSAGE(comm)
 TFM_MESSAGE(sample)
+TFM_MESSAGE(measure)
+TFM_MESSAGE(speed)
 #undef TFM_MESSAGE
 
 tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,

@@ -93,9 +93,17 @@ typedef struct {
   bool locality_known;
   int64_t pages, local_pages;
   double load_s;
-  /* Seconds a flop, as core/model/speed.h has them; 0: not measured. */
-  double attention_s, scores_s, ffn_s, head_s;
 } tfm_msg_ready;
+
+/** 0 -> worker with a stage, once all are ready: measure your slice now, while all others do. */
+typedef struct {
+  int64_t tokens; /* of a micro-batch */
+} tfm_msg_measure;
+
+/** worker -> 0: seconds a flop, as core/model/speed.h has them; 0: not measured. */
+typedef struct {
+  double attention_s, scores_s, ffn_s, head_s;
+} tfm_msg_speed;
 
 /** worker -> 0, once a second; 0 -> worker, that it is there. */
 typedef struct {
@@ -155,6 +163,8 @@ TFM_MESSAGE(failed)
 TFM_MESSAGE(leave)
 TFM_MESSAGE(comm)
 TFM_MESSAGE(sample)
+TFM_MESSAGE(measure)
+TFM_MESSAGE(speed)
 #undef TFM_MESSAGE
 
 /** Put an encoded payload into a free frame of a control link and send it. When no frame is

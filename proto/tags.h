@@ -3,7 +3,7 @@
 #ifndef TFM_PROTO_TAGS_H
 #define TFM_PROTO_TAGS_H
 
-enum { TFM_WIRE_VERSION = 8 };
+enum { TFM_WIRE_VERSION = 9 };
 
 /* X(NAME, number, "name"): control frames are below 64, data frames from 64 on. */
 #define TFM_FRAME_MAP(X)                                                                       \
@@ -13,10 +13,12 @@ enum { TFM_WIRE_VERSION = 8 };
   X(READY, 4, "ready")         /* worker -> 0: weights loaded, where memory lies */            \
   X(HEARTBEAT, 5, "heartbeat") /* both ways: I am there, and what I am doing */                \
   X(STATS, 6, "stats")         /* worker -> 0: after END, its times and counts */              \
-  X(FAILED, 7, "failed")  /* worker -> 0: a status and a text; the worker waits for LEAVE */   \
-  X(LEAVE, 8, "leave")    /* 0 -> worker: go, with this exit code */                           \
-  X(COMM, 9, "comm")      /* 0 -> worker: measure a link to a peer, or answer one */           \
-  X(SAMPLE, 10, "sample") /* worker -> 0: what was measured of frames of one size */           \
+  X(FAILED, 7, "failed")    /* worker -> 0: a status and a text; the worker waits for LEAVE */ \
+  X(LEAVE, 8, "leave")      /* 0 -> worker: go, with this exit code */                         \
+  X(COMM, 9, "comm")        /* 0 -> worker: measure a link to a peer, or answer one */         \
+  X(SAMPLE, 10, "sample")   /* worker -> 0: what was measured of frames of one size */         \
+  X(MEASURE, 11, "measure") /* 0 -> worker: all are ready; measure now */                      \
+  X(SPEED, 12, "speed")     /* worker -> 0: how fast its stage is */                           \
   X(ACTIVATIONS, 64, "activations") /* to a stage: lengths, marks, ids and x [T,H] */          \
   X(RESULT, 65, "result") /* last stage -> 0: rows of values, sequence after sequence */       \
   X(END, 66, "end")       /* down the line: nothing follows on this link */

@@ -27,6 +27,7 @@ typedef struct {
   tfm_share share;
   bool pin;
   tfm_model model;
+  tfm_slice_options options; /* of the slice */
 } worker;
 
 /* Texts that are longer than a message's field are cut, as messages.h says. */
@@ -306,22 +307,6 @@ fail:
   return st;
 }
 
-/* How fast this stage is, for the plan's prediction; texts that grow are not predicted. */
-static tfm_status measure(worker *w, const tfm_slice_options *options, tfm_msg_ready *ready,
-                          tfm_err *err)
-{
-  tfm_speed speed = {0};
-  tfm_status st = TFM_OK;
-  if (options->slots == 0) {
-    st = tfm_speed_measure(&speed, w->stage.slice, &w->model, options, err);
-  }
-  ready->attention_s = speed.attention;
-  ready->scores_s = speed.scores;
-  ready->ffn_s = speed.ffn;
-  ready->head_s = speed.head;
-  return st;
-}
-
 /* Weights, threads, links: everything the stage needs, on the right node. */
 static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
 {
@@ -353,6 +338,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
     TFM_TRY(tfm_isa_use(isa, err));
   }
   TFM_TRY(tfm_slice_open(&stage->slice, &w->model, &options, err));
+  w->options = options;
   if (a->probe && tfm_slice_probe_failed(stage->slice, &bad)) {
     copy_text(ready->probe_failed, sizeof ready->probe_failed, bad);
   }
@@ -376,7 +362,6 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   TFM_TRY(tfm_team_open(&stage->team, &team, err));
   TFM_TRY(open_links(w, err));
   ready->load_s = tfm_now_s() - start;
-  TFM_TRY(measure(w, &options, ready, err));
 
 fail:
   return st;
@@ -403,6 +388,38 @@ static tfm_status say_ready(worker *w, tfm_msg_ready *ready, tfm_err *err)
 
 fail:
   tfm_buf_fini(&text);
+  return st;
+}
+
+/* How fast this stage is, for the plan's prediction, while all others measure themselves too; texts
+ * that grow are not predicted. */
+static tfm_status say_speed(worker *w, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_frame *frame = NULL;
+  tfm_msg_measure measure = {0};
+  tfm_speed speed = {0};
+  tfm_buf payload = {0};
+  TFM_TRY(await_control(w, TFM_FRAME_MEASURE, &frame, err));
+  if (!frame) {
+    return TFM_OK; /* leaving */
+  }
+  st = tfm_msg_measure_decode(&measure, frame->bytes + TFM_FRAME_HEADER,
+                              (size_t)frame->head.payload_bytes, err);
+  tfm_link_release(frame);
+  TFM_TRY(st);
+  tfm_slice_options options = w->options;
+  if (measure.tokens < options.max_tokens) {
+    options.max_tokens = measure.tokens;
+  }
+  if (options.slots == 0) {
+    TFM_TRY(tfm_speed_measure(&speed, w->stage.slice, &w->model, &options, err));
+  }
+  const tfm_msg_speed said = {speed.attention, speed.scores, speed.ffn, speed.head};
+  (void)tfm_msg_speed_encode(&said, &payload);
+  TFM_TRY(tell(w, TFM_FRAME_SPEED, &payload, err));
+
+fail:
   return st;
 }
 
@@ -443,8 +460,11 @@ static tfm_status work(worker *w, tfm_err *err)
     TFM_TRY(prepare(w, &ready, err));
   }
   TFM_TRY(say_ready(w, &ready, err));
-  w->stage.beat_s = tfm_now_s();
   if (w->stage.assign.stage >= 0) {
+    TFM_TRY(say_speed(w, err));
+  }
+  w->stage.beat_s = tfm_now_s();
+  if (w->stage.assign.stage >= 0 && !w->stage.left) {
     TFM_TRY(tfm__stage_run(&w->stage, err));
   }
   if (!w->stage.left && w->stage.assign.stage >= 0) {

@@ -2,7 +2,8 @@
  * frames into frames.
  *
  *  The life of a worker: START (what the job is) -> HELLO (what I am and see) -> ASSIGN (my
- * part) -> weights are read, memory placed -> READY -> frames until END -> STATS -> LEAVE. A
+ * part) -> weights are read, memory placed -> READY -> MEASURE
+ * (all are) -> SPEED -> frames until END -> STATS -> LEAVE. A
  * failure on the way becomes FAILED with its text; then the worker waits for LEAVE like
  * everybody else. Workers never print and never decide how the job ends.
  */

@@ -120,6 +120,8 @@ static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, t
     return tfm_msg_hello_decode(&r->hello, payload, n, err);
   case TFM_FRAME_READY:
     return tfm_msg_ready_decode(&r->ready, payload, n, err);
+  case TFM_FRAME_SPEED:
+    return tfm_msg_speed_decode(&r->speed, payload, n, err);
   case TFM_FRAME_HEARTBEAT:
     st = tfm_msg_heartbeat_decode(&r->beat, payload, n, err);
     if (r->beat.batch != before.batch || r->beat.computing != before.computing) {
@@ -260,6 +262,26 @@ fail:
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err)
 {
   return collect_early(crew, (collection){TFM_FRAME_READY, crew->nrank - 1}, err);
+}
+
+tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_msg_measure measure = {.tokens = tokens};
+  tfm_buf payload = {0};
+  int missing = 0;
+  (void)tfm_msg_measure_encode(&measure, &payload);
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    if (crew->ranks[rank].assign.stage >= 0) {
+      TFM_TRY(tell(crew, rank, TFM_FRAME_MEASURE, &payload, err));
+      ++missing;
+    }
+  }
+  TFM_TRY(collect_early(crew, (collection){TFM_FRAME_SPEED, missing}, err));
+
+fail:
+  tfm_buf_fini(&payload);
+  return st;
 }
 
 tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err)

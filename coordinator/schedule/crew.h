@@ -14,6 +14,7 @@ typedef struct {
   tfm_msg_hello hello;
   tfm_msg_assign assign;
   tfm_msg_ready ready;
+  tfm_msg_speed speed;
   tfm_msg_stats stats;
   bool have_stats;
   tfm_msg_heartbeat beat;
@@ -51,6 +52,10 @@ tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 /** Collect READY from all workers. Errors: those of listening; TFM_E_STOPPED; TFM_E_PEER when one
  *  does not come within crew->load_s. */
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
+
+/** Let all ranks that have a stage measure it at once, on micro-batches of so many tokens, and
+ * collect their SPEED. Errors as above. */
+tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err) TFM_MUST_USE;
 
 /** Take what has come on the control links: heartbeats and statistics are kept; FAILED is
  * returned as the worker's own error. *news (when not NULL) says whether anything came. Does

@@ -8,15 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_ROWS = 4, SHORT = 32, LONG = 256, PASSES_LEAST = 2, PASSES_MOST = 9 };
+enum { TOKENS = 1024, SHORT = 32, LONG = 256, PASSES_MOST = 9 };
 
-static const double enough_s = 20e-3;
+static const double enough_s = 5e-3;
 
 /* Rows of one length, and what a unit needs beside them. */
 typedef struct {
   tfm_batch batch;
-  int32_t cu_len[SHORT_ROWS + 1];
-  int32_t marks[SHORT_ROWS];
+  int32_t cu_len[TOKENS / SHORT + 1];
+  int32_t marks[TOKENS / SHORT + 1];
   int64_t len;
 } rows;
 
@@ -26,9 +26,9 @@ typedef struct {
   const tfm_model *model;
   const tfm_slice_options *options;
   int64_t H;
-  float *made, *x; /* [LONG,H]: where each pass begins, and what it changes */
+  float *made, *x; /* [TOKENS,H]: where each pass begins, and what it changes */
   float *result;
-  int32_t *ids; /* [LONG] zeros */
+  int32_t *ids; /* [TOKENS] zeros */
 } bench;
 
 static int64_t least(int64_t a, int64_t b)
@@ -36,11 +36,13 @@ static int64_t least(int64_t a, int64_t b)
   return a < b ? a : b;
 }
 
-static void make_rows(rows *r, const bench *b, int64_t n, int64_t len)
+/* As many rows of about len tokens as a micro-batch of so many tokens takes. */
+static void make_rows(rows *r, const bench *b, int64_t tokens, int64_t len)
 {
-  const int64_t most = least(b->options->max_tokens, b->model->config.max_length);
-  r->len = least(len, most);
-  n = least(n, least(b->options->max_sequences, b->options->max_tokens / r->len));
+  tokens = least(tokens, b->options->max_tokens);
+  r->len = least(len, least(tokens, b->model->config.max_length));
+  const int64_t most = least(b->options->max_sequences, TOKENS / SHORT);
+  const int64_t n = least(most, tokens / r->len);
   for (int64_t i = 0; i <= n; ++i) {
     r->cu_len[i] = (int32_t)(i * r->len);
   }
@@ -65,26 +67,31 @@ static int by_size(const void *a, const void *b)
   return (*x > *y) - (*x < *y);
 }
 
-/* CPU seconds of a pass through one unit, or the head (unit -1). */
+/* CPU seconds of one pass through a unit, or the head (unit -1). */
+static double pass_s(const bench *b, const rows *r, int64_t unit)
+{
+  memcpy(b->x, b->made, (size_t)(r->batch.T * b->H) * sizeof(float));
+  const double begin = tfm_thread_cpu_s();
+  if (unit < 0) {
+    tfm_slice_head(b->slice, &r->batch, b->result, NULL);
+  } else {
+    tfm__slice_run_unit(b->slice, unit, &r->batch, NULL);
+  }
+  return tfm_thread_cpu_s() - begin;
+}
+
+/* The median of some passes, after a row has warmed up code and weights. */
 static double time_of(const bench *b, const rows *r, int64_t unit)
 {
   double took[PASSES_MOST];
   double sum = 0;
-  int n = -1; /* the first pass warms up */
-  while (n < PASSES_LEAST || (n < PASSES_MOST && sum < enough_s)) {
-    memcpy(b->x, b->made, (size_t)(r->batch.T * b->H) * sizeof(float));
-    const double begin = tfm_thread_cpu_s();
-    if (unit < 0) {
-      tfm_slice_head(b->slice, &r->batch, b->result, NULL);
-    } else {
-      tfm__slice_run_unit(b->slice, unit, &r->batch, NULL);
-    }
-    const double one = tfm_thread_cpu_s() - begin;
-    if (n >= 0) {
-      took[n] = one;
-    }
-    sum += one;
-    ++n;
+  int n = 0;
+  rows first;
+  make_rows(&first, b, r->len, r->len);
+  (void)pass_s(b, &first, unit);
+  while (n == 0 || (n < PASSES_MOST && sum < enough_s)) {
+    took[n] = pass_s(b, r, unit);
+    sum += took[n++];
   }
   qsort(took, (size_t)n, sizeof *took, by_size);
   return n % 2 ? took[n / 2] : (took[n / 2 - 1] + took[n / 2]) / 2;
@@ -104,8 +111,8 @@ static void measure_attention(const bench *b, int64_t unit, tfm_speed *speed)
 {
   rows few;
   rows many;
-  make_rows(&few, b, SHORT_ROWS, SHORT);
-  make_rows(&many, b, 1, LONG);
+  make_rows(&few, b, TOKENS, SHORT);
+  make_rows(&many, b, TOKENS, LONG);
   const tfm_cost_parts p = flops_of(b, &few, unit);
   const tfm_cost_parts q = flops_of(b, &many, unit);
   const double t = time_of(b, &few, unit);
@@ -125,7 +132,7 @@ static void measure_attention(const bench *b, int64_t unit, tfm_speed *speed)
 static void measure_ffn(const bench *b, int64_t unit, tfm_speed *speed)
 {
   rows r;
-  make_rows(&r, b, SHORT_ROWS, SHORT);
+  make_rows(&r, b, TOKENS, SHORT);
   const double flops = flops_of(b, &r, unit).products;
   speed->ffn = flops > 0 ? time_of(b, &r, unit) / flops : 0;
 }
@@ -133,22 +140,22 @@ static void measure_ffn(const bench *b, int64_t unit, tfm_speed *speed)
 static void measure_head(const bench *b, tfm_speed *speed)
 {
   rows r;
-  make_rows(&r, b, 1, SHORT);
+  make_rows(&r, b, SHORT, SHORT);
   const double flops = tfm_cost_head(&b->model->config, r.len);
   speed->head = flops > 0 ? time_of(b, &r, -1) / flops : 0;
 }
 
 static tfm_status make_memory(bench *b, tfm_err *err)
 {
-  const size_t floats = (size_t)(LONG * b->H);
+  const size_t floats = (size_t)(TOKENS * b->H);
   const int64_t width = b->options->head ? tfm_slice_result_width(b->slice) : 1;
   uint32_t random = 1;
   b->made = tfm_alloc_aligned(floats, sizeof *b->made);
   b->x = tfm_alloc_aligned(floats, sizeof *b->x);
   b->result = tfm_alloc_aligned((size_t)(SHORT * width), sizeof *b->result);
-  b->ids = tfm_calloc(LONG, sizeof *b->ids);
+  b->ids = tfm_calloc(TOKENS, sizeof *b->ids);
   if (!b->made || !b->x || !b->result || !b->ids) {
-    return tfm_fail(err, TFM_E_NOMEM, "measuring: %d tokens", LONG);
+    return tfm_fail(err, TFM_E_NOMEM, "measuring: %d tokens", TOKENS);
   }
   for (size_t i = 0; i < floats; ++i) {
     random = random * 1664525U + 1013904223U;

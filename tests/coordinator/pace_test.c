@@ -42,7 +42,7 @@ static fixture *open_fixture(int64_t stages, int64_t replicas)
     (void)snprintf(r->hello.host, sizeof r->hello.host, "host%d", rank);
     r->hello.ncore = 8;
     r->assign.threads = 1;
-    r->ready.attention_s = r->ready.scores_s = r->ready.ffn_s = r->ready.head_s = 1;
+    r->speed = (tfm_msg_speed){1, 1, 1, 1};
   }
   f->count[LENGTH] = ROWS;
   f->rows = (tfm_pace_rows){.count = f->count, .longest = LENGTH};
@@ -102,9 +102,9 @@ static void the_slowest_stage_decides(void **state)
   (void)state;
   fixture *f = open_fixture(3, 1);
   check_seconds(f, slowest(f));
-  f->job.crew.ranks[1].ready.attention_s = 50; /* a slow node */
-  f->job.crew.ranks[1].ready.scores_s = 50;
-  f->job.crew.ranks[1].ready.ffn_s = 50;
+  f->job.crew.ranks[1].speed.attention_s = 50; /* a slow node */
+  f->job.crew.ranks[1].speed.scores_s = 50;
+  f->job.crew.ranks[1].speed.ffn_s = 50;
   check_seconds(f, 50 * alone(f, 1));
   close_fixture(f);
 }
@@ -167,8 +167,7 @@ static void nothing_is_made_up(void **state)
 {
   (void)state;
   fixture *f = open_fixture(3, 1);
-  tfm_msg_ready *ready = &f->job.crew.ranks[2].ready;
-  ready->attention_s = ready->scores_s = ready->ffn_s = ready->head_s = 0;
+  f->job.crew.ranks[2].speed = (tfm_msg_speed){0};
   assert_true(tfm_pace_predict(&f->job, &f->rows) <= 0);
   assert_true(tfm_pace_rate(&f->job) <= 0);
   assert_true(tfm_pace_rate_alone(&f->job) <= 0);

@@ -137,7 +137,29 @@ static line open_line(stagecraft *s, const tfm_model *model)
   return l;
 }
 
-/* Everything up to READY. */
+static void say_measure(stagecraft *s)
+{
+  tfm_buf payload = {0};
+  const tfm_msg_measure measure = {.tokens = TOKENS};
+  assert_int_equal(tfm_msg_measure_encode(&measure, &payload), TFM_OK);
+  tell(s, TFM_FRAME_MEASURE, &payload);
+}
+
+/* The stage has an attention, an ffn and a head, and has measured them. */
+static void hear_speed(stagecraft *s)
+{
+  tfm_frame *frame = await_control(s, TFM_FRAME_SPEED);
+  tfm_msg_speed speed;
+  tfm_err err = {0};
+  assert_int_equal(tfm_msg_speed_decode(&speed, frame->bytes + TFM_FRAME_HEADER,
+                                        (size_t)frame->head.payload_bytes, &err),
+                   TFM_OK);
+  assert_true(speed.attention_s > 0 && speed.scores_s > 0 && speed.ffn_s > 0);
+  assert_true(speed.head_s > 0);
+  tfm_link_release(frame);
+}
+
+/* Everything up to SPEED. */
 static line open_stage(stagecraft *s, const tfm_model *model)
 {
   say_start(s, MODEL);
@@ -145,6 +167,8 @@ static line open_stage(stagecraft *s, const tfm_model *model)
   say_assign(s, model);
   line l = open_line(s, model);
   tfm_link_release(await_control(s, TFM_FRAME_READY));
+  say_measure(s);
+  hear_speed(s);
   return l;
 }
 
