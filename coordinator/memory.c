@@ -81,8 +81,7 @@ static tfm_status add_worker(const tfm_job *job, tfm_plan_rank *rank, int thread
   later += (int64_t)(threads - (processes ? 1 : 0)) * THREAD_BYTES;
   later += 2 * job->max_sequences * (int64_t)sizeof(int32_t); /* lengths, of sources too */
   if (processes) {
-    later += tfm_world_shared_bytes(frames.activations, rank->stage == 0);
-    later += tfm_world_shared_bytes(out, false);
+    later += tfm_world_shared_bytes(out);
   }
   rank->memory_bytes += KEPT_BYTES + need.weights + need.scratch + most(need.passing, later);
   return TFM_OK;
@@ -132,8 +131,7 @@ static void add_coordinator(const tfm_job *job, tfm_plan_rank *rank, int threads
   bytes += (int64_t)threads * THREAD_BYTES;
   bytes += row_bytes(job) + OUTPUT_BYTES;
   if (processes) {
-    bytes += lines * (tfm_world_shared_bytes(frames.activations, true) +
-                      tfm_world_shared_bytes(frames.results, false));
+    bytes += lines * tfm_world_shared_bytes(frames.activations);
   }
   rank->memory_bytes += bytes;
 }

@@ -196,6 +196,7 @@ tfm_status tfm_comm_measure(tfm_world *world, int peer, int64_t passes,
     const int64_t fill = RATE_FLOATS / floats;
     const int64_t frames = passes * (fill < RATE_FRAMES ? fill : RATE_FRAMES);
     s->bytes = 4 * floats;
+    s->shared = tfm_link_shares(e.out);
     TFM_TRY(measure_latency(&e, floats, true, took, turns, &s->waiting_s, err));
     TFM_TRY(measure_latency(&e, floats, false, took, turns, &s->latency_s, err));
     TFM_TRY(measure_rate(&e, floats, frames, &s->bytes_per_s, err));

@@ -12,6 +12,7 @@ typedef struct {
   double
       latency_s; /* one way: half of there and back, median; both ends poll without a pause */
   double waiting_s;   /* the same while both ends wait between polls as ranks of a job do */
+  bool shared;        /* through memory that both ranks see, not MPI */
   double bytes_per_s; /* of values, frames sent one behind the other while buffers are free */
 } tfm_comm_sample;
 

@@ -138,6 +138,11 @@ bool tfm_link_sending(const tfm_link *out)
   return out->nsending > 0;
 }
 
+bool tfm_link_shares(const tfm_link *out)
+{
+  return out->world->ops->is_mpi && out->channel;
+}
+
 bool tfm__link_drain(tfm_link *in)
 {
   bool any = false;
@@ -206,10 +211,16 @@ static tfm_status make_slots(tfm_link *link, int nslot, tfm_err *err)
     return tfm_fail(err, TFM_E_NOMEM, "%d frames", nslot);
   }
   link->nslot = nslot;
+  const size_t stride = (cap + TFM_FRAME_ALIGN - 1) / TFM_FRAME_ALIGN * TFM_FRAME_ALIGN;
+  unsigned char *lent = NULL;
+  if (link->incoming && !link->control && link->world->ops->buffers) {
+    lent = link->world->ops->buffers(link, nslot, stride);
+  }
+  link->lent = lent != NULL;
   for (int i = 0; i < nslot; ++i) {
     tfm__slot *slot = &link->slots[i];
-    slot->frame =
-        (tfm_frame){.bytes = tfm_alloc_aligned(cap, 1), .cap = cap, .n = 0, .home = link};
+    unsigned char *bytes = lent ? lent + (size_t)i * stride : tfm_alloc_aligned(cap, 1);
+    slot->frame = (tfm_frame){.bytes = bytes, .cap = cap, .n = 0, .home = link};
     if (!slot->frame.bytes) {
       return tfm_fail(err, TFM_E_NOMEM, "%d frames of %zu bytes", nslot, cap);
     }
@@ -255,7 +266,7 @@ void tfm__link_free(tfm_link *link)
   if (!link) {
     return;
   }
-  for (int i = 0; link->slots && i < link->nslot; ++i) {
+  for (int i = 0; link->slots && !link->lent && i < link->nslot; ++i) {
     tfm_free(link->slots[i].frame.bytes);
   }
   tfm_free(link->slots);

@@ -51,6 +51,10 @@ tfm_status tfm_link_receive(tfm_link *in, tfm_frame **frame, tfm_err *err) TFM_M
 /** Give a frame back to its home. */
 void tfm_link_release(tfm_frame *frame);
 
+/** Whether frames go through memory that both ranks see, past MPI. A link may turn to MPI with its
+ * first frame. */
+bool tfm_link_shares(const tfm_link *out);
+
 /** Whether frames are still on their way out, as far as polls have seen. */
 bool tfm_link_sending(const tfm_link *out);
 

@@ -27,6 +27,7 @@ struct tfm__mpi {
   MPI_Status *statuses; /* scratch of MPI_Testsome */
   int n;
   MPI_Request barrier; /* of leaving */
+  tfm__shm *shm;
 };
 
 static tfm__mpi *mpi_of(const tfm_link *link)
@@ -45,27 +46,70 @@ tfm_status tfm__mpi_check(int code, const char *call, tfm_err *err)
   return tfm_fail(err, TFM_E_PEER, "%s: %s", call, text);
 }
 
+static tfm_status await(MPI_Request *request, tfm_err *err)
+{
+  int done = 0;
+  tfm_status st = TFM_OK;
+  while (st == TFM_OK && !done) {
+    st = tfm__mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "MPI_Test", err);
+    if (!done) {
+      tfm_sleep_s(test_s);
+    }
+  }
+  return st;
+}
+
 static tfm_status duplicate(tfm__mpi *mpi, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   MPI_Request request = MPI_REQUEST_NULL;
-  int done = 0;
   TFM_TRY(tfm__mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN),
                          "MPI_Comm_set_errhandler", err));
   TFM_TRY(tfm__mpi_check(MPI_Comm_idup(MPI_COMM_WORLD, &mpi->comm, &request), "MPI_Comm_idup",
                          err));
-  for (;;) {
-    TFM_TRY(tfm__mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", err));
-    if (done) {
-      break;
-    }
-    tfm_sleep_s(test_s);
-  }
+  TFM_TRY(await(&request, err));
   TFM_TRY(tfm__mpi_check(MPI_Comm_set_errhandler(mpi->comm, MPI_ERRORS_RETURN),
                          "MPI_Comm_set_errhandler", err));
 
 fail:
   return st;
+}
+
+/* Tell all ranks where this one's shared memory is. */
+static tfm_status exchange_cards(tfm__mpi *mpi, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  int rank = 0;
+  int nrank = 0;
+  MPI_Request request = MPI_REQUEST_NULL;
+  tfm__shm_card mine = {0};
+  tfm__shm_card *all = NULL;
+  TFM_TRY(tfm__mpi_check(MPI_Comm_rank(mpi->comm, &rank), "MPI_Comm_rank", err));
+  TFM_TRY(tfm__mpi_check(MPI_Comm_size(mpi->comm, &nrank), "MPI_Comm_size", err));
+  TFM_TRY(tfm__shm_open(&mpi->shm, rank, nrank, &mine, err));
+  all = tfm_calloc((size_t)nrank, sizeof *all);
+  if (!all) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "addresses of %d ranks", nrank));
+  }
+  TFM_TRY(tfm__mpi_check(MPI_Iallgather(&mine, (int)sizeof mine, MPI_BYTE, all,
+                                        (int)sizeof mine, MPI_BYTE, mpi->comm, &request),
+                         "MPI_Iallgather", err));
+  TFM_TRY(await(&request, err));
+  tfm__shm_meet(mpi->shm, all);
+
+fail:
+  tfm_free(all);
+  return st;
+}
+
+tfm__shm *tfm__mpi_shm(tfm__mpi *mpi)
+{
+  return mpi->shm;
+}
+
+unsigned char *tfm__mpi_buffers(tfm_link *link, int nslot, size_t stride)
+{
+  return tfm__shm_buffers(mpi_of(link)->shm, link, nslot, stride);
 }
 
 /* Room for nslot slots in all, and one stray message. */
@@ -99,6 +143,7 @@ tfm_status tfm__mpi_open(tfm__mpi **out, tfm_err *err)
   mpi->barrier = MPI_REQUEST_NULL;
   TFM_TRY(make_room(mpi, 0, err));
   TFM_TRY(duplicate(mpi, err));
+  TFM_TRY(exchange_cards(mpi, err));
   *out = mpi;
   return TFM_OK;
 
@@ -115,6 +160,7 @@ void tfm__mpi_close(tfm__mpi *mpi)
   if (mpi->comm != MPI_COMM_NULL) {
     (void)MPI_Comm_free(&mpi->comm); /* MPI ends next, whatever it says */
   }
+  tfm__shm_close(mpi->shm);
   tfm_free(mpi->requests);
   tfm_free(mpi->errands);
   tfm_free(mpi->indices);
@@ -128,6 +174,9 @@ tfm_status tfm__mpi_link_open(tfm_link *link, tfm_err *err)
   if (link->nslot > INT_MAX - 1 - mpi->nslot) {
     return tfm_fail(err, TFM_E_NOMEM, "%d more requests", link->nslot);
   }
+  if (!link->control && !link->incoming) {
+    (void)tfm__shm_reach(mpi->shm, link);
+  }
   return make_room(mpi, mpi->nslot + link->nslot, err);
 }
 
@@ -136,7 +185,7 @@ static int tag_of(const tfm_link *link)
   return link->control ? TFM_TAG_CONTROL : TFM_TAG_DATA;
 }
 
-tfm_status tfm__mpi_send(tfm_link *out, tfm__slot *slot, tfm_err *err)
+static tfm_status isend(tfm_link *out, tfm__slot *slot, tfm_err *err)
 {
   tfm__mpi *mpi = mpi_of(out);
   TFM_ASSERT(mpi->n <= mpi->nslot);
@@ -146,7 +195,33 @@ tfm_status tfm__mpi_send(tfm_link *out, tfm__slot *slot, tfm_err *err)
                      "MPI_Isend", err);
   if (st == TFM_OK) {
     mpi->errands[mpi->n++] = (errand){.slot = slot};
+    tfm__shm_ring(mpi->shm, out->peer);
   }
+  return st;
+}
+
+tfm_status tfm__mpi_send(tfm_link *out, tfm__slot *slot, tfm_err *err)
+{
+  if (out->channel) {
+    tfm__shm_send(mpi_of(out)->shm, out, slot);
+    return TFM_OK;
+  }
+  return isend(out, slot, err);
+}
+
+/* Data links of one host; what their receivers do not take there goes by MPI. */
+static tfm_status poll_shm(tfm_world *world, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__shm_poll(tfm__mpi_shm(world->transport), world);
+  for (tfm_link *link = world->links; link && !link->control; link = link->next) {
+    tfm__slot *slot = link->incoming ? NULL : tfm__shm_returned(link);
+    for (; slot; slot = tfm__shm_returned(link)) {
+      TFM_TRY(isend(link, slot, err));
+    }
+  }
+
+fail:
   return st;
 }
 
@@ -341,7 +416,7 @@ static tfm_status fill_links(tfm_world *world, bool *any, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   for (tfm_link *link = world->links; link && !link->control; link = link->next) {
-    if (link->incoming) {
+    if (link->incoming && !tfm__shm_attached(link)) {
       TFM_TRY(fill_link(world->transport, link, any, err));
     }
   }
@@ -356,6 +431,7 @@ tfm_status tfm__mpi_poll(tfm_world *world, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm__mpi *mpi = world->transport;
   bool any = false;
+  TFM_TRY(poll_shm(world, err));
   TFM_TRY(finish_errands(mpi, err));
   if (world->leaving) {
     TFM_TRY(drop_stray(mpi, err));

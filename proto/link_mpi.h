@@ -4,6 +4,7 @@
 #define TFM_PROTO_LINK_MPI_H
 
 #include "proto/link_ops.h"
+#include "proto/link_shm.h"
 
 typedef struct tfm__mpi tfm__mpi;
 
@@ -17,7 +18,11 @@ void tfm__mpi_close(tfm__mpi *mpi);
 /** TFM_OK, or TFM_E_PEER with the call's name and MPI's own text. */
 tfm_status tfm__mpi_check(int code, const char *call, tfm_err *err) TFM_MUST_USE;
 
+/** What ranks of one host use instead for their data links; borrowed. */
+tfm__shm *tfm__mpi_shm(tfm__mpi *mpi);
+
 /** The slots of tfm__transport; world->transport is the tfm__mpi. */
+unsigned char *tfm__mpi_buffers(tfm_link *link, int nslot, size_t stride);
 tfm_status tfm__mpi_link_open(tfm_link *link, tfm_err *err);
 tfm_status tfm__mpi_send(tfm_link *out, tfm__slot *slot, tfm_err *err);
 tfm_status tfm__mpi_poll(tfm_world *world, tfm_err *err);

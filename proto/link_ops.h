@@ -10,6 +10,7 @@
 #include "proto/link.h"
 #include "proto/world.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct tfm_link {
   tfm_link *next; /* in the world's list */
   int peer;
   bool incoming, control;
+  bool lent; /* the buffers are the transport's */
   tfm_frame_limits limits;
   uint64_t sequence; /* of the next frame */
   tfm__slot *slots;  /* [nslot] */
@@ -55,6 +57,10 @@ struct tfm_link {
 typedef struct {
   bool is_mpi;
   size_t frame_max; /* largest frame it can count, bytes; links with larger ones are refused */
+
+  /* Buffers for an incoming data link's slots, one behind the other, stride bytes each; NULL, or a
+   * NULL of its result: they come from the heap. */
+  unsigned char *(*buffers)(tfm_link *link, int nslot, size_t stride);
 
   /* Prepare link; its slots have their buffers. Called once a link. Errors: TFM_E_NOMEM. */
   tfm_status (*open)(tfm_link *link, tfm_err *err);
@@ -89,8 +95,11 @@ struct tfm_world {
   int nsending, nfilling;               /* slots in these states */
   bool leaving;                         /* leave() has begun */
   bool left;                            /* leave() is over */
-  double nap_s;                         /* the next sleep of idle() */
-  double quiet_s; /* when idle() was first called since the last news; 0: not yet */
+  _Atomic uint32_t *bell; /* others ring it for news; NULL: only `event` wakes this rank */
+  uint32_t bell_seen;     /* its value when poll() last began */
+  bool all_ring;          /* every other rank does */
+  double nap_s;           /* the next sleep of idle() */
+  double quiet_s;         /* when idle() was first called since the last news; 0: not yet */
 };
 
 /** Make the generic part of a world with its control links, for a transport whose `transport`

@@ -135,9 +135,8 @@ static const field comm_fields[] = {
 };
 
 static const field sample_fields[] = {
-    {I64, 1, AT(sample, bytes)},
-    {F64, 0, AT(sample, latency_s)},
-    {F64, 0, AT(sample, waiting_s)},
+    {I64, 1, AT(sample, bytes)},       {BOOL, 0, AT(sample, shared)},
+    {F64, 0, AT(sample, latency_s)},   {F64, 0, AT(sample, waiting_s)},
     {F64, 0, AT(sample, bytes_per_s)},
 };
 

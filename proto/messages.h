@@ -144,6 +144,7 @@ typedef struct {
 /** worker -> 0: one of proto/comm.h's samples. */
 typedef struct {
   int64_t bytes;
+  bool shared;
   double latency_s, waiting_s, bytes_per_s;
 } tfm_msg_sample;
 

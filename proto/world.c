@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "proto/link_mpi.h"
 #include "proto/link_ops.h"
+#include "proto/link_shm.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +25,8 @@ static const double spin_s = 20e-6;
 static const double nap_first_s = 20e-6;
 static const double nap_last_s = 1e-3;
 static const double nap_growth = 1.25;
+/* Where everybody rings, only the last turns of leaving are left to look for. */
+static const double nap_ringing_s = 5e-3;
 /* While a large message moves, naps stay short: it moves only when both ends look after it. Its
  * receiver knows how long that is; its sender waits for a receiver that may be computing, so it
  * gives up looking after a while without news. */
@@ -180,12 +183,21 @@ tfm_status tfm_world_open_in(tfm_world *world, tfm_link **link, int from,
 
 tfm_status tfm_world_poll(tfm_world *world, tfm_err *err)
 {
+  if (world
+          ->bell) { /* before looking: what comes meanwhile has changed it when idle() compares */
+    world->bell_seen = atomic_load(world->bell);
+  }
   return world->ops->poll(world, err);
 }
 
-/* Sleep until the eventfd is written or the time is over, and take what was written. */
+/* Sleep until the eventfd is written or the time is over, and take what was written; where there
+ * is a bell, until it rings. */
 static void nap(const tfm_world *world, double seconds)
 {
+  if (world->bell) {
+    tfm__bell_wait(world->bell, world->bell_seen, seconds);
+    return;
+  }
   struct pollfd event = {.fd = world->event, .events = POLLIN};
   struct timespec limit = {.tv_nsec = (long)(seconds * 1e9)}; /* always below a second */
   if (ppoll(&event, 1, &limit, NULL) > 0) {
@@ -206,10 +218,12 @@ void tfm_world_idle(tfm_world *world)
     return;
   }
   bool moving = world->nfilling > 0 || (world->nsending > 0 && quiet < send_news_s);
-  nap(world, moving && world->nap_s > nap_moving_s ? nap_moving_s : world->nap_s);
+  bool look = moving && !world->all_ring; /* else somebody rings when it has moved */
+  nap(world, look && world->nap_s > nap_moving_s ? nap_moving_s : world->nap_s);
+  const double last_s = world->all_ring ? nap_ringing_s : nap_last_s;
   world->nap_s *= nap_growth;
-  if (world->nap_s > nap_last_s) {
-    world->nap_s = nap_last_s;
+  if (world->nap_s > last_s) {
+    world->nap_s = last_s;
   }
 }
 
@@ -230,6 +244,10 @@ void tfm__event_signal(int event)
 
 void tfm_world_wake(tfm_world *world)
 {
+  if (world->bell) {
+    tfm__bell_ring(world->bell);
+    return;
+  }
   tfm__event_signal(world->event);
 }
 

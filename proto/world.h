@@ -59,10 +59,9 @@ tfm_status tfm_world_open_in(tfm_world *world, tfm_link **link, int from,
                              const tfm_frame_limits *limits, int nbuffer,
                              tfm_err *err) TFM_MUST_USE;
 
-/** Shared memory that a data link with such a payload takes in each of its two ranks where both are
- * on one host, as measured (DECISIONS.md); the pages are the same in both. ahead: its sender may
- * have several frames on their way at once. */
-int64_t tfm_world_shared_bytes(int64_t payload, bool ahead);
+/** What a data link with such a payload takes in its sender where both ranks are on one host: the
+ * receiver's buffers, which it writes into; the pages are the same in both (DECISIONS.md). */
+int64_t tfm_world_shared_bytes(int64_t payload);
 
 /** Move data: complete what has completed, on all links. Cheap (about a microsecond when
  * nothing happens); a stage calls it between tasks, at least every 2 ms. Errors: TFM_E_PEER. */

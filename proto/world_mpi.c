@@ -1,5 +1,6 @@
 #include "proto/world.h"
 
+#include "core/base/mem.h"
 #include "proto/link_mpi.h"
 
 #include <mpi.h>
@@ -22,6 +23,9 @@ static void close_mpi(tfm_world *world)
     tfm_world_abort(tfm_status_exit(TFM_E_INTERNAL),
                     "a rank closed its world before all ranks had left it");
   }
+  for (tfm_link *link = world->links; link; link = link->next) {
+    tfm_free(link->channel);
+  }
   tfm__mpi_close(world->transport);
   (void)close(world->event);
   tfm_assert_set_hook(NULL);
@@ -31,6 +35,7 @@ static void close_mpi(tfm_world *world)
 
 static const tfm__transport transport = {.is_mpi = true,
                                          .frame_max = INT_MAX,
+                                         .buffers = tfm__mpi_buffers,
                                          .open = tfm__mpi_link_open,
                                          .send = tfm__mpi_send,
                                          .poll = tfm__mpi_poll,
@@ -55,15 +60,9 @@ static const char *const settings[][2] = {
     {"OMPI_MCA_btl_vader_eager_limit", "32768"},
 };
 
-/* Fragments of a sender, kept for the next: 72 are made at first, and a message in the middle of
- * its way has up to 32. */
-enum { FRAGMENT = 33024, FRAGMENTS_AHEAD = 72, FRAGMENTS = 48 };
-
-int64_t tfm_world_shared_bytes(int64_t payload, bool ahead)
+int64_t tfm_world_shared_bytes(int64_t payload)
 {
-  const int64_t most = (int64_t)FRAGMENT * (ahead ? FRAGMENTS_AHEAD : FRAGMENTS);
-  const int64_t frames = ahead ? 3 * payload : payload + payload / 2;
-  return frames < most ? frames : most;
+  return TFM_LINK_BUFFERS * (payload + TFM_FRAME_HEADER);
 }
 
 static tfm_status start_mpi(int *argc, char ***argv, tfm_err *err)
@@ -103,6 +102,7 @@ tfm_status tfm_world_open_mpi(tfm_world **out, int *argc, char ***argv, tfm_err 
   if (made.event < 0) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "eventfd of rank %d", made.rank));
   }
+  tfm__shm_hang_bell(tfm__mpi_shm(mpi), &made);
   TFM_TRY(tfm__world_open(out, &made, err));
   return TFM_OK;
 

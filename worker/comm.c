@@ -8,6 +8,7 @@ static tfm_status tell(tfm_world *world, const tfm_comm_sample *s, tfm_err *err)
   tfm_buf payload = {0};
   bool sent = false;
   const tfm_msg_sample sample = {.bytes = s->bytes,
+                                 .shared = s->shared,
                                  .latency_s = s->latency_s,
                                  .waiting_s = s->waiting_s,
                                  .bytes_per_s = s->bytes_per_s};

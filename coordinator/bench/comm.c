@@ -105,6 +105,7 @@ static tfm_status take_sample(int rank, const tfm_frame *frame, tfm_comm_sample 
   }
   TFM_TRY(tfm_msg_sample_decode(&sample, payload, n, err));
   *s = (tfm_comm_sample){.bytes = sample.bytes,
+                         .shared = sample.shared,
                          .latency_s = sample.latency_s,
                          .waiting_s = sample.waiting_s,
                          .bytes_per_s = sample.bytes_per_s};
@@ -163,7 +164,8 @@ static tfm_status put_samples(const tfm_world *world, pair p, const tfm_comm_sam
   (void)snprintf(name, sizeof name, "%d-%d", p.a, p.b);
   for (int i = 0; i < TFM_COMM_SAMPLES && st == TFM_OK; ++i) {
     const tfm_comm_sample *s = &samples[i];
-    (void)!tfm_bench_table_text(table, tfm_world_is_mpi(world) ? "mpi" : "local");
+    const char *far = tfm_world_is_mpi(world) ? "mpi" : "local";
+    (void)!tfm_bench_table_text(table, s->shared ? "shm" : far);
     (void)!tfm_bench_table_text(table, name);
     (void)!tfm_bench_table_number(table, (double)s->bytes);
     (void)!tfm_bench_table_number(table, s->latency_s * 1e6);

@@ -102,11 +102,13 @@ def test_verify_says_what_a_dtype_costs():
 def test_bench_comm_measures_the_pairs_it_is_asked_for():
     """Between rank 0 and a worker, between workers, and all neighbours; also without mpirun."""
     sizes = [4 ** (i + 1) for i in range(11)]
-    for options, ranks, pairs in ((["--pairs", "0-2,2-1"], 3, ["0-2", "1-2"]), ([], 3, ["0-1", "1-2"]), ([], 0, ["0-1"])):
-        rows = json.loads(must(call("bench", "comm", "-r", 1, "-o", "json", *options, np=ranks)).out)
+    for options, ranks, pairs, link, env in (
+            (["--pairs", "0-2,2-1"], 3, ["0-2", "1-2"], "shm", {}), ([], 3, ["0-1", "1-2"], "mpi", {"TFM_LINK": "mpi"}),
+            ([], 0, ["0-1"], "local", {})):
+        rows = json.loads(must(call("bench", "comm", "-r", 1, "-o", "json", *options, np=ranks, env=env)).out)
         assert [r["pair"] for r in rows] == [p for p in pairs for _ in sizes], rows
         assert [r["bytes"] for r in rows] == sizes * len(pairs)
-        assert all(r["link"] == ("mpi" if ranks else "local") for r in rows)
+        assert all(r["link"] == link for r in rows), rows
         assert all(r["latency_us"] > 0 and r["waiting_us"] > 0 and r["mb_per_s"] > 0 for r in rows)
     for wrong in ("0-0", "0-3", "1", "x-1", "0-1,1-0"):
         assert "--pairs" in must(call("bench", "comm", "--pairs", wrong, np=3), 64).err

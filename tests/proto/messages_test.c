@@ -85,7 +85,7 @@ static const tfm_msg_failed failed = {
 static const tfm_msg_leave leave = {.code = 75};
 static const tfm_msg_comm comm = {.peer = 3, .measures = true, .passes = 5};
 static const tfm_msg_sample sample = {
-    .bytes = 4096, .latency_s = 0.5, .waiting_s = 0.75, .bytes_per_s = 1e9};
+    .bytes = 4096, .shared = true, .latency_s = 0.5, .waiting_s = 0.75, .bytes_per_s = 1e9};
 static const tfm_msg_measure measure = {.tokens = 1024};
 static const tfm_msg_speed speed = {
     .attention_s = 0x1p-40, .scores_s = 0x1p-41, .ffn_s = 0x1p-42, .head_s = 0x1p-43};
@@ -261,7 +261,7 @@ static void small_messages_travel(void **state)
   tfm_msg_sample m;
   assert_int_equal(tfm_msg_sample_encode(&sample, &out), TFM_OK);
   assert_int_equal(tfm_msg_sample_decode(&m, out.data, out.n, &err), TFM_OK);
-  assert_true(m.bytes == 4096 && m.latency_s == 0.5 && m.waiting_s == 0.75);
+  assert_true(m.bytes == 4096 && m.shared && m.latency_s == 0.5 && m.waiting_s == 0.75);
   assert_true(m.bytes_per_s == 1e9);
   tfm_buf_clear(&out);
   tfm_msg_measure n;
