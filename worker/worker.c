@@ -408,6 +408,7 @@ static tfm_status say_speed(worker *w, tfm_err *err)
                               (size_t)frame->head.payload_bytes, err);
   tfm_link_release(frame);
   TFM_TRY(st);
+  tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LOADING, w->start.load_s, 0);
   tfm_slice_options options = w->options;
   if (measure.tokens < options.max_tokens) {
     options.max_tokens = measure.tokens;

@@ -180,7 +180,8 @@ tfm_status tfm_crew_listen(tfm_crew *crew, bool *news, tfm_err *err)
 static int late_rank(const tfm_crew *crew, tfm_frame_type type)
 {
   for (int rank = 1; rank < crew->nrank; ++rank) {
-    if (crew->ranks[rank].last != (int)type) {
+    const bool spare = type == TFM_FRAME_SPEED && crew->ranks[rank].assign.stage < 0;
+    if (crew->ranks[rank].last != (int)type && !spare) {
       return rank;
     }
   }
@@ -274,8 +275,11 @@ tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err)
   for (int rank = 1; rank < crew->nrank; ++rank) {
     if (crew->ranks[rank].assign.stage >= 0) {
       TFM_TRY(tell(crew, rank, TFM_FRAME_MEASURE, &payload, err));
-      ++missing;
     }
+  }
+  for (int rank = 1; rank < crew->nrank; ++rank) { /* the first may have answered already */
+    const tfm_crew_rank *r = &crew->ranks[rank];
+    missing += r->assign.stage >= 0 && r->last != TFM_FRAME_SPEED;
   }
   TFM_TRY(collect_early(crew, (collection){TFM_FRAME_SPEED, missing}, err));
 
