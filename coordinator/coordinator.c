@@ -166,6 +166,8 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
   case TFM_VERB_EMBED:
   case TFM_VERB_SCORE:
   case TFM_VERB_GENERATE:
+  case TFM_VERB_TRANSLATE:
+  case TFM_VERB_SUMMARIZE:
   case TFM_VERB_CHAT:
   case TFM_VERB_VERIFY:
     return score(job, world, options, err);

@@ -41,12 +41,15 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
     return TFM_OK;
   }
   const int64_t bytes = page_bytes(job);
-  const int64_t full = (job->model.config.max_length + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS;
+  const int64_t places = (job->model.config.max_length + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS;
+  const int64_t source = tfm_config_decoder(&job->model.config) ? places : 0;
+  const int64_t full = places + source;
   const int64_t asked = job->options->kv_budget;
   int64_t pages = asked / bytes;
   if (!asked) {
     pages = least(FULL_TEXTS * full, budget_most / bytes);
-    pages = most(pages, full * job->task->grows(&job->context)->width); /* one always fits */
+    pages = most(
+        pages, source + places * job->task->grows(&job->context)->width); /* one always fits */
   }
   pages = least(pages, INT32_MAX);
   const tfm_branching *how = job->task->grows(&job->context);

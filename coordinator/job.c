@@ -654,8 +654,10 @@ static tfm_status set_answering(tfm_job *job, tfm_err *err)
     return TFM_OK;
   }
   const bool repeats = config->task == TFM_TASK_TEXT_CLASSIFICATION;
-  if (!repeats) {
-    return tfm_fail(err, TFM_E_UNSUPPORTED, "config.json: model_type: %s: %s is not supported",
+  if (!repeats && (job->spec.lm != TFM_LM_NEXT || job->task == &tfm_task_chat)) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "config.json: model_type: %s has an encoder and a decoder: %s is not "
+                    "supported, translate, summarize and generate are",
                     config->model_type, job->task->name);
   }
   encoder->answering = repeats ? TFM_ANSWER_REPEATS : TFM_ANSWER_GROWS;

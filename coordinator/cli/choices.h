@@ -17,6 +17,9 @@ static const char *const tasks[] = {"text-classification",
                                     "rerank",
                                     "text-ranking",
                                     "text-generation",
+                                    "text2text-generation",
+                                    "translation",
+                                    "summarization",
                                     "score",
                                     NULL};
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};

@@ -7,14 +7,15 @@
 enum {
   SCORE = VERB(RUN) | VERB(CLASSIFY) | VERB(NER) | VERB(QA) | VERB(FILL_MASK) |
           VERB(ZERO_SHOT) | VERB(EMBED) | VERB(RERANK) | VERB(SCORE) | VERB(GENERATE) |
-          VERB(CHAT),
+          VERB(CHAT) | VERB(TRANSLATE) | VERB(SUMMARIZE),
   CLASSES = VERB(RUN) | VERB(CLASSIFY) | VERB(VERIFY),
   TOKENS = VERB(RUN) | VERB(NER) | VERB(VERIFY),
   ANSWERS = VERB(RUN) | VERB(QA) | VERB(VERIFY),
   MASKS = VERB(RUN) | VERB(FILL_MASK) | VERB(VERIFY),
   CANDIDATES = VERB(RUN) | VERB(ZERO_SHOT) | VERB(VERIFY),
   RANKS = VERB(RUN) | VERB(RERANK) | VERB(VERIFY),
-  TEXTS = VERB(RUN) | VERB(GENERATE) | VERB(CHAT) | VERB(VERIFY),
+  TRANSLATIONS = VERB(RUN) | VERB(TRANSLATE) | VERB(VERIFY),
+  TEXTS = TRANSLATIONS | VERB(GENERATE) | VERB(SUMMARIZE) | VERB(CHAT),
   VECTORS = VERB(RUN) | VERB(EMBED) | VERB(VERIFY),
   WRITE = SCORE | VERB(TOKENIZE),
   READ = WRITE | VERB(VERIFY) | VERB(BENCH),
@@ -300,7 +301,7 @@ static const tfm__option rows[] = {
     {.name = "return-tokens",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_TASK,
-     .verbs = VERB(RUN) | VERB(SCORE) | VERB(GENERATE) | VERB(CHAT) | VERB(VERIFY),
+     .verbs = TEXTS | VERB(SCORE),
      AT(return_tokens),
      .help = "Also write the tokens' ids, and how likely each was."},
 #include "coordinator/cli/option_generation.inc"

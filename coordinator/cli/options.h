@@ -31,6 +31,8 @@
   X(RERANK, "rerank", "rerank",                                                                \
     "which of some texts answers a query best, by a cross-encoder")                            \
   X(GENERATE, "generate", "text-generation", "what a language model goes on with")             \
+  X(TRANSLATE, "translate", "translation", "each text in another language")                    \
+  X(SUMMARIZE, "summarize", "summarization", "what is said in each text, shorter")             \
   X(CHAT, "chat", "chat", "what an assistant answers to a conversation")                       \
   X(SCORE, "score", "score", "how likely a language model finds each text: log-probabilities") \
   X(TOKENIZE, "tokenize", NULL, "ids, tokens, offsets and type ids; reads no weights")         \
@@ -168,8 +170,9 @@ typedef struct {
   int nbad_word;
   const char **logit_bias; /* [nlogit_bias] ID:NUMBER */
   int nlogit_bias;
-  int64_t max_new_tokens; /* 0: as generation_config.json says, else 256 */
-  int64_t kv_budget;      /* bytes of a rank; 0: by rule */
+  const char *src_lang, *tgt_lang; /* of translations; NULL: as the checkpoint has it */
+  int64_t max_new_tokens;          /* 0: as generation_config.json says, else 256 */
+  int64_t kv_budget;               /* bytes of a rank; 0: by rule */
   tfm_aggregation aggregation;
   const char **ignore_labels; /* [nignore] labels that are no entities */
   int nignore;

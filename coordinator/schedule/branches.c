@@ -192,7 +192,8 @@ static tfm_status run_on(tfm_branches *b, const tfm_branching *how, best_list *l
   for (int64_t i = 0; i < how->width; ++i) {
     const continuation *c = &next->c[i];
     const tfm_node node = {c->id, before[c->beam], c->log_prob};
-    b->running[i] = (tfm_branch){.parent = c->beam, .score = c->score};
+    const int32_t parent = b->made == 0 ? 0 : c->beam; /* the prompt is one branch's alone */
+    b->running[i] = (tfm_branch){.parent = parent, .score = c->score};
     TFM_TRY(add_node(b, node, &b->running[i].node, err));
   }
 

@@ -143,13 +143,15 @@ bool tfm_turns_room(const tfm_turns *turns)
 }
 
 /* Pages for the prompt and all that may be added; the token added last is never sent. Branches
- * share those that the prompt fills. */
+ * share those that the prompt fills, and those of the source. */
 static int64_t pages_of(const tfm_turns *turns, const tfm_sequence *text)
 {
   const int64_t tokens = text->n + text->grow - 1;
   const int64_t all = (tokens + turns->options.page_tokens - 1) / turns->options.page_tokens;
   const int64_t shared = text->n / turns->options.page_tokens;
-  return shared + turns->options.branching.width * (all - shared);
+  const int64_t source =
+      (text->nsource + turns->options.page_tokens - 1) / turns->options.page_tokens;
+  return source + shared + turns->options.branching.width * (all - shared);
 }
 
 void tfm_turns_add(tfm_turns *turns, tfm_sequence *text)
@@ -162,8 +164,8 @@ void tfm_turns_add(tfm_turns *turns, tfm_sequence *text)
         &bad, TFM_E_NOMEM,
         "a text of %lld tokens, and %lld to come, wants %lld pages of keys and values "
         "of %lld; raise --kv-budget",
-        (long long)text->n, (long long)text->grow, (long long)pages_of(turns, text),
-        (long long)turns->options.pages);
+        (long long)tfm_sequence_rows(text), (long long)text->grow,
+        (long long)pages_of(turns, text), (long long)turns->options.pages);
     tfm_item_fail(text->item, &bad);
     --text->item->waiting;
     return;
@@ -218,21 +220,32 @@ static void send(turn *t, member *m, tfm_sequence what, tfm_sequence **chosen)
   chosen[t->flying++] = &m->sent;
 }
 
-/* Make the prompt's next tokens travel, at most `most` of them; returns how many. */
+/* Whether the prompt's next tokens may be so few: an encoder reads its text in one piece. */
+static bool fits(const turn *t, int64_t most)
+{
+  return t->text->nsource == 0 || t->done > 0 || tfm_sequence_rows(t->text) <= most;
+}
+
+/* Make the prompt's next tokens travel, at most `most` of them, or all of it with what an encoder
+ * reads; returns how many rows that takes. */
 static int64_t board_prompt(turn *t, int64_t most, tfm_sequence **chosen)
 {
   const tfm_sequence *text = t->text;
   const int64_t left = text->n - t->done;
-  const int64_t n = left < most ? left : most;
+  const bool reads = text->nsource > 0 && t->done == 0;
+  const int64_t n = left < most || reads ? left : most;
+  const int64_t nsource = reads ? text->nsource : 0;
   send(t, &t->members[0],
        (tfm_sequence){.n = n,
                       .ids = text->ids + t->done,
                       .type_ids = text->type_ids + t->done,
                       .nmark = left <= n,
+                      .nsource = nsource,
+                      .source = text->source,
                       .parent = t->members[0].sent.slot},
        chosen);
   t->done += n;
-  return n;
+  return n + nsource;
 }
 
 /* Branches that are to grow. */
@@ -294,7 +307,8 @@ static tfm_status make_pack(const tfm_turns *turns, line_state *l, int64_t n, tf
   for (int64_t i = 0; i < n; ++i) {
     tfm_sequence *s = turns->chosen[i];
     pack->seqs[i] = s;
-    pack->T += s->n;
+    pack->T += tfm_sequence_rows(s);
+    pack->sources += s->nsource;
     pack->rows += s->rows;
     pack->marks += s->nmark;
   }
@@ -338,7 +352,7 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
     }
   }
   for (int64_t s = 0; s < turns->texts && room > 0; ++s) {
-    if (is_home(&l->turns[s], false)) {
+    if (is_home(&l->turns[s], false) && (n == 0 || fits(&l->turns[s], room))) {
       room -= board_prompt(&l->turns[s], room, turns->chosen + n);
       ++n;
     }

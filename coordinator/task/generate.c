@@ -95,7 +95,7 @@ static int generate_fields(const tfm_task_context *context, const char **names)
     names[n++] = "predictions";
     return n;
   }
-  names[n++] = "generated_text";
+  names[n++] = g ? g->field : "generated_text";
   if (context->options->return_tokens) {
     names[n++] = "token_ids";
     names[n++] = "token_log_probs";
@@ -117,16 +117,17 @@ static tfm_status add_text(const tfm_task_context *context, const tfm_sequence *
   tfm_buf before = {0};
   tfm_buf after = {0};
   int32_t *ids = tfm_calloc((size_t)(text->n + made.n), sizeof *ids);
+  const int64_t n = text->nsource > 0 ? 0 : text->n; /* what a decoder began with is no text */
   if (!ids) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a generated text"));
   }
-  memcpy(ids, text->ids, (size_t)text->n * sizeof *ids);
+  memcpy(ids, text->ids, (size_t)n * sizeof *ids);
   for (int64_t i = 0; i < made.n; ++i) {
-    ids[text->n + i] = (int32_t)made.pairs[2 * i];
+    ids[n + i] = (int32_t)made.pairs[2 * i];
   }
-  TFM_TRY(tfm_tokenizer_decode(context->tokenizer, ids, (size_t)text->n, true, &before, err));
-  TFM_TRY(tfm_tokenizer_decode(context->tokenizer, ids, (size_t)(text->n + made.n), true,
-                               &after, err));
+  TFM_TRY(tfm_tokenizer_decode(context->tokenizer, ids, (size_t)n, true, &before, err));
+  TFM_TRY(
+      tfm_tokenizer_decode(context->tokenizer, ids, (size_t)(n + made.n), true, &after, err));
   const size_t cut = before.n < after.n ? before.n : after.n;
   (void)tfm_buf_append(out, after.data + cut, after.n - cut);
 
@@ -141,7 +142,7 @@ static tfm_status put_text(const tfm_task_context *context, const tfm_sequence *
                            made_text made, tfm_buf *out, tfm_err *err)
 {
   tfm_buf all = {0};
-  if (context->options->return_full_text) {
+  if (context->options->return_full_text && text->nsource == 0) {
     (void)tfm_buf_span(&all, text->item->row->text);
   }
   const tfm_status st = add_text(context, text, made, &all, err);
@@ -215,7 +216,7 @@ static tfm_status put_predictions(const tfm_task_context *context, const tfm_seq
   tfm_status st = TFM_OK;
   for (int64_t i = 0; i < text->nend && st == TFM_OK; ++i) {
     made.n = text->ends[i].rows;
-    (void)tfm_buf_str(out, i ? ",{\"generated_text\":" : "[{\"generated_text\":");
+    (void)tfm_buf_printf(out, "%s{\"%s\":", i ? "," : "[", g->field);
     st = put_text(context, text, made, out, err);
     if (g->branching.candidates > 0) {
       (void)tfm_buf_str(out, ",\"score\":");

@@ -209,6 +209,17 @@ fail:
   return st;
 }
 
+/* What a decoder behind an encoder begins with: this file's word before config.json's. */
+static tfm_status read_start(const reading *r, tfm_err *err)
+{
+  int64_t id = r->context->start_id;
+  const tfm_status st =
+      tfm_json_opt_int(r->json, tfm_json_root(r->json), "decoder_start_token_id", 0,
+                       r->context->config->V - 1, &id, err);
+  r->context->start_id = (int32_t)id;
+  return st;
+}
+
 static tfm_status read_file(reading *r, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -228,6 +239,7 @@ static tfm_status read_file(reading *r, tfm_err *err)
       tfm_json_opt_int(json, root, "num_return_sequences", 1, BEAMS_MOST, &r->returned, err));
   TFM_TRY(tfm_json_opt_int(json, root, "max_new_tokens", 1, INT32_MAX, &r->g->new_tokens, err));
   TFM_TRY(tfm_json_opt_int(json, root, "max_length", 1, INT32_MAX, &r->g->total, err));
+  TFM_TRY(read_start(r, err));
 
 fail:
   return st;
@@ -426,13 +438,17 @@ tfm_status tfm_generation_read(tfm_generation *g, tfm_task_context *context, tfm
   tfm_json *config = NULL;
   tfm_json *json = NULL;
   reading r = {.g = g, .context = context, .spec = context->spec, .beams = 1, .returned = 1};
-  *g = (tfm_generation){.tokenizer = context->tokenizer, .branching = {.length_penalty = 1.0}};
+  *g = (tfm_generation){.tokenizer = context->tokenizer,
+                        .branching = {.length_penalty = 1.0},
+                        .field = "generated_text",
+                        .source_language = -1};
   r.spec->top_k = SAMPLED_FROM;
   TFM_TRY(tfm_sentence_file(context->model->folder, "config.json", &config, err));
   TFM_TRY(read_ends(&r, config, err));
   TFM_TRY(tfm_sentence_file(context->model->folder, "generation_config.json", &json, err));
-  r.json = json;
-  if (json) {
+  /* Older files of models with an encoder say it all in config.json. */
+  r.json = json || !tfm_config_decoder(context->config) ? json : config;
+  if (r.json) {
     TFM_TRY(read_file(&r, err));
   }
   TFM_TRY(take_options(&r, err));
@@ -451,6 +467,7 @@ void tfm_generation_fini(tfm_generation *g)
   }
   tfm_free(g->stops);
   tfm_free(g->ends);
+  tfm_free(g->prefix);
 }
 
 int64_t tfm_generation_room(const tfm_generation *g, int64_t n, int64_t places)

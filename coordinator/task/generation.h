@@ -15,7 +15,10 @@ typedef struct {
   int64_t nend;
   char **stops; /* [nstop] strings that end one */
   int64_t nstop;
-  bool requests; /* rows are requests with strings of their own */
+  bool requests;           /* rows are requests with strings of their own */
+  const char *field;       /* of the result, static */
+  char *prefix;            /* what comes before a text for an encoder; NULL: nothing */
+  int32_t source_language; /* the language's token of such a text; -1: the tokenizer's own */
 } tfm_generation;
 
 /** Settle everything: *g, context->spec->choice and what goes with it. gives: *g, release with

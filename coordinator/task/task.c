@@ -5,9 +5,9 @@
 /* Of two that need the same head, the first is what a model is run with unless its files or the
  * user say otherwise. */
 static const tfm_task_ops *const rows[] = {
-    &tfm_task_classify,  &tfm_task_embed,     &tfm_task_entities, &tfm_task_question,
-    &tfm_task_fill_mask, &tfm_task_zero_shot, &tfm_task_rerank,   &tfm_task_generate,
-    &tfm_task_score,     &tfm_task_chat};
+    &tfm_task_classify,  &tfm_task_embed,     &tfm_task_entities,  &tfm_task_question,
+    &tfm_task_fill_mask, &tfm_task_zero_shot, &tfm_task_rerank,    &tfm_task_generate,
+    &tfm_task_score,     &tfm_task_chat,      &tfm_task_translate, &tfm_task_summarize};
 
 enum { NROW = sizeof rows / sizeof rows[0] };
 
@@ -21,6 +21,7 @@ static const struct {
     {"sentence-similarity", "feature-extraction"},
     {"text-ranking", "rerank"},
     {"conversational", "chat"},
+    {"text2text-generation", "text-generation"},
 };
 
 const tfm_task_ops *tfm_task_find(const char *name)

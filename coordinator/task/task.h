@@ -91,7 +91,9 @@ extern const tfm_task_ops tfm_task_fill_mask; /* fill_mask.c */
 extern const tfm_task_ops tfm_task_zero_shot; /* zero_shot.c */
 extern const tfm_task_ops tfm_task_rerank;    /* rerank.c */
 extern const tfm_task_ops tfm_task_generate;  /* generate.c */
-extern const tfm_task_ops tfm_task_chat;      /* chat.c */
-extern const tfm_task_ops tfm_task_score;     /* score.c */
+extern const tfm_task_ops tfm_task_translate; /* translate.c, both */
+extern const tfm_task_ops tfm_task_summarize;
+extern const tfm_task_ops tfm_task_chat;  /* chat.c */
+extern const tfm_task_ops tfm_task_score; /* score.c */
 
 #endif

@@ -33,7 +33,8 @@ struct tfm_verifier {
 /* The longest sequence the oracle may be asked about. */
 static int64_t oracle_tokens(const tfm_job *job)
 {
-  const int64_t places = job->model.config.max_length;
+  const int64_t sides = tfm_config_decoder(&job->model.config) ? 2 : 1;
+  const int64_t places = sides * job->model.config.max_length;
   return job->task->grows && places > job->max_tokens ? places : job->max_tokens;
 }
 
@@ -199,6 +200,7 @@ static void run_grown(tfm_verifier *v, const tfm_sequence *s)
 {
   const int64_t n = s->n + s->rows - 1;
   const int32_t cu_len[] = {0, (int32_t)n};
+  const int32_t cu_source[] = {0, (int32_t)s->nsource};
   const uint32_t row = (uint32_t)s->item->row->number;
   memcpy(v->ids, s->ids, (size_t)s->n * sizeof *v->ids);
   for (int64_t i = 0; i < s->rows; ++i) {
@@ -214,7 +216,9 @@ static void run_grown(tfm_verifier *v, const tfm_sequence *s)
                        .type_ids = v->no_types,
                        .nmark = s->rows,
                        .marks = v->marks,
-                       .row = &row};
+                       .row = &row,
+                       .cu_source = s->nsource ? cu_source : NULL,
+                       .source = s->source};
   tfm_whole_run(v->whole, &ids, v->values, NULL, NULL);
 }
 

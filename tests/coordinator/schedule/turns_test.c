@@ -23,7 +23,9 @@ typedef struct {
   int made[TEXTS];     /* steps a text has gone */
   tfm_pack *flight[8]; /* of one line, oldest first */
   int nflight;
-  int64_t place[8]; /* by slot: tokens stages have; -1: freed */
+  int64_t place[8];  /* by slot: tokens stages have; -1: freed */
+  int64_t source[8]; /* by slot: tokens an encoder read */
+  int64_t sourced;   /* texts that brought some */
   int64_t pages_kept, pages_most, packs;
 } fixture;
 
@@ -78,20 +80,27 @@ static void stage_takes(fixture *f, const tfm_pack *pack)
 {
   for (int64_t i = 0; i < pack->nfreed; ++i) {
     f->place[pack->freed[i]] = 0;
+    f->source[pack->freed[i]] = 0;
   }
   int64_t T = 0;
+  int64_t sources = 0;
   for (int64_t b = 0; b < pack->B; ++b) {
     const tfm_sequence *s = pack->seqs[b];
     f->place[s->slot] = s->start == 0 ? 0 : f->place[s->slot];
     assert_int_equal(f->place[s->slot], s->start);
     f->place[s->slot] += s->n;
-    T += s->n;
+    assert_true(s->nsource == 0 || s->start == 0); /* once, and in one piece */
+    f->source[s->slot] = s->start == 0 ? s->nsource : f->source[s->slot];
+    f->sourced += s->nsource > 0;
+    sources += s->nsource;
+    T += s->n + s->nsource;
   }
   assert_int_equal(T, pack->T);
-  assert_true(T <= 10);
+  assert_int_equal(sources, pack->sources);
+  assert_true(T <= 10 || (pack->B == 1 && sources > 0)); /* one that is longer travels alone */
   int64_t kept = 0;
   for (int s = 0; s < 8; ++s) {
-    kept += pages_of(f->place[s]);
+    kept += pages_of(f->place[s]) + pages_of(f->source[s]);
   }
   f->pages_most = kept > f->pages_most ? kept : f->pages_most;
   ++f->packs;
@@ -159,6 +168,34 @@ static void all_finish_within_the_budget(void **state)
       assert_true(f->texts[i].values[2 * t] == (float)t);
     }
   }
+  assert_true(f->pages_most <= 9);
+  close_fixture(f);
+}
+
+/* Texts an encoder reads, shorter and longer than a micro-batch: each source travels once, whole,
+ * with the first token, and its pages count as long as the text lives. */
+static void sources_travel_once_and_whole(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(5, 9);
+  for (int i = 0; i < TEXTS; ++i) {
+    f->items[i] = (tfm_item){.waiting = 1};
+    f->texts[i] = (tfm_sequence){.item = &f->items[i],
+                                 .n = 1,
+                                 .ids = f->ids,
+                                 .type_ids = f->types,
+                                 .grow = 5,
+                                 .nsource = 1 + (i * 7) % 19,
+                                 .source = f->ids};
+    tfm_turns_add(f->turns, &f->texts[i]);
+  }
+  run(f);
+  for (int i = 0; i < TEXTS; ++i) {
+    assert_int_equal(f->items[i].waiting, 0);
+    assert_int_equal(f->items[i].status, TFM_OK);
+    assert_int_equal(f->texts[i].rows, i % 7 + 1 < 5 ? i % 7 + 1 : 5);
+  }
+  assert_int_equal(f->sourced, TEXTS);
   assert_true(f->pages_most <= 9);
   close_fixture(f);
 }
@@ -280,6 +317,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_finish_within_the_budget),
+      cmocka_unit_test(sources_travel_once_and_whole),
       cmocka_unit_test(a_text_that_can_never_fit_is_an_error_row),
       cmocka_unit_test(turns_are_shared_out_over_the_stages),
       cmocka_unit_test(a_failure_frees_the_slot),
