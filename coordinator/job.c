@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-  CONTRACT = 1,            /* version of the numeric contract (DESIGN D3) */
   BUDGET_LEAST = 512,      /* tokens; a kernel is at full speed from here on */
   BUDGET_FLOATS = 1 << 18, /* floats of x a micro-batch holds: a megabyte on the wire */
   WINDOW = 1024,           /* sequences */
@@ -353,9 +352,7 @@ tfm_status tfm_job_choose(tfm_job *job, tfm_err *err)
   if (st != TFM_OK) {
     return st;
   }
-  (void)snprintf(job->numeric_id, sizeof job->numeric_id, "c%d-%s-%s-k%d", CONTRACT,
-                 tfm_backend_arithmetic(engine->backend), tfm_precision_name(engine->precision),
-                 TFM_LINEAR_K_BLOCK);
+  tfm_engine_numeric_id(*engine, job->numeric_id);
   return TFM_OK;
 }
 
@@ -374,6 +371,8 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   (void)snprintf(hello->isa, sizeof hello->isa, "%s", tfm_isa_name(tfm_isa_best()));
   (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
                  tfm_backend_arithmetic(job->engine.backend));
+  (void)snprintf(hello->numeric_id, sizeof hello->numeric_id, "%s", job->numeric_id);
+  (void)snprintf(hello->denormals, sizeof hello->denormals, "%s", tfm_fp_denormals());
   hello->ncore = job->machine.ncore;
   hello->ncore_host = job->machine.ncore_granted;
   hello->nnode = job->machine.nnode;

@@ -43,7 +43,7 @@ typedef struct {
   tfm_plan plan;
   tfm_engine engine;
   const char *isa;
-  char numeric_id[128];
+  char numeric_id[TFM_NUMERIC_ID];
   int64_t max_length; /* tokens of a row */
   int64_t budget, max_tokens, max_sequences, max_rows, window;
   tfm_turns_options turns; /* of texts that grow; zeros: rows come whole */

@@ -383,8 +383,10 @@ static tfm_status check_row_status(const uint32_t *status, const tfm_frame_head 
                                    tfm_err *err)
 {
   for (int64_t b = 0; b < head->B; ++b) {
-    if (status[b] >= TFM_STATUS_COUNT) {
-      return tfm_fail(err, TFM_E_FORMAT, "status %" PRId64 ": want 0 to %d, got %" PRIu32, b,
+    if ((int)tfm_frame_fate_status(status[b]) >= TFM_STATUS_COUNT ||
+        (status[b] && tfm_frame_fate_status(status[b]) == TFM_OK)) {
+      return tfm_fail(err, TFM_E_FORMAT,
+                      "status %" PRId64 ": want 0 to %d, and no stage with 0, got %#" PRIx32, b,
                       TFM_STATUS_COUNT - 1, status[b]);
     }
   }

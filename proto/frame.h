@@ -70,6 +70,21 @@ tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head 
 uint32_t *tfm_frame_lengths(unsigned char *bytes); /* [B] and marks [M], or status [B] */
 float *tfm_frame_values(unsigned char *bytes, int64_t table); /* x or values */
 
+/** The word that says how a sequence of a result fared: a status, and when that is not TFM_OK the
+ * stage it failed at, counted from 0; -1: not known. */
+static inline uint32_t tfm_frame_fate(tfm_status status, int stage)
+{
+  return (uint32_t)status | (uint32_t)(stage < UINT16_MAX ? stage + 1 : UINT16_MAX) << 16;
+}
+static inline tfm_status tfm_frame_fate_status(uint32_t fate)
+{
+  return (tfm_status)(fate & UINT16_MAX);
+}
+static inline int tfm_frame_fate_stage(uint32_t fate)
+{
+  return (int)(fate >> 16) - 1;
+}
+
 /** Write the header over the first 64 bytes, with both checksums, for a payload that is in
  * place. The zeros between the table and the values are written here. head
  * must be one that tfm_frame_agrees() accepts. */

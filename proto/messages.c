@@ -74,6 +74,8 @@ static const field hello_fields[] = {
     {TEXT, 0, AT(hello, cpu)},
     {TEXT, 0, AT(hello, isa)},
     {TEXT, 0, AT(hello, arithmetic)},
+    {TEXT, 0, AT(hello, numeric_id)},
+    {TEXT, 0, AT(hello, denormals)},
     {I32, 0, AT(hello, ncore)},
     {I32, 0, AT(hello, ncore_host)},
     {I32, 0, AT(hello, nnode)},

@@ -58,6 +58,8 @@ typedef struct {
   char cpu[128];                    /* processor model */
   char isa[16];                     /* best instruction set */
   char arithmetic[64];              /* of the backend: part of numeric_id */
+  char numeric_id[128];             /* as this build makes it: contract, arithmetic, dtype */
+  char denormals[16];               /* "kept", or what its floating point unit does to them */
   int32_t ncore, ncore_host, nnode; /* usable; granted on the host; NUMA nodes */
   int64_t pid;
   int64_t resident_bytes;  /* before anything is loaded */

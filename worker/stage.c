@@ -1,8 +1,9 @@
 #include "worker/stage.h"
 
 #include "core/base/clock.h"
+#include "worker/finite.h"
 
-#include <math.h>
+#include <string.h>
 
 static const double heartbeat_s = 1.0;
 
@@ -250,17 +251,6 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
   return TFM_OK;
 }
 
-/* Sequences whose values left the finite numbers: theirs is the failure, not the batch's. */
-static uint32_t values_status(const float *values, int64_t n)
-{
-  for (int64_t i = 0; i < n; ++i) {
-    if (!isfinite(values[i])) {
-      return TFM_E_INTERNAL;
-    }
-  }
-  return TFM_OK;
-}
-
 /* Rows of values each sequence has, one sequence after the other. */
 typedef struct {
   const tfm_batch *batch;
@@ -290,7 +280,12 @@ static void judge_rows(const tfm_stage *stage, const tfm_batch *batch, const flo
   row_walk walk = {.batch = batch, .rows = stage->rows};
   for (int64_t b = 0; b < batch->B; ++b) {
     int64_t floats = next_rows(&walk, b) * stage->assign.result_width;
-    status[b] = values_status(values, floats);
+    status[b] = TFM_OK;
+    if (stage->bad[b]) {
+      status[b] = tfm_frame_fate(TFM_E_INTERNAL, (int)stage->bad[b] - 1);
+    } else if (!tfm_finite(values, floats)) {
+      status[b] = tfm_frame_fate(TFM_E_INTERNAL, stage->assign.stage);
+    }
     values += floats;
   }
 }
@@ -351,6 +346,28 @@ fail:
   return st;
 }
 
+/* Sequences that an earlier stage gave up are not computed on. */
+static void look_before(tfm_stage *stage, const tfm_batch *batch)
+{
+  const int64_t H = stage->assign.hidden;
+  memset(stage->bad, 0, (size_t)batch->B * sizeof *stage->bad);
+  if (batch->cu_source) {
+    tfm_finite_enter(batch->source, batch->cu_source, batch->B, H, stage->bad);
+  }
+  tfm_finite_enter(batch->x, batch->cu_len, batch->B, H, stage->bad);
+}
+
+/* Nor are those that this one must give up. */
+static void look_after(tfm_stage *stage, const tfm_batch *batch)
+{
+  const int64_t H = stage->assign.hidden;
+  const int at = stage->assign.stage;
+  if (batch->cu_source) {
+    tfm_finite_leave(batch->source, batch->cu_source, batch->B, H, at, stage->bad);
+  }
+  tfm_finite_leave(batch->x, batch->cu_len, batch->B, H, at, stage->bad);
+}
+
 static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
 {
   tfm_batch batch;
@@ -361,7 +378,9 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   }
   set_state(stage, true, frame->head.batch);
   const spell computing = begin_computing(stage);
+  look_before(stage, &batch);
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
+  look_after(stage, &batch);
   end_computing(stage, computing);
   stage->stats.frames += 1;
   stage->stats.tokens += (uint64_t)frame->head.T;

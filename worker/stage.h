@@ -18,6 +18,7 @@ typedef struct {
   tfm_link *in, *out;
   int64_t max_length;          /* tokens of one sequence, by the model */
   int32_t *cu_len, *cu_source; /* [max_sequences + 1] */
+  uint32_t *bad;               /* [max_sequences] of the micro-batch: finite.h */
   bool reads;                  /* the model has an encoder, and a decoder behind it */
   int64_t vocabulary;          /* ids are below */
   tfm_lm lm;

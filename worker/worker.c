@@ -27,7 +27,8 @@ typedef struct {
   tfm_share share;
   bool pin;
   tfm_model model;
-  tfm_slice_options options; /* of the slice */
+  tfm_slice_options options;       /* of the slice */
+  char numeric_id[TFM_NUMERIC_ID]; /* as this rank would have it */
 } worker;
 
 /* Texts that are longer than a message's field are cut, as messages.h says. */
@@ -215,6 +216,9 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
   copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
+  tfm_engine_numeric_id((tfm_engine){backend, precision}, w->numeric_id);
+  copy_text(hello.numeric_id, sizeof hello.numeric_id, w->numeric_id);
+  copy_text(hello.denormals, sizeof hello.denormals, tfm_fp_denormals());
   hello.ncore = w->machine.ncore;
   hello.ncore_host = w->machine.ncore_granted;
   hello.nnode = w->machine.nnode;
@@ -256,6 +260,32 @@ static void poll_stage(void *arg)
 {
   worker *w = arg;
   tfm__stage_poll(&w->stage);
+}
+
+/* The plan is rank 0's; what it says about this rank must be possible here, and mean the same. */
+static tfm_status check_assign(const worker *w, tfm_err *err)
+{
+  const tfm_msg_assign *a = &w->stage.assign;
+  const tfm_config *config = &w->model.config;
+  if (a->stage < 0) {
+    return TFM_OK;
+  }
+  if (strcmp(a->numeric_id, w->numeric_id) != 0) {
+    return tfm_fail(err, TFM_E_CONFIG, "plan: numeric_id %s, this rank computes %s",
+                    a->numeric_id, w->numeric_id);
+  }
+  const bool last = a->units.last == 2 * config->L;
+  if (a->units.first >= a->units.last || a->units.last > 2 * config->L || a->head != last ||
+      a->stage >= a->stages || a->hidden != config->H) {
+    return tfm_fail(
+        err, TFM_E_CONFIG,
+        "plan: units %lld to %lld, stage %d of %d, width %lld%s; this model has %lld "
+        "units of width %lld",
+        (long long)a->units.first, (long long)a->units.last, a->stage, a->stages,
+        (long long)a->hidden, a->head ? ", with the head" : "", 2 * (long long)config->L,
+        (long long)config->H);
+  }
+  return TFM_OK;
 }
 
 /* Decide where this rank runs, before any memory it will use is touched. A rank that cannot be
@@ -355,7 +385,8 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   stage->reads = tfm_config_decoder(&w->model.config) > 0;
   stage->cu_len = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_len);
   stage->cu_source = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_source);
-  if (!stage->cu_len || !stage->cu_source) {
+  stage->bad = tfm_calloc((size_t)a->max_sequences, sizeof *stage->bad);
+  if (!stage->cu_len || !stage->cu_source || !stage->bad) {
     TFM_TRY(
         tfm_fail(err, TFM_E_NOMEM, "lengths of %lld sequences", (long long)a->max_sequences));
   }
@@ -456,6 +487,7 @@ static tfm_status work(worker *w, tfm_err *err)
     return TFM_OK;
   }
   tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LOADING, w->start.load_s, 0);
+  TFM_TRY(check_assign(w, err));
   place(w, &ready);
   if (w->stage.assign.stage >= 0) {
     TFM_TRY(prepare(w, &ready, err));
@@ -543,6 +575,7 @@ int tfm_worker_main(tfm_world *world)
   tfm_machine_fini(&w->machine);
   tfm_free(w->stage.cu_len);
   tfm_free(w->stage.cu_source);
+  tfm_free(w->stage.bad);
   tfm_free(w);
   tfm_err late = {0};
   if (tfm_world_leave(world, leave_limit_s, &late) != TFM_OK) {

@@ -69,41 +69,6 @@ static tfm_status tell(tfm_crew *crew, int rank, tfm_frame_type type, const tfm_
   return st;
 }
 
-/* Fields that must be equal on all ranks before a weight is read. */
-typedef struct {
-  const char *name;
-  size_t offset;
-  const char *remedy;
-} agreement;
-
-static const agreement agreements[] = {
-    {"program version", offsetof(tfm_msg_hello, version), "start the same build on every node"},
-    {"model digest", offsetof(tfm_msg_hello, digest),
-     "put the same checkpoint on every node (--digest full compares every byte)"},
-    {"arithmetic", offsetof(tfm_msg_hello, arithmetic),
-     "use --backend native, which gives the same bits on every processor"},
-};
-
-static tfm_status compare_hellos(const tfm_crew *crew, tfm_err *err)
-{
-  for (size_t i = 0; i < sizeof agreements / sizeof agreements[0]; ++i) {
-    const agreement *a = &agreements[i];
-    const char *want = (const char *)&crew->ranks[0].hello + a->offset;
-    for (int rank = 1; rank < crew->nrank; ++rank) {
-      const char *got = (const char *)&crew->ranks[rank].hello + a->offset;
-      if (strcmp(want, got) != 0) {
-        return tfm_fail(
-            err, TFM_E_CONFIG,
-            "ranks disagree on the %s: rank 0 (%.64s) has %.80s, rank %d (%.64s) has "
-            "%.80s; %s",
-            a->name, crew->ranks[0].hello.host, want, rank, crew->ranks[rank].hello.host, got,
-            a->remedy);
-      }
-    }
-  }
-  return TFM_OK;
-}
-
 /* What one arrived frame means. */
 static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, tfm_err *err)
 {
@@ -242,7 +207,7 @@ tfm_status tfm_crew_await_hello(tfm_crew *crew, tfm_err *err)
 {
   const tfm_status st =
       collect_early(crew, (collection){TFM_FRAME_HELLO, crew->nrank - 1}, err);
-  return st == TFM_OK ? compare_hellos(crew, err) : st;
+  return st == TFM_OK ? tfm_crew_compare(crew, err) : st;
 }
 
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)

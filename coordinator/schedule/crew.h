@@ -41,10 +41,16 @@ void tfm_crew_fini(tfm_crew *crew);
 tfm_status tfm_crew_start(tfm_crew *crew, const tfm_msg_start *start, const tfm_msg_hello *own,
                           tfm_err *err) TFM_MUST_USE;
 
-/** Collect HELLO from all workers, then compare version, model digest and arithmetic of all ranks:
- * a difference is TFM_E_CONFIG with a table of it. Errors: a worker's own failure; TFM_E_CONFIG;
- * of link.h; TFM_E_STOPPED. */
+/** Collect HELLO from all workers, then compare them. Errors: a worker's own failure; of
+ * tfm_crew_compare(); of link.h; TFM_E_STOPPED. */
 tfm_status tfm_crew_await_hello(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
+
+/** Compare what all ranks have said of themselves. Errors: TFM_E_CONFIG naming the first field and
+ *  rank that differ, after the whole table has been logged. */
+tfm_status tfm_crew_compare(const tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
+
+/** Append the table of what differs from rank 0, a line each; returns how many there are. */
+int tfm_crew_differences(const tfm_crew *crew, tfm_buf *out);
 
 /** Send every worker its entry's `assign`. */
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;

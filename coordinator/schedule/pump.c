@@ -4,6 +4,7 @@
 #include "coordinator/schedule/watch.h"
 #include "coordinator/stop.h"
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "proto/credit.h"
 
@@ -12,6 +13,8 @@
 /* Rows between reading and delivery: enough for the window, the batches in flight and a window
  * more waiting for an earlier row. */
 enum { ROWS_PER_WINDOW = 8, ROWS_LEAST = 8192 };
+
+enum { SPOILT_SAID = 5 /* rows that are not finite, until they are only counted */ };
 
 static const int64_t held_bytes_limit = 256 << 20;
 /* A drain goes on sending what it has for the first time, and waits for results until the second.
@@ -52,6 +55,7 @@ struct tfm_pump {
       *start;       /* one micro-batch before embedding */
   int64_t *lengths; /* [max_tokens + 1] sequences sent */
   int64_t in_flight;
+  int64_t spoilt; /* sequences that were not finite any more */
   tfm_pump_counts counts;
 };
 
@@ -407,7 +411,7 @@ static tfm_status send_ends(tfm_pump *pump, tfm_err *err)
 /* ---- results back
  * ----------------------------------------------------------------------------- */
 
-static tfm_status keep_result(tfm_pump *pump, tfm_sequence *seq, uint32_t status,
+static tfm_status keep_result(tfm_pump *pump, tfm_sequence *seq, tfm_status status,
                               const float *values, tfm_err *err)
 {
   size_t floats = (size_t)(seq->rows * pump->options.shape.width);
@@ -431,6 +435,21 @@ static tfm_status keep_result(tfm_pump *pump, tfm_sequence *seq, uint32_t status
   return TFM_OK;
 }
 
+/* Where a row was lost depends on how the model is cut, so the log tells it, not the row. */
+static void say_spoilt(tfm_pump *pump, const line *l, const tfm_sequence *seq, uint32_t fate)
+{
+  const int stage = tfm_frame_fate_stage(fate);
+  if (stage < 0 || pump->spoilt++ >= SPOILT_SAID) {
+    return;
+  }
+  const int rank = l->rank + stage;
+  tfm_log(TFM_LOG_WARN,
+          "row %lld: its values are not finite after stage %d (rank %d on %.64s)%s",
+          (long long)seq->item->row->number, stage, rank,
+          rank < pump->options.crew->nrank ? pump->options.crew->ranks[rank].hello.host : "",
+          pump->spoilt == SPOILT_SAID ? "; further ones are only counted" : "");
+}
+
 static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, tfm_err *err)
 {
   tfm_pack *pack = l->credit.taken > 0 ? l->flight[l->first] : NULL;
@@ -445,9 +464,12 @@ static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, t
   const float *values = tfm_frame_values(frame->bytes, pack->B);
   for (int64_t b = 0; b < pack->B && st == TFM_OK; ++b) {
     const int64_t floats = pack->seqs[b]->rows * pump->options.shape.width;
-    st = pump->turns
-             ? tfm_turns_take(pump->turns, pack->seqs[b], (tfm_status)status[b], values, err)
-             : keep_result(pump, pack->seqs[b], status[b], values, err);
+    const tfm_status fared = tfm_frame_fate_status(status[b]);
+    if (fared != TFM_OK) {
+      say_spoilt(pump, l, pack->seqs[b], status[b]);
+    }
+    st = pump->turns ? tfm_turns_take(pump->turns, pack->seqs[b], fared, values, err)
+                     : keep_result(pump, pack->seqs[b], fared, values, err);
     values += floats;
   }
   l->first = (l->first + 1) % l->credit.limit;

@@ -3,6 +3,8 @@
 #include "core/kernels/table.h"
 
 #include <fenv.h>
+#include <float.h>
+#include <stdint.h>
 #include <string.h>
 
 #define ISA_NAME(name, text) [TFM_ISA_##name] = text,
@@ -162,4 +164,22 @@ tfm_isa tfm_isa_used(void)
 void tfm_fp_default(void)
 {
   (void)fesetenv(FE_DFL_ENV);
+}
+
+/* Looked at as bits: where operands count as zero, comparing would find zero, too. */
+static bool is_zero(float x)
+{
+  uint32_t bits = 0;
+  memcpy(&bits, &x, sizeof bits);
+  return bits == 0;
+}
+
+const char *tfm_fp_denormals(void)
+{
+  volatile float least_normal = FLT_MIN;
+  volatile float denormal = FLT_MIN / 4;
+  volatile float many = 16;
+  const bool flushed = is_zero(least_normal / many);
+  const bool ignored = is_zero(denormal * many);
+  return flushed && ignored ? "lost" : flushed ? "flushed" : ignored ? "ignored" : "kept";
 }

@@ -43,4 +43,8 @@ tfm_isa tfm_isa_used(void);
  *  library set before. Call at the start of each thread that runs kernels. */
 void tfm_fp_default(void);
 
+/** What this thread's floating point unit does to numbers below the normal ones, by trying: "kept",
+ * "flushed" (results become zero), "ignored" (operands count as zero) or "lost" (both). Static. */
+const char *tfm_fp_denormals(void);
+
 #endif

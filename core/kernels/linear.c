@@ -58,6 +58,13 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
   return openblas;
 }
 
+void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
+{
+  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d", TFM_NUMERIC_CONTRACT,
+                 tfm_backend_arithmetic(engine.backend), tfm_precision_name(engine.precision),
+                 TFM_LINEAR_K_BLOCK);
+}
+
 float tfm__int8_step(float reach, float *inverse)
 {
   if (reach < 0x1p-100f) { /* false for NaN */

@@ -62,6 +62,13 @@ typedef struct {
   tfm_precision precision;
 } tfm_engine;
 
+enum { TFM_NUMERIC_CONTRACT = 1 }; /* version of the numeric contract (DESIGN D3) */
+
+/** The name of everything that decides bits (INTERFACE section 2), as this build computes them;
+ * the same for ranks that agree, whatever their processors. */
+enum { TFM_NUMERIC_ID = 128 };
+void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID]);
+
 typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
 
 enum { TFM_LINEAR_INT8_K = 65535 }; /* the widest K whose int8 sums fit 32 bits */

@@ -7,10 +7,14 @@
  *  | load | the slice is never read to its end |
  *  | hang | micro-batch WHEN never ends, and nothing else moves in the rank |
  *  | spin | micro-batch WHEN never ends, while the rank answers as ever |
+ *  | nan | sequence WHEN of every micro-batch has an infinity after this stage |
+ *  | differ | field WHEN of what the rank says of itself is another |
  */
 #include "core/base/clock.h"
 #include "core/model/slice.h"
+#include "proto/messages.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +57,8 @@ static void short_task(void *arg, int task, int thread)
   tfm_sleep_s(0.001);
 }
 
+static int64_t hidden; /* of the model */
+
 tfm_status __real_tfm_slice_open(tfm_slice **out, const tfm_model *model,
                                  const tfm_slice_options *options, tfm_err *err);
 tfm_status __wrap_tfm_slice_open(tfm_slice **out, const tfm_model *model,
@@ -67,6 +73,7 @@ tfm_status __wrap_tfm_slice_open(tfm_slice **out, const tfm_model *model,
   if (is(&f, "load")) {
     for_ever();
   }
+  hidden = model->config.H;
   return __real_tfm_slice_open(out, model, options, err);
 }
 
@@ -76,10 +83,27 @@ void __wrap_tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par
   const fault f = of_this_rank();
   __real_tfm_slice_run(slice, batch, par);
   ++run;
+  if (is(&f, "nan") && f.when < batch->B) {
+    batch->x[batch->cu_len[f.when] * hidden + 1] = INFINITY;
+  }
   if (is(&f, "hang") && run == f.when) {
     for_ever();
   }
   while (is(&f, "spin") && run == f.when) {
     tfm_par_for(par, 1, short_task, NULL);
   }
+}
+
+tfm_status __real_tfm_msg_hello_encode(const tfm_msg_hello *msg, tfm_buf *out);
+tfm_status __wrap_tfm_msg_hello_encode(const tfm_msg_hello *msg, tfm_buf *out);
+
+tfm_status __wrap_tfm_msg_hello_encode(const tfm_msg_hello *msg, tfm_buf *out)
+{
+  const fault f = of_this_rank();
+  tfm_msg_hello said = *msg;
+  char *const fields[] = {said.version, said.digest, said.numeric_id, said.denormals};
+  if (is(&f, "differ") && f.when >= 0 && f.when < (int)(sizeof fields / sizeof fields[0])) {
+    fields[f.when][0] ^= 1;
+  }
+  return __real_tfm_msg_hello_encode(&said, out);
 }

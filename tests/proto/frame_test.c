@@ -399,6 +399,27 @@ static void unknown_row_status_is_refused(void **state)
   assert_non_null(strstr(err.text, "status 0"));
 }
 
+/* A sequence that failed says where, one that did not says nothing else. */
+static void fates_are_a_status_and_a_stage(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_head head;
+  tfm_err err = {0};
+  for (int stage = -1; stage < 5; ++stage) {
+    const uint32_t fate = tfm_frame_fate(TFM_E_INTERNAL, stage);
+    assert_int_equal(tfm_frame_fate_status(fate), TFM_E_INTERNAL);
+    assert_int_equal(tfm_frame_fate_stage(fate), stage);
+  }
+  size_t n = make_result(bytes);
+  put_u32(bytes, 64, tfm_frame_fate(TFM_E_INTERNAL, 3));
+  fix_checksums(bytes, n);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_OK);
+  put_u32(bytes, 64, tfm_frame_fate(TFM_OK, 3));
+  fix_checksums(bytes, n);
+  assert_int_equal(open_exact(bytes, n, &data_limits, &head, &err), TFM_E_FORMAT);
+}
+
 /* Byte counts that no size_t holds are told, not wrapped. */
 static void byte_counts_do_not_wrap(void **state)
 {
@@ -515,6 +536,7 @@ int main(void)
       cmocka_unit_test(counts_are_not_believed),
       cmocka_unit_test(links_take_their_own_kind_only),
       cmocka_unit_test(unknown_row_status_is_refused),
+      cmocka_unit_test(fates_are_a_status_and_a_stage),
       cmocka_unit_test(byte_counts_do_not_wrap),
       cmocka_unit_test(random_damage_is_refused_or_harmless),
       cmocka_unit_test(types_have_names),

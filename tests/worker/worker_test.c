@@ -100,7 +100,7 @@ static void say_start(stagecraft *s, const char *model)
 static void say_assign(stagecraft *s, const tfm_model *model)
 {
   tfm_buf payload = {0};
-  tfm_msg_assign assign = {.numeric_id = "test",
+  tfm_msg_assign assign = {.numeric_id = "c1-native-float32-k192",
                            .backend = "native",
                            .stages = 1,
                            .units = {0, 2 * model->config.L},

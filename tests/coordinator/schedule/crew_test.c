@@ -83,6 +83,8 @@ static tfm_msg_hello common(void)
                          .cpuset = "0-3",
                          .isa = "avx2",
                          .arithmetic = "native",
+                         .numeric_id = "c1",
+                         .denormals = "kept",
                          .ncore = 4,
                          .ncore_host = 4,
                          .nnode = 1};
@@ -142,18 +144,41 @@ static void equal_ranks_are_welcome(void **state)
 static void a_rank_that_differs_is_named(void **state)
 {
   (void)state;
-  for (int field = 0; field < 3; ++field) {
+  for (int field = 0; field < 5; ++field) {
     stagecraft s;
     tfm_err err = {0};
     begin(&s);
     tfm_msg_hello *odd = &s.players[2].hello;
-    char *texts[] = {odd->version, odd->digest, odd->arithmetic};
+    char *texts[] = {odd->version, odd->digest, odd->arithmetic, odd->numeric_id,
+                     odd->denormals};
     (void)snprintf(texts[field], 8, "other");
     assert_int_equal(start(&s, &err), TFM_E_CONFIG);
     assert_non_null(strstr(err.text, "rank 2"));
     assert_non_null(strstr(err.text, "other"));
     end(&s, 78);
   }
+}
+
+/* Everything that differs is in the table, each field beside what rank 0 has. */
+static void differences_are_a_table(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  tfm_buf text = {0};
+  begin(&s);
+  (void)snprintf(s.players[1].hello.digest, sizeof s.players[1].hello.digest, "d2");
+  (void)snprintf(s.players[3].hello.digest, sizeof s.players[3].hello.digest, "d3");
+  (void)snprintf(s.players[3].hello.denormals, sizeof s.players[3].hello.denormals, "lost");
+  assert_int_equal(start(&s, &err), TFM_E_CONFIG);
+  assert_int_equal(tfm_crew_differences(&s.crew, &text), 3);
+  assert_string_equal(tfm_buf_cstr(&text), "model digest     rank 0 on node1: d1\n"
+                                           "                 rank 1 on node1: d2\n"
+                                           "                 rank 3 on node1: d3\n"
+                                           "denormals        rank 0 on node1: kept\n"
+                                           "                 rank 3 on node1: lost\n");
+  tfm_buf_fini(&text);
+  end(&s, 78);
 }
 
 static void a_workers_failure_is_returned(void **state)
@@ -295,6 +320,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_ranks_are_welcome),
       cmocka_unit_test(a_rank_that_differs_is_named),
+      cmocka_unit_test(differences_are_a_table),
       cmocka_unit_test(a_workers_failure_is_returned),
       cmocka_unit_test(common_isa_and_shares),
       cmocka_unit_test(silence_is_noticed),

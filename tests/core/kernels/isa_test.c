@@ -73,12 +73,34 @@ static void arithmetic_is_restored(void **state)
   }
 }
 
+/* What the handshake says of a rank is what its floating point unit does, found by trying. */
+static void what_happens_to_denormals_is_seen(void **state)
+{
+  (void)state;
+  tfm_fp_default();
+  assert_string_equal(tfm_fp_denormals(), "kept");
+#if defined(__x86_64__)
+  const unsigned was = __builtin_ia32_stmxcsr();
+  static const struct {
+    unsigned bits;
+    const char *name;
+  } rows[] = {{0x8000u, "flushed"}, {0x0040u, "ignored"}, {0x8040u, "lost"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
+    __builtin_ia32_ldmxcsr(was | rows[i].bits);
+    const char *seen = tfm_fp_denormals();
+    tfm_fp_default();
+    assert_string_equal(seen, rows[i].name);
+  }
+#endif
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_go_both_ways),
       cmocka_unit_test(only_what_is_there_can_be_used),
       cmocka_unit_test(arithmetic_is_restored),
+      cmocka_unit_test(what_happens_to_denormals_is_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,89 @@
+#include "worker/finite.h"
+
+#include "tests/support/check.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { B = 3, H = 5, T = 6 };
+static const int32_t cu_len[B + 1] = {0, 2, 3, 6};
+
+static void fill(float *x)
+{
+  for (int i = 0; i < T * H; ++i) {
+    x[i] = (float)(i + 1) * (i % 2 ? 1e-30F : -3e36F);
+  }
+}
+
+/* Every place of a row of every length, NaN of any kind and both infinities; nothing finite is
+ * one. */
+static void one_value_is_enough(void **state)
+{
+  (void)state;
+  static const uint32_t odd[] = {0x7f800000, 0xff800000, 0x7f800001, 0xffffffff, 0x7fc00000};
+  static const uint32_t even[] = {0, 0x80000000, 0x7f7fffff, 0xff7fffff, 1, 0x807fffff};
+  float x[67] = {0};
+  for (int64_t n = 0; n < 67; ++n) {
+    assert_true(tfm_finite(x, n));
+    for (int64_t i = 0; i < n; ++i) {
+      for (size_t k = 0; k < sizeof odd / sizeof odd[0]; ++k) {
+        memcpy(&x[i], &odd[k], sizeof x[i]);
+        assert_false(tfm_finite(x, n));
+      }
+      for (size_t k = 0; k < sizeof even / sizeof even[0]; ++k) {
+        memcpy(&x[i], &even[k], sizeof x[i]);
+        assert_true(tfm_finite(x, n));
+      }
+    }
+  }
+}
+
+/* The first stage that saw it is what the last one can tell, and neighbours keep every bit. */
+static void a_mark_travels_to_the_end(void **state)
+{
+  (void)state;
+  float x[T * H];
+  float want[T * H];
+  uint32_t bad[B];
+  fill(x);
+  fill(want);
+  for (int stage = 0; stage < 4; ++stage) {
+    memset(bad, 0, sizeof bad);
+    tfm_finite_enter(x, cu_len, B, H, bad);
+    assert_int_equal(bad[1], stage < 3 ? 0 : 3);
+    assert_true(tfm_finite(x, (int64_t)T * H)); /* what is computed on never has a mark */
+    if (stage == 2) {
+      x[2 * H + 4] = INFINITY; /* the last value of sequence 1 */
+    }
+    tfm_finite_leave(x, cu_len, B, H, stage, bad);
+    assert_int_equal(bad[0], 0);
+    assert_int_equal(bad[1], stage < 2 ? 0 : 3);
+    assert_int_equal(bad[2], 0);
+  }
+  assert_int_equal(tfm_finite_mark_of(x + 2 * H, H), 3);
+  assert_memory_equal(x, want, sizeof(float) * 2 * H);
+  assert_memory_equal(x + 3 * H, want + 3 * H, sizeof(float) * 3 * H);
+}
+
+/* NaNs that no stage made are not taken for a mark. */
+static void other_nans_are_no_mark(void **state)
+{
+  (void)state;
+  static const uint32_t others[] = {0x7fc00000, 0xffc00000, 0x7f800001, 0x7fffffff, 0x7f800000};
+  for (size_t k = 0; k < sizeof others / sizeof others[0]; ++k) {
+    float x = 0;
+    memcpy(&x, &others[k], sizeof x);
+    assert_int_equal(tfm_finite_mark_of(&x, 1), 0);
+  }
+  assert_int_equal(tfm_finite_mark_of(NULL, 0), 0);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_value_is_enough),
+      cmocka_unit_test(a_mark_travels_to_the_end),
+      cmocka_unit_test(other_nans_are_no_mark),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
