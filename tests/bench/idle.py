@@ -3,7 +3,8 @@
 
 usage: idle.py --program tfm-cluster [--ranks 3] [--seconds 10] [--asks 20]
 Feeds rows to a job through standard input, one at a time, each after a silence of 1.5 s. Prints the
-share of a core that each rank burned while silent, and the time from a row to its answer.
+share of a core that each rank burned while silent, and the time from a row to its answer. Other jobs of the
+same program would be counted too: start it under a name of its own then.
 """
 import argparse
 import json
@@ -51,7 +52,7 @@ def main():
     before = cpu_seconds(name)
     time.sleep(a.seconds)
     after = cpu_seconds(name)
-    print("idle, % of a core:", *(f"{100 * (after[k] - before[k]) / a.seconds:.1f}" for k in before))
+    print("idle, % of a core:", *(f"{100 * (after[k] - before[k]) / a.seconds:.1f}" for k in before if k in after))
     answers = []
     for i in range(a.asks):
         time.sleep(1.5)
