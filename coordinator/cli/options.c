@@ -394,22 +394,26 @@ tfm_option_source tfm_option_source_of(const tfm_options *options, const char *n
   return row ? options->source[row - tfm__option_rows(&n)] : TFM_FROM_DEFAULT;
 }
 
-const char *tfm_options_task(const tfm_options *options)
+/* The task a verb fixes; NULL for one that takes any. */
+static const char *task_of(tfm_verb verb)
 {
 #define VERB_TASK(name, text, task, help) [TFM_VERB_##name] = task,
   static const char *const fixed[TFM_VERB_COUNT] = {TFM_VERB_MAP(VERB_TASK)};
 #undef VERB_TASK
-  return options->task ? options->task : fixed[options->verb];
+  return fixed[verb];
+}
+
+const char *tfm_options_task(const tfm_options *options)
+{
+  return options->task ? options->task : task_of(options->verb);
 }
 
 /* The verb that runs one task alone; COUNT when there is none. */
 static int verb_of(const char *task)
 {
-#define VERB_TASK(name, text, task, help) [TFM_VERB_##name] = task,
-  static const char *const fixed[TFM_VERB_COUNT] = {TFM_VERB_MAP(VERB_TASK)};
-#undef VERB_TASK
   int verb = 0;
-  while (verb < TFM_VERB_COUNT && !(fixed[verb] && strcmp(fixed[verb], task) == 0)) {
+  while (verb < TFM_VERB_COUNT &&
+         !(task_of((tfm_verb)verb) && strcmp(task_of((tfm_verb)verb), task) == 0)) {
     ++verb;
   }
   return verb;
@@ -420,7 +424,7 @@ tfm_status tfm_options_fit_task(const tfm_options *options, const char *task, tf
   int n = 0;
   const tfm__option *rows = tfm__option_rows(&n);
   const int own = verb_of(task);
-  const bool any = options->verb == TFM_VERB_RUN || options->verb == TFM_VERB_VERIFY;
+  const bool any = task_of(options->verb) == NULL;
   if (!any && options->task && own != (int)options->verb && own < TFM_VERB_COUNT) {
     return tfm_fail(err, TFM_E_USAGE, "--task %.64s: %s is for another task; say run, or %s",
                     options->task, tfm_verb_name(options->verb), tfm_verb_name((tfm_verb)own));

@@ -242,6 +242,12 @@ static void options_fit_the_task(void **state)
       {"classify --task text-classification", "text-classification", TFM_OK, ""},
       {"classify --task feature-extraction", "feature-extraction", TFM_E_USAGE, "embed"},
       {"run --task feature-extraction --pooling cls", "feature-extraction", TFM_OK, ""},
+      {"plan --task feature-extraction", "feature-extraction", TFM_OK, ""},
+      {"bench encode --task fill-mask", "fill-mask", TFM_OK, ""},
+      {"translate --task summarization", "summarization", TFM_E_USAGE, "summarize"},
+      {"summarize --max-new-tokens 3", "summarization", TFM_OK, ""},
+      {"run --tgt-lang fr_XX", "text-generation", TFM_E_USAGE, "--tgt-lang"},
+      {"run --tgt-lang fr_XX", "translation", TFM_OK, ""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     tfm_err err = {0};
