@@ -313,6 +313,42 @@ static void an_overlong_sequence_is_refused(void **state)
   tfm_model_fini(&model);
 }
 
+/* Rows of an encoder mean nothing to a model that has none: its units would leave them alone. */
+static void a_source_without_an_encoder_is_refused(void **state)
+{
+  (void)state;
+  stagecraft s;
+  tfm_err err = {0};
+  tfm_model model = {0};
+  tfm_msg_failed failed;
+  assert_int_equal(tfm_model_open(&model, MODEL, &err), TFM_OK);
+  begin(&s);
+  line l = open_stage(&s, &model);
+  tfm_frame *frame = tfm_link_frame(l.out);
+  size_t payload = 0;
+  assert_true(tfm_frame_activation_bytes(2, 3, model.config.H, &payload));
+  tfm_frame_lengths(frame->bytes)[0] = 1;
+  tfm_frame_lengths(frame->bytes)[1] = 2;
+  memset(tfm_frame_values(frame->bytes, 2), 0, (size_t)(3 * model.config.H) * sizeof(float));
+  frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
+                                 .batch = 1,
+                                 .B = 1,
+                                 .T = 3,
+                                 .width = model.config.H,
+                                 .sourced = true,
+                                 .payload_bytes = payload};
+  assert_int_equal(tfm_link_send(l.out, frame, &err), TFM_OK);
+  tfm_frame *answer = await_control(&s, TFM_FRAME_FAILED);
+  assert_int_equal(tfm_msg_failed_decode(&failed, answer->bytes + TFM_FRAME_HEADER,
+                                         (size_t)answer->head.payload_bytes, &err),
+                   TFM_OK);
+  tfm_link_release(answer);
+  assert_int_equal(failed.err.status, TFM_E_FORMAT);
+  assert_non_null(strstr(failed.err.text, "without an encoder's tokens"));
+  assert_int_equal(finish(&s, 70), 70);
+  tfm_model_fini(&model);
+}
+
 /* LEAVE before anything else: a job that ends while parsing its options. */
 static void leave_at_once(void **state)
 {
@@ -330,6 +366,7 @@ int main(void)
       cmocka_unit_test(a_worker_scores_and_leaves),
       cmocka_unit_test(a_result_on_the_line_is_refused),
       cmocka_unit_test(an_overlong_sequence_is_refused),
+      cmocka_unit_test(a_source_without_an_encoder_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
