@@ -1,7 +1,7 @@
 /* A frame as it arrives, and the payloads of control messages. The first byte of the input chooses:
  * bit 0 the kind of link; bit 1, that length and checksums are put right, so that what stands
  * behind them is seen too; bit 2, that the rest is the payload of a message of the type in bits 3
- * to 5. */
+ * to 6, from 0. */
 #include "proto/frame.h"
 
 #include "core/base/crc32c.h"
@@ -33,15 +33,18 @@ static void walk(unsigned char *frame, size_t n, const tfm_frame_head *head)
 {
   tfm_frame_tables t = tfm_frame_tables_of(frame, head);
   int64_t tokens = 0;
+  int64_t sources = 0;
   for (int64_t b = 0; b < head->B; ++b) {
     FUZZ_WANT(t.lengths[b] >= 1);
     tokens += t.lengths[b];
+    sources += t.sources ? t.sources[b] : 0;
   }
-  FUZZ_WANT(tokens == head->T);
+  FUZZ_WANT(tokens + sources == head->T);
   for (int64_t m = 0; m < head->M; ++m) {
-    FUZZ_WANT(t.marks[m] < head->T && (m == 0 || t.marks[m] > t.marks[m - 1]));
+    FUZZ_WANT(t.marks[m] < tokens && (m == 0 || t.marks[m] > t.marks[m - 1]));
   }
-  FUZZ_WANT(head->placed == (t.slots != NULL) && head->ids == (t.ids != NULL));
+  FUZZ_WANT(head->placed == (t.slots != NULL) && head->placed == (t.parents != NULL));
+  FUZZ_WANT(head->ids == (t.ids != NULL) && head->sourced == (t.sources != NULL));
   const uint32_t *end = t.freed + head->F;
   const float *x = tfm_frame_values(frame, tfm_frame_table(head));
   FUZZ_WANT((const char *)end <= (const char *)x);
@@ -95,10 +98,12 @@ LOOK_AT(heartbeat)
 LOOK_AT(stats)
 LOOK_AT(failed)
 LOOK_AT(leave)
+LOOK_AT(comm)
+LOOK_AT(sample)
 
-static void (*const messages[8])(const unsigned char *, size_t) = {
-    look_at_start,     look_at_hello, look_at_assign, look_at_ready,
-    look_at_heartbeat, look_at_stats, look_at_failed, look_at_leave};
+static void (*const messages[16])(const unsigned char *, size_t) = {
+    look_at_start, look_at_hello,  look_at_assign, look_at_ready, look_at_heartbeat,
+    look_at_stats, look_at_failed, look_at_leave,  look_at_comm,  look_at_sample};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -113,7 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
   FUZZ_WANT(bytes);
   memcpy(bytes, data + 1, n - 1);
   if (how & 4) {
-    messages[how >> 3 & 7](bytes, n - 1);
+    if (messages[how >> 3 & 15]) {
+      messages[how >> 3 & 15](bytes, n - 1);
+    }
   } else {
     if (how & 2) {
       put_right(bytes, n - 1);

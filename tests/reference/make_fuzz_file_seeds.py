@@ -13,6 +13,7 @@ import struct
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+WIRE_VERSION = int(re.search(r"TFM_WIRE_VERSION = (\d+)", (ROOT / "proto/tags.h").read_text(encoding="utf-8")).group(1))
 
 
 def tensor(dtype, shape, begin, end):
@@ -119,7 +120,7 @@ def messages():
 
 def frame(kind, payload, source=1, extras=0, freed=0, sequence=2, batch=0, counts=(0, 0, 0, 0)):
     """Length and checksums are put right by the target."""
-    return struct.pack("<4sHHIHHQQ4IQII", b"TFMF", 5, kind, source, extras, freed, sequence, batch, *counts,
+    return struct.pack("<4sHHIHHQQ4IQII", b"TFMF", WIRE_VERSION, kind, source, extras, freed, sequence, batch, *counts,
                        len(payload), 0, 0) + payload
 
 
@@ -134,8 +135,9 @@ def frame_seeds():
         yield "control-%d" % number, b"\2" + frame(number, payload[:200])
     x = struct.pack("<9f", *range(9))
     yield "activations", b"\3" + frame(64, table(2, 1, 2) + x, batch=3, counts=(2, 3, 3, 1))
-    yield "placed", b"\3" + frame(64, table(2, 1, 2, 0, 1, 0, 7, 4, 5, 11, 12, 13, 3) + x, extras=3, freed=1,
-                                  counts=(2, 3, 3, 1))
+    placed = (2, 1, 2, 0, 1, 0, 7, 4, 5, 0, 1)  # lengths, mark, slots, starts, rows, parents
+    yield "placed", b"\3" + frame(64, table(*placed, 11, 12, 13, 3) + x, extras=3, freed=1, counts=(2, 3, 3, 1))
+    yield "sourced", b"\3" + frame(64, table(1, 1, 0, 0, 1, 0, 7, 4, 5, 0, 1, 1, 0) + x, extras=6, counts=(2, 3, 3, 1))
     yield "result", b"\3" + frame(65, table(0, 2) + x, counts=(2, 3, 3, 0))
     yield "end", b"\3" + frame(66, b"")
     yield "unsealed", b"\1" + frame(66, b"")
