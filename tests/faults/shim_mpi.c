@@ -104,6 +104,13 @@ int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *copy, MPI_Request *request)
   return PMPI_Comm_idup(comm, copy, request);
 }
 
+int MPI_Iallgather(const void *from, int nfrom, MPI_Datatype from_type, void *to, int nto,
+                   MPI_Datatype to_type, MPI_Comm comm, MPI_Request *request)
+{
+  ++begun;
+  return PMPI_Iallgather(from, nfrom, from_type, to, nto, to_type, comm, request);
+}
+
 int MPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
 {
   ++begun;

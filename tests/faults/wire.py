@@ -28,7 +28,7 @@ KINDS = {
 
 def start(shim, np, folder, options, out):
     names = {f"TFM_SHIM_{k}": str(v) for k, v in options.items()}
-    env = {**os.environ, **harness.MPI, **names}
+    env = {**os.environ, **harness.MPI, **names, "TFM_LINK": "mpi"}  # every frame through what is disturbed
     words = ["mpirun", "-np", str(np), "-x", f"LD_PRELOAD={shim}"]
     for name in names:
         words += ["-x", name]
