@@ -217,6 +217,14 @@ static tfm_status do_options(tfm_job *job, tfm_world *world, const tfm_options *
   return do_verb(job, world, options, text, err);
 }
 
+/* What ran out of memory is told where it did, what that means here. */
+static void say_error(tfm_status st, const tfm_err *err)
+{
+  const char *text = err->status == TFM_OK ? tfm_status_text(st) : err->text;
+  const bool bare = st == TFM_E_NOMEM && !strstr(text, "memory");
+  tfm_log(TFM_LOG_ERROR, "%s%s", bare ? "not enough memory for " : "", text);
+}
+
 int tfm_coordinator_main(tfm_world *world, const tfm_options *options)
 {
   tfm_err err = {0};
@@ -231,7 +239,7 @@ int tfm_coordinator_main(tfm_world *world, const tfm_options *options)
     st = tfm_fail(&err, TFM_E_IO, "standard output cannot be written: %s", strerror(errno));
   }
   if (st != TFM_OK) {
-    tfm_log(TFM_LOG_ERROR, "%s", err.status == TFM_OK ? tfm_status_text(st) : err.text);
+    say_error(st, &err);
   }
   int code = tfm_status_exit(st);
   if (st == TFM_E_PEER) {
@@ -248,7 +256,7 @@ int tfm_coordinator_main(tfm_world *world, const tfm_options *options)
 int tfm_coordinator_refuse(tfm_world *world, const tfm_err *err)
 {
   int code = tfm_status_exit(err->status);
-  tfm_log(TFM_LOG_ERROR, "%s", err->text);
+  say_error(err->status, err);
   if (world) {
     tfm_crew everyone = {.world = world, .nrank = tfm_world_size(world)};
     tfm_crew_dismiss(&everyone, code);

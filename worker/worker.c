@@ -562,7 +562,11 @@ int tfm_worker_main(tfm_world *world)
   tfm_status st = tfm_world_is_mpi(world)
                       ? tfm_vigil_open(&w->stage.vigil, tfm_world_rank(world), fire, &err)
                       : TFM_OK;
-  if (st != TFM_OK || work(w, &err) != TFM_OK) {
+  st = st == TFM_OK ? work(w, &err) : st;
+  if (st != TFM_OK) {
+    if (err.status == TFM_OK) { /* some steps have a status alone */
+      (void)tfm_fail(&err, st, "%s", tfm_status_text(st));
+    }
     (void)tfm_err_prefix(&err, "rank %d", tfm_world_rank(world));
     report_failure(w, &err);
   }

@@ -1,6 +1,7 @@
 /** The program with one fault in one rank, for the tests of what the others do about it. The linker
  *  leads some of its calls here first. TFM_FAULT is RANK:WHAT:WHEN (rank -1:
- *  without mpirun); another rank has no fault.
+ *  without mpirun); another rank has no fault. TFM_FAULT_COUNT names a file that gets the number of
+ *  allocations that were asked for.
  *
  *  | WHAT | the fault |
  *  |---|---|
@@ -8,13 +9,16 @@
  *  | hang | micro-batch WHEN never ends, and nothing else moves in the rank |
  *  | spin | micro-batch WHEN never ends, while the rank answers as ever |
  *  | nan | sequence WHEN of every micro-batch has an infinity after this stage |
+ *  | nomem | allocation WHEN of core/base/mem.h finds no memory, counted from 1 |
  *  | differ | field WHEN of what the rank says of itself is another |
  */
 #include "core/base/clock.h"
+#include "core/base/mem.h"
 #include "core/model/slice.h"
 #include "proto/messages.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,4 +110,61 @@ tfm_status __wrap_tfm_msg_hello_encode(const tfm_msg_hello *msg, tfm_buf *out)
     fields[f.when][0] ^= 1;
   }
   return __real_tfm_msg_hello_encode(&said, out);
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+void *__real_tfm_calloc(size_t n, size_t bytes);
+void *__real_tfm_realloc(void *old, size_t n, size_t bytes);
+void *__real_tfm_alloc_aligned(size_t n, size_t bytes);
+char *__real_tfm_strndup(const char *s, size_t n);
+void *__wrap_tfm_calloc(size_t n, size_t bytes);
+void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes);
+void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes);
+char *__wrap_tfm_strndup(const char *s, size_t n);
+
+static atomic_int asked;
+static int refuse_at; /* 0: none */
+
+static void write_count(void)
+{
+  FILE *file = fopen(getenv("TFM_FAULT_COUNT"), "w");
+  if (file) {
+    (void)fprintf(file, "%d\n", atomic_load(&asked));
+    (void)fclose(file);
+  }
+}
+
+__attribute__((constructor)) static void look_for_fault(void)
+{
+  const fault f = of_this_rank();
+  refuse_at = is(&f, "nomem") ? f.when : 0;
+  if (getenv("TFM_FAULT_COUNT")) {
+    (void)atexit(write_count);
+  }
+}
+
+static bool is_refused(void)
+{
+  return atomic_fetch_add(&asked, 1) + 1 == refuse_at;
+}
+
+void *__wrap_tfm_calloc(size_t n, size_t bytes)
+{
+  return is_refused() ? NULL : __real_tfm_calloc(n, bytes);
+}
+
+void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes)
+{
+  return is_refused() ? NULL : __real_tfm_realloc(old, n, bytes);
+}
+
+void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes)
+{
+  return is_refused() ? NULL : __real_tfm_alloc_aligned(n, bytes);
+}
+
+char *__wrap_tfm_strndup(const char *s, size_t n)
+{
+  return is_refused() ? NULL : __real_tfm_strndup(s, n);
 }
