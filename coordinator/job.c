@@ -1,5 +1,6 @@
 #include "coordinator/job.h"
 
+#include "coordinator/cache.h"
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
 #include "coordinator/output/outlet.h"
@@ -376,6 +377,7 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   hello->ncore = job->machine.ncore;
   hello->ncore_host = job->machine.ncore_granted;
   hello->nnode = job->machine.nnode;
+  hello->node = -1;
   hello->pid = getpid();
   hello->resident_bytes = tfm_memory_of_process().now;
   hello->available_bytes = tfm_memory_available("");
@@ -583,6 +585,8 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
                      strlen(job->folder)));
   }
   memcpy(start.model, job->folder, strlen(job->folder) + 1);
+  tfm_cache_folder(job->options, job->cache, sizeof job->cache);
+  memcpy(start.cache, job->cache, sizeof start.cache);
   say_head(job, &start);
   TFM_TRY(tfm_job_choose(job, err));
   (void)snprintf(start.backend, sizeof start.backend, "%s",
@@ -672,7 +676,11 @@ static tfm_status set_answering(tfm_job *job, tfm_err *err)
 tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  TFM_TRY(tfm_embed_open(&job->embed, &job->model, err));
+  const tfm_store_options kept = {.folder = job->cache,
+                                  .digest = job->digest,
+                                  .digest_full = strcmp(job->options->digest, "full") == 0};
+  TFM_TRY(tfm_store_open(&job->store, &job->model, &kept, err));
+  TFM_TRY(tfm_embed_open(&job->embed, &job->model, job->store, err));
   job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
                                .limits = tfm_embed_limits(job->embed),
                                .max_length = job->max_length,
@@ -770,6 +778,7 @@ void tfm_job_fini(tfm_job *job)
     tfm_reader_close(job->reader);
     tfm_tokenizer_close(job->tokenizer);
     tfm_embed_close(job->embed);
+    tfm_store_close(job->store);
     tfm_buf_fini(&job->sample);
     if (job->task && job->task->end) {
       job->task->end(&job->context);

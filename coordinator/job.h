@@ -46,8 +46,10 @@ typedef struct {
   char numeric_id[TFM_NUMERIC_ID];
   int64_t max_length; /* tokens of a row */
   int64_t budget, max_tokens, max_sequences, max_rows, window;
-  tfm_turns_options turns; /* of texts that grow; zeros: rows come whole */
-  tfm_head_spec spec;      /* of the head, as every rank is asked for it */
+  tfm_turns_options turns;   /* of texts that grow; zeros: rows come whole */
+  tfm_head_spec spec;        /* of the head, as every rank is asked for it */
+  char cache[TFM_MSG_CACHE]; /* folder of packed weights; "" for none */
+  tfm_store *store;          /* of rank 0's own */
   tfm_embed *embed;
   tfm_encoder encoder;
   tfm_buf sample; /* the demo's text */

@@ -33,6 +33,7 @@ static const field start_fields[] = {
     {TEXT, 0, AT(start, backend)},
     {TEXT, 0, AT(start, dtype)},
     {BOOL, 0, AT(start, digest_full)},
+    {TEXT, 0, AT(start, cache)},
     {TEXT, 0, AT(start, task)},
     {I32, 0, AT(start, pooling)},
     {I32, 0, AT(start, normalize)},
@@ -67,21 +68,14 @@ static const field start_fields[] = {
 };
 
 static const field hello_fields[] = {
-    {TEXT, 0, AT(hello, version)},
-    {TEXT, 0, AT(hello, digest)},
-    {TEXT, 0, AT(hello, host)},
-    {TEXT, 0, AT(hello, cpuset)},
-    {TEXT, 0, AT(hello, cpu)},
-    {TEXT, 0, AT(hello, isa)},
-    {TEXT, 0, AT(hello, arithmetic)},
-    {TEXT, 0, AT(hello, numeric_id)},
-    {TEXT, 0, AT(hello, denormals)},
-    {I32, 0, AT(hello, ncore)},
-    {I32, 0, AT(hello, ncore_host)},
-    {I32, 0, AT(hello, nnode)},
-    {I64, 0, AT(hello, pid)},
-    {I64, 0, AT(hello, resident_bytes)},
-    {I64, -1, AT(hello, available_bytes)},
+    {TEXT, 0, AT(hello, version)},       {TEXT, 0, AT(hello, digest)},
+    {TEXT, 0, AT(hello, host)},          {TEXT, 0, AT(hello, cpuset)},
+    {TEXT, 0, AT(hello, cpu)},           {TEXT, 0, AT(hello, isa)},
+    {TEXT, 0, AT(hello, arithmetic)},    {TEXT, 0, AT(hello, numeric_id)},
+    {TEXT, 0, AT(hello, denormals)},     {I32, 0, AT(hello, ncore)},
+    {I32, 0, AT(hello, ncore_host)},     {I32, 0, AT(hello, nnode)},
+    {I32, -1, AT(hello, node)},          {I64, 0, AT(hello, pid)},
+    {I64, 0, AT(hello, resident_bytes)}, {I64, -1, AT(hello, available_bytes)},
 };
 
 static const field assign_fields[] = {
@@ -96,6 +90,7 @@ static const field assign_fields[] = {
     {I32, 0, AT(assign, threads)},       {I32, 0, AT(assign, share_index)},
     {I32, 0, AT(assign, share_count)},   {BOOL, 0, AT(assign, probe)},
     {I64, 0, AT(assign, slots)},         {I64, 0, AT(assign, pages)},
+    {I64, 0, AT(assign, lender)},        {I32, -1, AT(assign, lent)},
 };
 
 static const field ready_fields[] = {
@@ -104,6 +99,7 @@ static const field ready_fields[] = {
     {I64, 0, AT(ready, weight_bytes)},    {I64, 0, AT(ready, scratch_bytes)},
     {BOOL, 0, AT(ready, locality_known)}, {I64, 0, AT(ready, pages)},
     {I64, 0, AT(ready, local_pages)},     {F64, 0, AT(ready, load_s)},
+    {I32, -1, AT(ready, lent)},
 };
 
 static const field heartbeat_fields[] = {

@@ -15,7 +15,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TFM_MSG_TEXT = 256, TFM_MSG_PATH = 4096, TFM_MSG_CPUSET = 1024, TFM_MSG_IDS = 2048 };
+enum {
+  TFM_MSG_TEXT = 256,
+  TFM_MSG_PATH = 4096,
+  TFM_MSG_CACHE = 1024,
+  TFM_MSG_CPUSET = 1024,
+  TFM_MSG_IDS = 2048
+};
 
 /** A list of numbers. */
 typedef struct {
@@ -29,6 +35,7 @@ typedef struct {
   char backend[16];         /* ref, native, openblas */
   char dtype[16];           /* of the units' linear layers: float32, bfloat16, int8 */
   bool digest_full;
+  char cache[TFM_MSG_CACHE]; /* absolute folder of packed weights; "" for none */
   /* The head that is wanted, as core/model/head_spec.h has it; "none": the model's own task. */
   char task[32];
   int32_t pooling, normalize;
@@ -61,6 +68,7 @@ typedef struct {
   char numeric_id[128];             /* as this build makes it: contract, arithmetic, dtype */
   char denormals[16];               /* "kept", or what its floating point unit does to them */
   int32_t ncore, ncore_host, nnode; /* usable; granted on the host; NUMA nodes */
+  int32_t node; /* the NUMA node all usable cores lie on, -1 when they span several */
   int64_t pid;
   int64_t resident_bytes;  /* before anything is loaded */
   int64_t available_bytes; /* that the host still has; -1: not known */
@@ -83,6 +91,8 @@ typedef struct {
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */
   bool probe;                       /* probe openblas layers */
+  int64_t lender;                   /* a process on the rank's host with the same slice, or 0 */
+  int32_t lent;                     /* its READY's */
 } tfm_msg_assign;
 
 /** worker -> 0. */
@@ -95,6 +105,7 @@ typedef struct {
   bool locality_known;
   int64_t pages, local_pages;
   double load_s;
+  int32_t lent; /* the descriptor by which others on the host find its weights, or -1 */
 } tfm_msg_ready;
 
 /** 0 -> worker with a stage, once all are ready: measure your slice now, while all others do. */

@@ -29,6 +29,8 @@ typedef struct {
   tfm_model model;
   tfm_slice_options options;       /* of the slice */
   char numeric_id[TFM_NUMERIC_ID]; /* as this rank would have it */
+  char digest[TFM_SHA256_HEX];
+  tfm_store *store;
 } worker;
 
 /* Texts that are longer than a message's field are cut, as messages.h says. */
@@ -192,6 +194,13 @@ static tfm_status read_dtype(const tfm_msg_start *start, tfm_precision *out, tfm
              : tfm_fail(err, TFM_E_CONFIG, "dtype %s is unknown to this build", start->dtype);
 }
 
+static int32_t node_of_all(const tfm_machine *machine)
+{
+  tfm_share all;
+  tfm_share_of(machine, 0, 1, &all);
+  return all.node;
+}
+
 static tfm_status say_hello(worker *w, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -204,7 +213,8 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   TFM_TRY(read_spec(&w->start, &spec, err));
   TFM_TRY(read_dtype(&w->start, &precision, err));
   TFM_TRY(tfm_model_open_for(&w->model, w->start.model, &spec, err));
-  TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, hello.digest, err));
+  TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, w->digest, err));
+  copy_text(hello.digest, sizeof hello.digest, w->digest);
   if (!tfm_backend_parse(w->start.backend, &backend)) {
     TFM_TRY(
         tfm_fail(err, TFM_E_CONFIG, "backend %s is unknown to this build", w->start.backend));
@@ -222,6 +232,7 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   hello.ncore = w->machine.ncore;
   hello.ncore_host = w->machine.ncore_granted;
   hello.nnode = w->machine.nnode;
+  hello.node = node_of_all(&w->machine);
   hello.pid = getpid();
   hello.resident_bytes = tfm_memory_of_process().now;
   hello.available_bytes = tfm_memory_available("");
@@ -337,6 +348,40 @@ fail:
   return st;
 }
 
+/* Weights of another rank's or an earlier job's are taken as they lie where nearly all are on this
+ * rank's node, or nobody can tell. */
+static bool lies_near(void *arg, const void *p, size_t bytes)
+{
+  const worker *w = arg;
+  tfm_locality where = {0};
+  if (w->machine.nnode < 2 || w->share.node < 0) {
+    return true;
+  }
+  tfm_locality_add(&where, p, bytes, w->share.node);
+  return !where.known || 10 * where.local_pages >= 9 * where.pages;
+}
+
+static tfm_status open_store(worker *w, tfm_err *err)
+{
+  const tfm_store_options options = {.folder = w->start.cache,
+                                     .digest = w->digest,
+                                     .digest_full = w->start.digest_full,
+                                     .lender = w->stage.assign.lender,
+                                     .lent = w->stage.assign.lent,
+                                     .near = lies_near,
+                                     .arg = w};
+  return tfm_store_open(&w->store, &w->model, &options, err);
+}
+
+/* What others on the host may take, and what a person should know of the cache. */
+static void say_store(const worker *w, tfm_msg_ready *ready)
+{
+  ready->lent = tfm_store_lend(w->store);
+  if (!ready->note[0]) {
+    copy_text(ready->note, sizeof ready->note, tfm_store_note(w->store));
+  }
+}
+
 /* Weights, threads, links: everything the stage needs, on the right node. */
 static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
 {
@@ -367,8 +412,11 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   if (tfm_isa_used() != isa) {
     TFM_TRY(tfm_isa_use(isa, err));
   }
+  TFM_TRY(open_store(w, err));
+  options.store = w->store;
   TFM_TRY(tfm_slice_open(&stage->slice, &w->model, &options, err));
   w->options = options;
+  say_store(w, ready);
   if (a->probe && tfm_slice_probe_failed(stage->slice, &bad)) {
     copy_text(ready->probe_failed, sizeof ready->probe_failed, bad);
   }
@@ -473,7 +521,7 @@ static tfm_status say_stats(worker *w, tfm_err *err)
 static tfm_status work(worker *w, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tfm_msg_ready ready = {0};
+  tfm_msg_ready ready = {.lent = -1};
   TFM_TRY(receive_start(w, err));
   if (w->stage.left) {
     return TFM_OK;
@@ -575,6 +623,7 @@ int tfm_worker_main(tfm_world *world)
   tfm_vigil_close(w->stage.vigil);
   tfm_team_close(w->stage.team);
   tfm_slice_close(w->stage.slice);
+  tfm_store_close(w->store);
   tfm_model_fini(&w->model);
   tfm_machine_fini(&w->machine);
   tfm_free(w->stage.cu_len);

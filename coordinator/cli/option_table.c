@@ -76,9 +76,8 @@ static const tfm__option rows[] = {
      .choices = dtypes,
      .metavar = "TYPE",
      .start = "auto",
-     .help =
-         "Numbers the products of the layers are made of; sums and all else stay float32. auto "
-         "is float32, whatever the file holds; verify says what the others cost in accuracy."},
+     .help = "Numbers the products of the layers are made of; all else stays float32. auto is "
+             "float32, whatever the file holds; verify says what the others cost in accuracy."},
     {.name = "digest",
      .kind = TFM__NAME,
      .group = TFM__GROUP_MODEL,
@@ -89,6 +88,14 @@ static const tfm__option rows[] = {
      .start = "sampled",
      .help = "How the model's identity is made: from headers, sizes and sampled blocks of the "
              "weights, or from every byte."},
+    {.name = "cache-dir",
+     .kind = TFM__TEXT,
+     .group = TFM__GROUP_MODEL,
+     .verbs = SCORE | VERB(VERIFY),
+     AT(cache_dir),
+     .metavar = "DIR",
+     .shown = "tfm-cluster in XDG_CACHE_HOME, else in ~/.cache",
+     .help = "Where packed weights are kept for the next start; none keeps no files."},
     {.name = "max-length",
      .kind = TFM__INT,
      .group = TFM__GROUP_MODEL,

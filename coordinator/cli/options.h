@@ -124,6 +124,7 @@ typedef struct {
   tfm_bench_subject subject; /* of bench; TFM_BENCH_COUNT: not named */
 
   const char *model;     /* NULL: the embedded default */
+  const char *cache_dir; /* NULL: the user's cache home; "none": none */
   const char *task;      /* NULL: the model's own */
   const char *tokenizer; /* NULL: the model's */
   const char *dtype;     /* "auto" or a name of TFM_PRECISION_MAP */

@@ -243,8 +243,9 @@ fail:
 
 static void put_notes(const tfm_job *job, tfm_buf *out)
 {
-  for (int rank = 1; rank < job->crew.nrank; ++rank) {
-    const char *note = job->crew.ranks[rank].ready.note;
+  for (int rank = 0; rank < job->crew.nrank; ++rank) {
+    const char *own = job->store ? tfm_store_note(job->store) : "";
+    const char *note = rank == 0 ? own : job->crew.ranks[rank].ready.note;
     if (note[0]) {
       (void)tfm_buf_printf(out, "rank %d: %s\n", rank, note);
     }

@@ -210,13 +210,54 @@ tfm_status tfm_crew_await_hello(tfm_crew *crew, tfm_err *err)
   return st == TFM_OK ? tfm_crew_compare(crew, err) : st;
 }
 
-tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)
+/* The part of its host a rank will be on, as far as it can be told before it is there: a NUMA node,
+ * or an even share of ranks that have the same cores. The borrower looks again. */
+static int part_of_host(const tfm_crew_rank *r)
+{
+  if (r->hello.nnode < 2 || r->hello.node >= 0 || r->assign.share_count < 1) {
+    return r->hello.node;
+  }
+  return r->hello.nnode * r->assign.share_index / r->assign.share_count;
+}
+
+static bool can_share(const tfm_crew_rank *a, const tfm_crew_rank *b)
+{
+  return a->assign.stage >= 0 && b->assign.stage >= 0 && a->assign.head == b->assign.head &&
+         a->assign.units.first == b->assign.units.first &&
+         a->assign.units.last == b->assign.units.last &&
+         strcmp(a->hello.host, b->hello.host) == 0 && part_of_host(a) == part_of_host(b);
+}
+
+static void find_lenders(tfm_crew *crew)
+{
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    crew->ranks[rank].lender = 0;
+    for (int other = 1; other < rank; ++other) {
+      if (can_share(&crew->ranks[other], &crew->ranks[rank])) {
+        crew->ranks[rank].lender = other;
+        break;
+      }
+    }
+  }
+}
+
+/* Those that lend, or need nobody; or the others. */
+static tfm_status assign_some(tfm_crew *crew, bool borrowers, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_buf payload = {0};
   for (int rank = 1; rank < crew->nrank; ++rank) {
+    tfm_crew_rank *r = &crew->ranks[rank];
+    if ((r->lender > 0) != borrowers) {
+      continue;
+    }
+    r->assign.lent = -1;
+    if (r->lender > 0) {
+      r->assign.lender = crew->ranks[r->lender].hello.pid;
+      r->assign.lent = crew->ranks[r->lender].ready.lent;
+    }
     tfm_buf_clear(&payload);
-    (void)tfm_msg_assign_encode(&crew->ranks[rank].assign, &payload);
+    (void)tfm_msg_assign_encode(&r->assign, &payload);
     TFM_TRY(tell(crew, rank, TFM_FRAME_ASSIGN, &payload, err));
   }
 
@@ -225,9 +266,32 @@ fail:
   return st;
 }
 
+/* Counts who is not ready: some may have said so while others were told their parts. */
+static tfm_status await_some(tfm_crew *crew, bool borrowers, tfm_err *err)
+{
+  int missing = 0;
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    const tfm_crew_rank *r = &crew->ranks[rank];
+    missing += (r->lender > 0) == borrowers && r->last != TFM_FRAME_READY;
+  }
+  return collect_early(crew, (collection){TFM_FRAME_READY, missing}, err);
+}
+
+tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)
+{
+  find_lenders(crew);
+  return assign_some(crew, false, err);
+}
+
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err)
 {
-  return collect_early(crew, (collection){TFM_FRAME_READY, crew->nrank - 1}, err);
+  tfm_status st = TFM_OK;
+  TFM_TRY(await_some(crew, false, err));
+  TFM_TRY(assign_some(crew, true, err));
+  TFM_TRY(await_some(crew, true, err));
+
+fail:
+  return st;
 }
 
 tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err)

@@ -18,6 +18,7 @@ typedef struct {
   tfm_msg_stats stats;
   bool have_stats;
   tfm_msg_heartbeat beat;
+  int lender;     /* the rank whose weights it is to share, or 0 */
   int last;       /* type of the last message but heartbeats; 0: none */
   double heard_s; /* when a message came, by the crew's clock */
   double moved_s; /* when it last began something else */
@@ -52,11 +53,14 @@ tfm_status tfm_crew_compare(const tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 /** Append the table of what differs from rank 0, a line each; returns how many there are. */
 int tfm_crew_differences(const tfm_crew *crew, tfm_buf *out);
 
-/** Send every worker its entry's `assign`. */
+/** Send every worker its entry's `assign`, but those that can share another's weights: the first
+ * rank of a host, and of a NUMA node as far as it is known beforehand, that has a slice reads it,
+ * and lends it to the others once it is ready. */
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
-/** Collect READY from all workers. Errors: those of listening; TFM_E_STOPPED; TFM_E_PEER when one
- *  does not come within crew->load_s. */
+/** Collect READY from all workers, giving those that share weights their part on the way.
+ * Errors: those of listening; TFM_E_STOPPED; TFM_E_PEER when one does not come within
+ * crew->load_s. */
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** Let all ranks that have a stage measure it at once, on micro-batches of so many tokens, and

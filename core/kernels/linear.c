@@ -65,6 +65,14 @@ void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
                  TFM_LINEAR_K_BLOCK);
 }
 
+const char *tfm_linear_packing(tfm_engine engine)
+{
+  static const char *const native[TFM_PRECISION_COUNT] = {[TFM_FLOAT32] = "native-float32-1",
+                                                          [TFM_BFLOAT16] = "native-bfloat16-1",
+                                                          [TFM_INT8] = "native-int8-1"};
+  return engine.backend == TFM_BACKEND_NATIVE ? native[engine.precision] : "";
+}
+
 float tfm__int8_step(float reach, float *inverse)
 {
   if (reach < 0x1p-100f) { /* false for NaN */
@@ -75,20 +83,20 @@ float tfm__int8_step(float reach, float *inverse)
   return reach / 127.0f;
 }
 
-static tfm_status linear_alloc(tfm_linear *lin, tfm_err *err)
+static tfm_status linear_alloc(tfm_linear *lin, tfm_shelf *shelf, tfm_err *err)
 {
   const bool native = lin->runs_on == TFM_BACKEND_NATIVE;
   const size_t columns = (size_t)lin->panels * TFM__LANES;
   size_t count = 0;
   if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)(native ? lin->words : lin->K),
                    &count)) {
-    lin->weight = tfm_alloc_aligned(count, sizeof(float));
-    lin->bias = tfm_alloc_aligned(columns, sizeof(float));
+    lin->weight = tfm_shelf_take(shelf, count, sizeof(float));
+    lin->bias = tfm_shelf_take(shelf, columns, sizeof(float));
   }
   bool all = lin->weight && lin->bias;
   if (lin->precision == TFM_INT8) {
-    lin->scale = tfm_alloc_aligned(columns, sizeof(float));
-    lin->shift = tfm_alloc_aligned(columns, sizeof(float));
+    lin->scale = tfm_shelf_take(shelf, columns, sizeof(float));
+    lin->shift = tfm_shelf_take(shelf, columns, sizeof(float));
     all = all && lin->scale && lin->shift;
   }
   if (!all) {
@@ -173,8 +181,16 @@ tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision 
 tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision precision,
                             int64_t N, int64_t K, tfm_err *err)
 {
+  return tfm_linear_begin_on(out, (tfm_engine){backend, precision}, N, K, NULL, err);
+}
+
+tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, int64_t K,
+                               tfm_shelf *shelf, tfm_err *err)
+{
   tfm_status st = TFM_OK;
   *out = NULL;
+  const tfm_backend backend = engine.backend;
+  const tfm_precision precision = engine.precision;
   TFM_ASSERT(N > 0 && K > 0);
   tfm_linear *lin = tfm_calloc(1, sizeof *lin);
   if (!lin) {
@@ -189,8 +205,11 @@ tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision
   lin->words = (K + per_word - 1) / per_word;
   lin->panels = (N + TFM__LANES - 1) / TFM__LANES;
   TFM_TRY(check_supported(backend, precision, K, err));
-  TFM_TRY(linear_alloc(lin, err));
-  linear_clear(lin);
+  lin->on_shelf = shelf != NULL;
+  TFM_TRY(linear_alloc(lin, shelf, err));
+  if (!tfm_shelf_filled(shelf)) {
+    linear_clear(lin);
+  }
   if (lin->runs_on == TFM_BACKEND_OPENBLAS) {
     (void)tfm__openblas_begin();
   }
@@ -212,10 +231,12 @@ void tfm_linear_close(tfm_linear *lin)
   if (!lin) {
     return;
   }
-  tfm_free(lin->weight);
-  tfm_free(lin->bias);
-  tfm_free(lin->scale);
-  tfm_free(lin->shift);
+  if (!lin->on_shelf) {
+    tfm_free(lin->weight);
+    tfm_free(lin->bias);
+    tfm_free(lin->scale);
+    tfm_free(lin->shift);
+  }
 #if TFM_WITH_ONEDNN
   tfm__onednn_close(lin->onednn);
 #endif

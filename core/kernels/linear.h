@@ -24,6 +24,7 @@
 #define TFM_CORE_KERNELS_LINEAR_H
 
 #include "core/base/par.h"
+#include "core/base/shelf.h"
 #include "core/base/status.h"
 #include "core/kernels/activation.h"
 #include "core/kernels/precision.h"
@@ -82,6 +83,17 @@ enum { TFM_LINEAR_PANEL = 16 }; /* outputs that are packed together */
  *  where it is missing or has no fast product of this kind). */
 tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision precision,
                             int64_t N, int64_t K, tfm_err *err) TFM_MUST_USE;
+
+/** The same with its memory from a shelf: on one that is filled the layer is whole, nothing may be
+ *  put. A NULL shelf is the heap. */
+tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, int64_t K,
+                               tfm_shelf *shelf, tfm_err *err) TFM_MUST_USE;
+
+/** Names the form layers of this engine are packed in, "native-float32-1": equal names are equal
+ *  forms, in every process of every build, so that what one has packed another can run. "" for
+ *  backends whose form is their own affair, or no packing at all. Static. The number is to be
+ *  raised with every change of the form. */
+const char *tfm_linear_packing(tfm_engine engine);
 
 /** Pack the weights of outputs [first, first + n): weight [n,K] f32 row-major (a checkpoint's
  *  nn.Linear), bias [n] or NULL for none; both are copied, and finite. first is a multiple of

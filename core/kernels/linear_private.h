@@ -21,7 +21,8 @@ struct tfm_linear {
   size_t weight_count; /* of four bytes */
   float *bias;         /* 16 * panels, zeros where there is none */
   float *scale;        /* int8, likewise: of an output's steps */
-  float *shift; /* likewise: integers of 32 bits, what unsigned bytes of x add to a sum */
+  float *shift;  /* likewise: integers of 32 bits, what unsigned bytes of x add to a sum */
+  bool on_shelf; /* these are not the layer's to free */
   tfm__onednn *onednn; /* NULL unless it runs the layer */
 };
 

@@ -4,6 +4,7 @@
 #include "core/kernels/gather.h"
 #include "core/kernels/layernorm.h"
 #include "core/model/cost.h"
+#include "core/model/image.h"
 #include "core/model/weights.h"
 
 #include <math.h>
@@ -35,24 +36,29 @@ struct tfm_embed {
   int32_t pad_id;
   int32_t *place; /* [max_length] row of the position table of a sequence's i-th token */
   size_t bytes;
+  tfm__image image; /* where tables, norm and projection are, unless they are the heap's */
 };
 
 /* Vectors of positions, which a checkpoint may have or not: sines in the first half, cosines in the
  * second, of angles whose frequencies fall with their place. Source: Vaswani et al. 2017, section
  * 3.5; halves and steps as in transformers, models/marian/modeling_marian.py. In double precision,
  * rounded once. */
-static tfm_status make_positions(float **out, const tfm_model *model, int64_t layer,
+static tfm_status make_positions(float **out, const tfm__loader *loader, int64_t layer,
                                  tfm_err *err)
 {
+  const tfm_model *model = loader->model;
   const tfm_config *config = &model->config;
   const tfm_tensor_info *stored = tfm__table_spare(model, TFM__MODULE_POSITION, layer);
   const int64_t P = config->positions;
   const int64_t E = config->E;
   const int64_t half = (E + 1) / 2;
-  float *table = tfm_alloc_aligned((size_t)(P * E), sizeof *table);
+  float *table = tfm_shelf_take(loader->shelf, (size_t)(P * E), sizeof *table);
   *out = table;
   if (!table) {
     return tfm_fail(err, TFM_E_NOMEM, "vectors of %lld positions", (long long)P);
+  }
+  if (tfm_shelf_filled(loader->shelf)) {
+    return TFM_OK;
   }
   if (stored) {
     return tfm_checkpoint_read(model->checkpoint, stored, table, err);
@@ -69,16 +75,17 @@ static tfm_status make_positions(float **out, const tfm_model *model, int64_t la
   return TFM_OK;
 }
 
-static tfm_status load_table(float **out, const tfm_model *model, tfm__module module,
+static tfm_status load_table(float **out, const tfm__loader *loader, tfm__module module,
                              int64_t layer, tfm_err *err)
 {
-  const tfm_config *config = &model->config;
+  const tfm_config *config = &loader->model->config;
   const float scale = config->word_scale;
   if (module == TFM__MODULE_POSITION && config->sinusoidal) {
-    return make_positions(out, model, layer, err);
+    return make_positions(out, loader, layer, err);
   }
-  const tfm_status st = tfm__table_load(out, model, module, layer, err);
-  const bool scales = module == TFM__MODULE_WORD && (scale < 1.0f || scale > 1.0f);
+  const tfm_status st = tfm__table_load(out, loader, module, layer, err);
+  const bool scales = module == TFM__MODULE_WORD && !tfm_shelf_filled(loader->shelf) &&
+                      (scale < 1.0f || scale > 1.0f);
   for (int64_t i = 0; st == TFM_OK && scales && i < config->V * config->E; ++i) {
     (*out)[i] *= scale;
   }
@@ -86,7 +93,7 @@ static tfm_status load_table(float **out, const tfm_model *model, tfm__module mo
 }
 
 /* The tables of the side layer `layer` is on. */
-static tfm_status load_side(tfm_embed *embed, side *s, const tfm_model *model, int64_t layer,
+static tfm_status load_side(tfm_embed *embed, side *s, const tfm__loader *loader, int64_t layer,
                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -94,20 +101,21 @@ static tfm_status load_side(tfm_embed *embed, side *s, const tfm_model *model, i
     if (layer > 0 && embed->sum[i] == TFM__MODULE_WORD) {
       s->table[i] = embed->sides[0].table[i];
     } else {
-      TFM_TRY(load_table(&s->table[i], model, embed->sum[i], layer, err));
+      TFM_TRY(load_table(&s->table[i], loader, embed->sum[i], layer, err));
     }
   }
-  if (tfm__module_name(&model->config, TFM__MODULE_EMBED_NORM)) {
-    TFM_TRY(tfm__norm_load(&s->norm, model, TFM__MODULE_EMBED_NORM, layer, err));
+  if (tfm__module_name(&loader->model->config, TFM__MODULE_EMBED_NORM)) {
+    TFM_TRY(tfm__norm_load(&s->norm, loader, TFM__MODULE_EMBED_NORM, layer, err));
   }
 
 fail:
   return st;
 }
 
-static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err *err)
+static tfm_status load_tables(tfm_embed *embed, const tfm__loader *loader, tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  const tfm_model *model = loader->model;
   const tfm_arch *arch = model->config.arch;
   const int64_t second = tfm_config_decoder(&model->config);
   for (int i = 0; i < MAX_TABLES && arch->sum[i] != TFM__MODULE_COUNT; ++i) {
@@ -116,22 +124,37 @@ static tfm_status load_tables(tfm_embed *embed, const tfm_model *model, tfm_err 
       embed->sum[embed->ntable++] = arch->sum[i];
     }
   }
-  TFM_TRY(load_side(embed, &embed->sides[0], model, 0, err));
+  TFM_TRY(load_side(embed, &embed->sides[0], loader, 0, err));
   if (second) {
     embed->last = 1;
-    TFM_TRY(load_side(embed, &embed->sides[1], model, second, err));
+    TFM_TRY(load_side(embed, &embed->sides[1], loader, second, err));
   }
   if (tfm__module_name(&model->config, TFM__MODULE_PROJECT)) {
     static const tfm__module project[] = {TFM__MODULE_PROJECT};
-    const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
-    TFM_TRY(tfm__linear_load(&embed->project, model, engine, project, 1, 0, err));
+    TFM_TRY(tfm__linear_load(&embed->project, loader, project, 1, 0, err));
   }
 
 fail:
   return st;
 }
 
-tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
+static tfm_status load(tfm_embed *embed, const tfm_model *model, tfm_store *store, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  static const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+  char name[TFM__IMAGE_NAME];
+  tfm__image_name(name, "embed", 0, engine);
+  tfm__image_begin(&embed->image, store, name, tfm_cost_embed_bytes(&model->config));
+  const tfm__loader loader = {model, engine, tfm__image_shelf(&embed->image)};
+  TFM_TRY(load_tables(embed, &loader, err));
+  TFM_TRY(tfm__image_end(&embed->image, store, err));
+
+fail:
+  return st;
+}
+
+tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_store *store,
+                          tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm_config *config = &model->config;
@@ -156,7 +179,7 @@ tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err)
   for (int64_t i = 0; i < config->max_length; ++i) {
     embed->place[i] = (int32_t)(config->position_offset + i); /* at most 2^24 rows: config.c */
   }
-  TFM_TRY(load_tables(embed, model, err));
+  TFM_TRY(load(embed, model, store, err));
   *out = embed;
   return TFM_OK;
 
@@ -170,14 +193,17 @@ void tfm_embed_close(tfm_embed *embed)
   if (!embed) {
     return;
   }
-  for (int i = 0; i < SIDES * MAX_TABLES; ++i) {
+  for (int i = 0; i < SIDES * MAX_TABLES && !embed->image.map; ++i) {
     const int t = i % MAX_TABLES;
     const bool borrowed = i >= MAX_TABLES && embed->sum[t] == TFM__MODULE_WORD;
     tfm_free(borrowed ? NULL : embed->sides[i / MAX_TABLES].table[t]);
   }
-  tfm_free(embed->sides[0].norm);
-  tfm_free(embed->sides[1].norm);
+  if (!embed->image.map) {
+    tfm_free(embed->sides[0].norm);
+    tfm_free(embed->sides[1].norm);
+  }
   tfm_linear_close(embed->project);
+  tfm__image_fini(&embed->image);
   tfm_free(embed->place);
   tfm_free(embed);
 }

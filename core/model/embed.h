@@ -6,14 +6,16 @@
 #include "core/base/par.h"
 #include "core/model/batch.h"
 #include "core/model/model.h"
+#include "core/model/store.h"
 
 typedef struct tfm_embed tfm_embed;
 
 enum { TFM_EMBED_MOST = 32768 }; /* widest tables with a projection behind them */
 
-/** Read the tables. gives: *out, release with tfm_embed_close(). Errors: of safetensors.h,
- * NOMEM. */
-tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_err *err) TFM_MUST_USE;
+/** Read the tables, or take them from a store (NULL: the heap), which outlives them. gives: *out,
+ * release with tfm_embed_close(). Errors: of safetensors.h, NOMEM. */
+tfm_status tfm_embed_open(tfm_embed **out, const tfm_model *model, tfm_store *store,
+                          tfm_err *err) TFM_MUST_USE;
 void tfm_embed_close(tfm_embed *embed);
 size_t tfm_embed_bytes(const tfm_embed *embed);
 

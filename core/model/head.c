@@ -128,20 +128,18 @@ fail:
   return st;
 }
 
-static tfm_status open_row(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                           tfm_err *err)
+static tfm_status open_row(tfm__head *head, const tfm__loader *loader, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module dense[] = {TFM__MODULE_HEAD_DENSE};
   static const tfm__module out[] = {TFM__MODULE_HEAD_OUT};
-  const tfm_engine engine = {backend, TFM_FLOAT32};
   if (head->row->dense) {
-    TFM_TRY(tfm__linear_load(&head->dense, model, engine, dense, 1, 0, err));
+    TFM_TRY(tfm__linear_load(&head->dense, loader, dense, 1, 0, err));
   }
   if (head->row->norm) {
-    TFM_TRY(tfm__norm_load(&head->norm, model, TFM__MODULE_HEAD_NORM, 0, err));
+    TFM_TRY(tfm__norm_load(&head->norm, loader, TFM__MODULE_HEAD_NORM, 0, err));
   }
-  TFM_TRY(tfm__linear_load(&head->out, model, engine, out, 1, 0, err));
+  TFM_TRY(tfm__linear_load(&head->out, loader, out, 1, 0, err));
 
 fail:
   return st;
@@ -230,10 +228,18 @@ void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratc
   *scratch_bytes = (int64_t)head.scratch_bytes;
 }
 
-tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                          int64_t slots, tfm_err *err)
+bool tfm__head_can_be_shared(const tfm_model *model)
+{
+  const tfm__head_row *row = tfm__arch_head(model->config.arch, model->config.task);
+  return row && row->view != TFM__VIEW_POOLED;
+}
+
+tfm_status tfm__head_open(tfm__head *head, const tfm__loader *loader, int64_t slots,
+                          tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  const tfm_model *model = loader->model;
+  const tfm__loader wide = {model, {loader->engine.backend, TFM_FLOAT32}, loader->shelf};
   const tfm_config *config = &model->config;
   const tfm__head_row *row = tfm__arch_head(config->arch, config->task);
   if (!row) {
@@ -242,10 +248,11 @@ tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend b
                     tfm__shown_of(config->architecture).text, tfm_task_name(config->task));
   }
   *head = head_of(model, row);
+  head->on_shelf = loader->shelf != NULL;
   if (row->view == TFM__VIEW_POOLED) {
-    TFM_TRY(open_pooling(head, model, backend, err));
+    TFM_TRY(open_pooling(head, model, wide.engine.backend, err));
   } else {
-    TFM_TRY(open_row(head, model, backend, err));
+    TFM_TRY(open_row(head, &wide, err));
   }
   TFM_TRY(open_scratch(head, err));
   if (row->view == TFM__VIEW_LM) {
@@ -265,7 +272,9 @@ void tfm__head_fini(tfm__head *head)
   for (int i = 0; i < head->nafter; ++i) {
     tfm_linear_close(head->after[i].dense);
   }
-  tfm_free(head->norm);
+  if (!head->on_shelf) {
+    tfm_free(head->norm);
+  }
   tfm_free(head->a);
   tfm_free(head->b);
   tfm_free(head->logits);

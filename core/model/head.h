@@ -8,6 +8,7 @@
 #include "core/model/arch/registry.h"
 #include "core/model/batch.h"
 #include "core/model/choose.h"
+#include "core/model/loader.h"
 #include "core/model/model.h"
 
 #include <stddef.h>
@@ -24,6 +25,7 @@ typedef struct {
   const tfm__head_row *row; /* the family's, static */
   tfm_head_shape shape;
   tfm_head_spec spec;
+  bool on_shelf; /* its weights are where the loader's shelf is */
   int64_t H, I, O;
   bool mean; /* FIRST: the mean over the tokens instead */
   tfm_activation act;
@@ -49,9 +51,13 @@ typedef struct {
  * sequences that grow. On failure *head holds what was made; release with tfm__head_fini() either
  * way. Errors: TFM_E_UNSUPPORTED when the family has no head for the task, those of weights.h,
  * TFM_E_NOMEM. */
-tfm_status tfm__head_open(tfm__head *head, const tfm_model *model, tfm_backend backend,
-                          int64_t slots, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm__head_open(tfm__head *head, const tfm__loader *loader, int64_t slots,
+                          tfm_err *err) TFM_MUST_USE;
 void tfm__head_fini(tfm__head *head);
+
+/** Whether the head can lie on a shelf: of those behind a pooling, modules.json decides the parts.
+ */
+bool tfm__head_can_be_shared(const tfm_model *model);
 
 /** Bytes of weights and of scratch such a head will have; 0 where there is none. */
 void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch);

@@ -158,11 +158,12 @@ fail:
   return st;
 }
 
-tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
+tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  const tfm_model *model = loader->model;
   const int64_t width = tfm__module_shape_in(&model->config, modules[0], layer).width;
   int64_t rows = 0;
   strip s = {.n = 0};
@@ -171,7 +172,10 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine
       rows += tfm__module_shape_in(&model->config, modules[i], layer).rows;
     }
   }
-  TFM_TRY(tfm_linear_begin(out, engine.backend, engine.precision, rows, width, err));
+  TFM_TRY(tfm_linear_begin_on(out, loader->engine, rows, width, loader->shelf, err));
+  if (tfm_shelf_filled(loader->shelf)) {
+    return TFM_OK;
+  }
   s.to = *out;
   TFM_TRY(strip_open(&s, rows, width, err));
   for (int i = 0; i < nmodule; ++i) {

@@ -9,15 +9,15 @@
 #include <string.h>
 
 /* The table [R,H], normalised where the model says so. */
-static tfm_status load_rows(float **out, const tfm_model *model, tfm_err *err)
+static tfm_status load_rows(float **out, const tfm__loader *heap, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_config *config = &model->config;
+  const tfm_config *config = &heap->model->config;
   const int64_t H = config->H;
   float *norm = NULL;
-  TFM_TRY(tfm__table_load(out, model, TFM__MODULE_POSITION_ROWS, 0, err));
+  TFM_TRY(tfm__table_load(out, heap, TFM__MODULE_POSITION_ROWS, 0, err));
   if (tfm__module_name(config, TFM__MODULE_POSITION_NORM)) {
-    TFM_TRY(tfm__norm_load(&norm, model, TFM__MODULE_POSITION_NORM, 0, err));
+    TFM_TRY(tfm__norm_load(&norm, heap, TFM__MODULE_POSITION_NORM, 0, err));
     const tfm_norm learned = {norm, norm + H, config->norm_eps};
     tfm_layernorm(*out, H, config->relative, H, &learned, *out, H, NULL);
   }
@@ -29,46 +29,40 @@ fail:
 
 /* What the rows of one layer are made of. */
 typedef struct {
-  const tfm_model *model;
-  tfm_engine engine;
+  const tfm__loader *loader;
+  tfm__loader heap; /* the same, but for what is made of what it loads */
   int64_t layer;
   const tfm_linear *qkv; /* [3H,H] of the layer */
   const float *rows;     /* [R,H] */
 } maker;
 
 /* Columns [first, first + H) of y [R,width], packed. Changes y. */
-static tfm_status pack_columns(float **out, const tfm_config *config, float *y, int64_t width,
-                               int64_t first, tfm_err *err)
+static void pack_columns(float *out, const tfm_config *config, float *y, int64_t width,
+                         int64_t first)
 {
   const int64_t H = config->H;
   const tfm_heads heads = {.N = config->N, .D = config->D};
   const size_t floats = tfm_attention_pack_floats(&heads, config->relative);
-  *out = tfm_alloc_aligned(floats, sizeof **out);
-  if (!*out) {
-    return tfm_fail(err, TFM_E_NOMEM, "rows of relative positions: %zu bytes",
-                    floats * sizeof **out);
-  }
   for (int64_t r = 0; r < config->relative; ++r) {
     memmove(y + r * H, y + r * width + first, (size_t)H * sizeof *y);
   }
-  memset(*out, 0, floats * sizeof **out);
-  tfm_attention_pack(&heads, y, config->relative, *out);
-  return TFM_OK;
+  memset(out, 0, floats * sizeof *out);
+  tfm_attention_pack(&heads, y, config->relative, out);
 }
 
 /* Columns [first, first + H) of what a product of `width` outputs makes of the rows. */
-static tfm_status make_rows(float **out, const maker *from, const tfm_linear *product,
+static tfm_status make_rows(float *out, const maker *from, const tfm_linear *product,
                             int64_t width, int64_t first, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_config *config = &from->model->config;
+  const tfm_config *config = &from->loader->model->config;
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
   float *y = tfm_alloc_aligned((size_t)(config->relative * width), sizeof *y);
   if (!y) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "%lld relative positions", (long long)config->relative));
   }
   tfm_linear_run(product, from->rows, config->H, config->relative, y, width, &plain, NULL);
-  TFM_TRY(pack_columns(out, config, y, width, first, err));
+  pack_columns(out, config, y, width, first);
 
 fail:
   tfm_free(y);
@@ -80,31 +74,47 @@ fail:
 static tfm_status load_kind(float **out, const maker *from, tfm__module own, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const int64_t H = from->model->config.H;
+  const tfm_config *config = &from->loader->model->config;
+  const int64_t H = config->H;
+  const tfm_heads heads = {.N = config->N, .D = config->D};
+  const size_t floats = tfm_attention_pack_floats(&heads, config->relative);
   tfm_linear *product = NULL;
-  const tfm_engine own_engine = {from->engine.backend, TFM_FLOAT32};
-  if (!tfm__module_name(&from->model->config, own)) {
-    const int64_t first = own == TFM__MODULE_POSITION_KEY ? H : 0;
-    return make_rows(out, from, from->qkv, 3 * H, first, err);
+  *out = tfm_shelf_take(from->loader->shelf, floats, sizeof **out);
+  if (!*out) {
+    return tfm_fail(err, TFM_E_NOMEM, "rows of relative positions: %zu bytes",
+                    floats * sizeof **out);
   }
-  TFM_TRY(tfm__linear_load(&product, from->model, own_engine, &own, 1, from->layer, err));
-  TFM_TRY(make_rows(out, from, product, H, 0, err));
+  if (tfm_shelf_filled(from->loader->shelf)) {
+    return TFM_OK;
+  }
+  if (!tfm__module_name(config, own)) {
+    const int64_t first = own == TFM__MODULE_POSITION_KEY ? H : 0;
+    return make_rows(*out, from, from->qkv, 3 * H, first, err);
+  }
+  TFM_TRY(tfm__linear_load(&product, &from->heap, &own, 1, from->layer, err));
+  TFM_TRY(make_rows(*out, from, product, H, 0, err));
 
 fail:
   tfm_linear_close(product);
   return st;
 }
 
-tfm_status tfm__positions_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                               int64_t layer, tfm_err *err)
+tfm_status tfm__positions_load(tfm__unit *unit, const tfm__loader *loader, int64_t layer,
+                               tfm_err *err)
 {
   tfm_status st = TFM_OK;
   float *rows = NULL;
-  maker from = {.model = model, .engine = engine, .layer = layer, .qkv = unit->in};
+  const tfm_model *model = loader->model;
+  maker from = {.loader = loader,
+                .heap = {model, {loader->engine.backend, TFM_FLOAT32}, NULL},
+                .layer = layer,
+                .qkv = unit->in};
   if (!tfm__module_name(&model->config, TFM__MODULE_POSITION_ROWS)) {
     return TFM_OK;
   }
-  TFM_TRY(load_rows(&rows, model, err));
+  if (!tfm_shelf_filled(loader->shelf)) {
+    TFM_TRY(load_rows(&rows, &from.heap, err));
+  }
   from.rows = rows;
   const tfm_heads heads = {.N = model->config.N, .D = model->config.D};
   unit->position_bytes =

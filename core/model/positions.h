@@ -9,8 +9,8 @@
  * packed rows its keys and queries meet: unit->query_rows, unit->key_rows, those the model has.
  * Nothing where it has none. `unit` holds its products already.
  *  Errors: of weights.h, TFM_E_NOMEM. */
-tfm_status tfm__positions_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                               int64_t layer, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm__positions_load(tfm__unit *unit, const tfm__loader *loader, int64_t layer,
+                               tfm_err *err) TFM_MUST_USE;
 
 /** Bytes that making them takes for a while; 0 for a model without them. */
 int64_t tfm__positions_passing(const tfm_config *config);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
   CHUNK = 1 << 16,     /* elements converted at a time */
@@ -171,6 +172,20 @@ static void digest_number(tfm_sha256 *sha, uint64_t number)
     bytes[i] = (unsigned char)(number >> 8 * i);
   }
   tfm_sha256_add(sha, bytes, sizeof bytes);
+}
+
+void tfm_checkpoint_stamp(const tfm_checkpoint *ck, tfm_sha256 *sha)
+{
+  for (int i = 0; i < ck->nshard; ++i) {
+    struct stat look = {0};
+    (void)fstat(ck->shards[i].file.fd, &look);
+    digest_number(sha, (uint64_t)look.st_ino);
+    digest_number(sha, (uint64_t)look.st_size);
+    digest_number(sha, (uint64_t)look.st_mtim.tv_sec);
+    digest_number(sha, (uint64_t)look.st_mtim.tv_nsec);
+    digest_number(sha, (uint64_t)look.st_ctim.tv_sec);
+    digest_number(sha, (uint64_t)look.st_ctim.tv_nsec);
+  }
 }
 
 static tfm_status digest_range(const tfm__shard *shard, uint64_t from, uint64_t bytes,

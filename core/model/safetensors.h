@@ -65,6 +65,11 @@ tfm_status tfm_checkpoint_read_part(const tfm_checkpoint *ck, const tfm_tensor_i
                                     int64_t from, int64_t n, float *to,
                                     tfm_err *err) TFM_MUST_USE;
 
+/** Add what the system says of the files as they are now to a digest: inode, size, time of the last
+ * change of contents and of anything else. Where two of these are equal nothing was written in
+ * between. */
+void tfm_checkpoint_stamp(const tfm_checkpoint *ck, tfm_sha256 *sha);
+
 /** Add the identity of the weights to a digest: names, dtypes, shapes, file sizes, and blocks
  * of the data sampled at fixed places (all of it when full). */
 tfm_status tfm_checkpoint_digest(const tfm_checkpoint *ck, bool full, tfm_sha256 *sha,

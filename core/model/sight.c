@@ -95,9 +95,10 @@ static tfm_status open_bias(tfm__sight *sight, const tfm_model *model, const tfm
 {
   tfm_status st = TFM_OK;
   float *table = NULL;
+  const tfm__loader heap = {.model = model};
   const size_t floats = (size_t)(heads->N * (2 * sight->terms.reach - 1));
   const int64_t layer = sees == TFM__SEES_PAST ? tfm_config_decoder(&model->config) : 0;
-  TFM_TRY(tfm__table_load(&table, model, TFM__MODULE_POSITION_BIAS, layer, err));
+  TFM_TRY(tfm__table_load(&table, &heap, TFM__MODULE_POSITION_BIAS, layer, err));
   sight->bias = tfm_alloc_aligned(floats, sizeof *sight->bias);
   if (!sight->bias) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "attention's bias by distance: %zu bytes",

@@ -4,6 +4,7 @@
 #include "core/kernels/pages.h"
 #include "core/model/cost.h"
 #include "core/model/head.h"
+#include "core/model/image.h"
 #include "core/model/positions.h"
 #include "core/model/slice_private.h"
 #include "core/model/unit.h"
@@ -13,7 +14,9 @@ struct tfm_slice {
   int64_t first, last;
   int64_t encoder; /* units before this one are an encoder's */
   const tfm__block *block;
-  tfm__unit *units; /* [last - first] */
+  tfm__unit *units;   /* [last - first] */
+  tfm__image *images; /* likewise, where the units' weights are */
+  tfm__image head_image;
   tfm__bench bench;
   bool has_head;
   tfm__head head;
@@ -26,12 +29,60 @@ static const tfm__unit *unit_of(const tfm_slice *slice, int64_t u)
   return &slice->units[u - slice->first];
 }
 
-static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engine engine,
-                             tfm_err *err)
+/* The other backends keep what they round as floats. */
+static tfm_precision kept_precision(tfm_engine engine)
+{
+  return engine.backend == TFM_BACKEND_NATIVE ? engine.precision : TFM_FLOAT32;
+}
+
+static tfm_status open_unit(tfm_slice *slice, const tfm_model *model,
+                            const tfm_slice_options *options, int64_t u, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm__image *image = &slice->images[u - slice->first];
+  char name[TFM__IMAGE_NAME];
+  tfm__image_name(name, "unit", u, options->engine);
+  tfm__image_begin(image, options->store, name,
+                   tfm_cost_unit_bytes(&model->config, kept_precision(options->engine), u));
+  const tfm__loader loader = {model, options->engine, tfm__image_shelf(image)};
+  TFM_TRY(tfm__unit_load(&slice->units[u - slice->first], &loader, u, err));
+  TFM_TRY(tfm__image_end(image, options->store, err));
+
+fail:
+  return st;
+}
+
+static tfm_status open_head(tfm_slice *slice, const tfm_model *model,
+                            const tfm_slice_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_engine engine = {options->engine.backend, TFM_FLOAT32};
+  char name[TFM__IMAGE_NAME] = "";
+  if (tfm__head_can_be_shared(model)) {
+    tfm__image_name(name, "head", (int64_t)model->config.task, engine);
+  }
+  tfm__image_begin(&slice->head_image, options->store, name,
+                   tfm_cost_head_bytes(&model->config));
+  const tfm__loader loader = {model, engine, tfm__image_shelf(&slice->head_image)};
+  slice->has_head = true;
+  TFM_TRY(tfm__head_open(&slice->head, &loader, options->slots, err));
+  TFM_TRY(tfm__image_end(&slice->head_image, options->store, err));
+  const tfm_linear *lin = NULL;
+  for (int i = 0; (lin = tfm__head_linear(&slice->head, i, NULL)) != NULL; ++i) {
+    slice->weight_bytes += tfm_linear_bytes(lin);
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status open_units(tfm_slice *slice, const tfm_model *model,
+                             const tfm_slice_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   slice->units = tfm_calloc((size_t)(slice->last - slice->first), sizeof *slice->units);
-  if (!slice->units) {
+  slice->images = tfm_calloc((size_t)(slice->last - slice->first), sizeof *slice->images);
+  if (!slice->units || !slice->images) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "units %lld to %lld", (long long)slice->first,
                      (long long)slice->last));
   }
@@ -47,7 +98,7 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model, tfm_engin
       offset += tfm_cost_page_layers(&model->config, u, u + 1) * layer_floats;
       continue;
     }
-    TFM_TRY(tfm__unit_load(unit, model, engine, u, err));
+    TFM_TRY(open_unit(slice, model, options, u, err));
     unit->page_offset = offset;
     offset += tfm_cost_page_layers(&model->config, u, u + 1) * layer_floats;
     slice->weight_bytes += tfm__unit_bytes(unit);
@@ -116,9 +167,7 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
 {
   const tfm_config *config = &model->config;
   const tfm__bench_size size = bench_size_of(options, config);
-  /* The other backends keep what they round as floats. */
-  const tfm_precision kept =
-      options->engine.backend == TFM_BACKEND_NATIVE ? options->engine.precision : TFM_FLOAT32;
+  const tfm_precision kept = kept_precision(options->engine);
   *need = (tfm_slice_need){.weights = 0};
   for (int64_t u = options->first; u < options->last; ++u) {
     if (tfm__unit_twin(config, u) < options->first) {
@@ -167,14 +216,9 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   slice->max_tokens = options->max_tokens;
   slice->max_sequences = options->max_sequences;
   TFM_TRY(tfm__bench_open(&slice->bench, model, &size, err));
-  TFM_TRY(open_units(slice, model, options->engine, err));
+  TFM_TRY(open_units(slice, model, options, err));
   if (options->head) {
-    slice->has_head = true;
-    TFM_TRY(tfm__head_open(&slice->head, model, options->engine.backend, options->slots, err));
-    const tfm_linear *lin = NULL;
-    for (int i = 0; (lin = tfm__head_linear(&slice->head, i, NULL)) != NULL; ++i) {
-      slice->weight_bytes += tfm_linear_bytes(lin);
-    }
+    TFM_TRY(open_head(slice, model, options, err));
   }
   *out = slice;
   return TFM_OK;
@@ -189,11 +233,14 @@ void tfm_slice_close(tfm_slice *slice)
   if (!slice) {
     return;
   }
-  for (int64_t u = slice->first; slice->units && u < slice->last; ++u) {
-    tfm__unit_fini(&slice->units[u - slice->first]);
+  for (int64_t i = 0; slice->units && slice->images && i < slice->last - slice->first; ++i) {
+    tfm__unit_fini(&slice->units[i]);
+    tfm__image_fini(&slice->images[i]);
   }
   tfm_free(slice->units);
+  tfm_free(slice->images);
   tfm__head_fini(&slice->head);
+  tfm__image_fini(&slice->head_image);
   tfm__bench_fini(&slice->bench);
   tfm_free(slice);
 }

@@ -12,6 +12,7 @@
 #include "core/kernels/linear.h"
 #include "core/model/batch.h"
 #include "core/model/model.h"
+#include "core/model/store.h"
 
 typedef struct tfm_slice tfm_slice;
 
@@ -24,6 +25,7 @@ typedef struct {
   int nthread;           /* threads of the executor that will run it */
   int64_t slots, pages;  /* sequences that grow, and the pages of 64 tokens they share; 0: all
                             sequences come whole */
+  tfm_store *store;      /* of packed weights, NULL: the heap; outlives the slice */
 } tfm_slice_options;
 
 /** Bytes a slice of these options takes. */

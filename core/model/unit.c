@@ -18,12 +18,12 @@ static const char *first_name(const tfm_config *config, const tfm__module *modul
 }
 
 /* A norm, where the layer has it. */
-static tfm_status load_if_there(float **norm, const tfm_model *model, tfm__module module,
+static tfm_status load_if_there(float **norm, const tfm__loader *loader, tfm__module module,
                                 int64_t layer, tfm_err *err)
 {
-  return tfm__module_name(&model->config, module) &&
-                 !tfm__layer_lacks(&model->config, module, layer)
-             ? tfm__norm_load(norm, model, module, layer, err)
+  const tfm_config *config = &loader->model->config;
+  return tfm__module_name(config, module) && !tfm__layer_lacks(config, module, layer)
+             ? tfm__norm_load(norm, loader, module, layer, err)
              : TFM_OK;
 }
 
@@ -50,21 +50,21 @@ typedef struct {
   int nin, nout;
 } products;
 
-static tfm_status load_products(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                                const products *p, int64_t layer, tfm_err *err)
+static tfm_status load_products(tfm__unit *unit, const tfm__loader *loader, const products *p,
+                                int64_t layer, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  unit->in_name = first_name(&model->config, p->in, p->nin);
-  unit->out_name = first_name(&model->config, p->out, p->nout);
-  TFM_TRY(tfm__linear_load(&unit->in, model, engine, p->in, p->nin, layer, err));
-  TFM_TRY(tfm__linear_load(&unit->out, model, engine, p->out, p->nout, layer, err));
+  unit->in_name = first_name(&loader->model->config, p->in, p->nin);
+  unit->out_name = first_name(&loader->model->config, p->out, p->nout);
+  TFM_TRY(tfm__linear_load(&unit->in, loader, p->in, p->nin, layer, err));
+  TFM_TRY(tfm__linear_load(&unit->out, loader, p->out, p->nout, layer, err));
 
 fail:
   return st;
 }
 
-static tfm_status load_cross(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                             int64_t layer, tfm_err *err)
+static tfm_status load_cross(tfm__unit *unit, const tfm__loader *loader, int64_t layer,
+                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module query[] = {TFM__MODULE_CROSS_QUERY};
@@ -75,56 +75,56 @@ static tfm_status load_cross(tfm__unit *unit, const tfm_model *model, tfm_engine
   if (!cross) {
     return tfm_fail(err, TFM_E_NOMEM, "a decoder's layer");
   }
-  TFM_TRY(tfm__linear_load(&cross->query, model, engine, query, 1, layer, err));
-  TFM_TRY(tfm__linear_load(&cross->keys, model, engine, keys, 2, layer, err));
-  TFM_TRY(tfm__linear_load(&cross->out, model, engine, out, 1, layer, err));
-  TFM_TRY(tfm__norm_load(&cross->norm, model, TFM__MODULE_CROSS_NORM, layer, err));
+  TFM_TRY(tfm__linear_load(&cross->query, loader, query, 1, layer, err));
+  TFM_TRY(tfm__linear_load(&cross->keys, loader, keys, 2, layer, err));
+  TFM_TRY(tfm__linear_load(&cross->out, loader, out, 1, layer, err));
+  TFM_TRY(tfm__norm_load(&cross->norm, loader, TFM__MODULE_CROSS_NORM, layer, err));
 
 fail:
   return st;
 }
 
-static tfm_status load_attention(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                                 int64_t layer, tfm_err *err)
+static tfm_status load_attention(tfm__unit *unit, const tfm__loader *loader, int64_t layer,
+                                 tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module in[] = {TFM__MODULE_QKV, TFM__MODULE_QUERY, TFM__MODULE_KEY,
                                    TFM__MODULE_VALUE};
   static const tfm__module out[] = {TFM__MODULE_CONTEXT};
   static const products both = {in, out, 4, 1};
-  set_scores(unit, &model->config, layer);
-  TFM_TRY(load_products(unit, model, engine, &both, layer, err));
-  TFM_TRY(load_if_there(&unit->norm, model, TFM__MODULE_ATTENTION_NORM, layer, err));
-  TFM_TRY(load_if_there(&unit->query_norm, model, TFM__MODULE_QUERY_NORM, layer, err));
-  TFM_TRY(load_if_there(&unit->key_norm, model, TFM__MODULE_KEY_NORM, layer, err));
-  TFM_TRY(tfm__positions_load(unit, model, engine, layer, err));
+  set_scores(unit, &loader->model->config, layer);
+  TFM_TRY(load_products(unit, loader, &both, layer, err));
+  TFM_TRY(load_if_there(&unit->norm, loader, TFM__MODULE_ATTENTION_NORM, layer, err));
+  TFM_TRY(load_if_there(&unit->query_norm, loader, TFM__MODULE_QUERY_NORM, layer, err));
+  TFM_TRY(load_if_there(&unit->key_norm, loader, TFM__MODULE_KEY_NORM, layer, err));
+  TFM_TRY(tfm__positions_load(unit, loader, layer, err));
   if (unit->sees == TFM__SEES_PAST) {
-    TFM_TRY(load_cross(unit, model, engine, layer, err));
+    TFM_TRY(load_cross(unit, loader, layer, err));
   }
 
 fail:
   return st;
 }
 
-static tfm_status load_ffn(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                           int64_t layer, tfm_err *err)
+static tfm_status load_ffn(tfm__unit *unit, const tfm__loader *loader, int64_t layer,
+                           tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module in[] = {TFM__MODULE_GATE_UP, TFM__MODULE_GATE, TFM__MODULE_UP};
   static const tfm__module out[] = {TFM__MODULE_DOWN};
   static const products both = {in, out, 3, 1};
-  TFM_TRY(load_products(unit, model, engine, &both, layer, err));
-  TFM_TRY(load_if_there(&unit->norm, model, TFM__MODULE_FFN_NORM, layer, err));
-  if (layer == model->config.L - 1 || layer == model->config.encoder - 1) {
-    TFM_TRY(load_if_there(&unit->final, model, TFM__MODULE_FINAL_NORM, layer, err));
+  const tfm_config *config = &loader->model->config;
+  TFM_TRY(load_products(unit, loader, &both, layer, err));
+  TFM_TRY(load_if_there(&unit->norm, loader, TFM__MODULE_FFN_NORM, layer, err));
+  if (layer == config->L - 1 || layer == config->encoder - 1) {
+    TFM_TRY(load_if_there(&unit->final, loader, TFM__MODULE_FINAL_NORM, layer, err));
   }
 
 fail:
   return st;
 }
 
-static tfm_status load_beside(tfm__unit *unit, const tfm_model *model, tfm_engine engine,
-                              tfm_err *err)
+static tfm_status load_beside(tfm__unit *unit, const tfm__loader *loader, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module convolution[] = {TFM__MODULE_CONVOLUTION};
@@ -132,32 +132,33 @@ static tfm_status load_beside(tfm__unit *unit, const tfm_model *model, tfm_engin
   if (!unit->beside) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the first layer"));
   }
-  unit->beside->tokens = model->config.convolution;
+  unit->beside->tokens = loader->model->config.convolution;
+  unit->beside->attention.on_shelf = unit->on_shelf;
   unit->beside->attention.H = unit->H;
   unit->beside->attention.D = unit->D;
-  TFM_TRY(load_attention(&unit->beside->attention, model, engine, 0, err));
-  TFM_TRY(tfm__linear_load(&unit->beside->convolution, model, engine, convolution, 1, 0, err));
-  TFM_TRY(tfm__norm_load(&unit->beside->norm, model, TFM__MODULE_CONVOLUTION_NORM, 0, err));
+  TFM_TRY(load_attention(&unit->beside->attention, loader, 0, err));
+  TFM_TRY(tfm__linear_load(&unit->beside->convolution, loader, convolution, 1, 0, err));
+  TFM_TRY(tfm__norm_load(&unit->beside->norm, loader, TFM__MODULE_CONVOLUTION_NORM, 0, err));
 
 fail:
   return st;
 }
 
-tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
-                          tfm_err *err)
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm__loader *loader, int64_t u, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const int64_t attention = tfm__unit_attention(&model->config, u);
+  const tfm_config *config = &loader->model->config;
+  const int64_t attention = tfm__unit_attention(config, u);
   const int64_t ffn = tfm__unit_ffn(u);
-  const int64_t encoder = model->config.encoder;
-  *unit = (tfm__unit){.H = model->config.H, .D = model->config.D};
-  unit->F = encoder > 0 && u / 2 >= encoder ? model->config.decoder_F : model->config.F;
+  const int64_t encoder = config->encoder;
+  *unit = (tfm__unit){.H = config->H, .D = config->D, .on_shelf = loader->shelf != NULL};
+  unit->F = encoder > 0 && u / 2 >= encoder ? config->decoder_F : config->F;
   if (ffn >= 0) {
-    TFM_TRY(load_ffn(unit, model, engine, ffn, err));
+    TFM_TRY(load_ffn(unit, loader, ffn, err));
   }
   if (attention >= 0) {
-    TFM_TRY(ffn >= 0 ? load_beside(unit, model, engine, err)
-                     : load_attention(unit, model, engine, attention, err));
+    TFM_TRY(ffn >= 0 ? load_beside(unit, loader, err)
+                     : load_attention(unit, loader, attention, err));
   }
 
 fail:
@@ -169,6 +170,8 @@ void tfm__unit_fini(tfm__unit *unit)
   if (!unit->shared) {
     tfm_linear_close(unit->in);
     tfm_linear_close(unit->out);
+  }
+  if (!unit->shared && !unit->on_shelf) {
     tfm_free(unit->norm);
     tfm_free(unit->query_norm);
     tfm_free(unit->key_norm);
@@ -180,13 +183,17 @@ void tfm__unit_fini(tfm__unit *unit)
     tfm_linear_close(unit->cross->query);
     tfm_linear_close(unit->cross->keys);
     tfm_linear_close(unit->cross->out);
-    tfm_free(unit->cross->norm);
+    if (!unit->on_shelf) {
+      tfm_free(unit->cross->norm);
+    }
     tfm_free(unit->cross);
   }
   if (unit->beside) {
     tfm__unit_fini(&unit->beside->attention);
     tfm_linear_close(unit->beside->convolution);
-    tfm_free(unit->beside->norm);
+    if (!unit->on_shelf) {
+      tfm_free(unit->beside->norm);
+    }
     tfm_free(unit->beside);
   }
   *unit = (tfm__unit){.in = NULL};

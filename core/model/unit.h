@@ -3,6 +3,7 @@
 #define TFM_CORE_MODEL_UNIT_H
 
 #include "core/kernels/linear.h"
+#include "core/model/loader.h"
 #include "core/model/model.h"
 #include "core/model/sight.h"
 
@@ -33,6 +34,7 @@ typedef struct {
   tfm__beside *beside;          /* ffn of a first layer: all else of it, or NULL */
   tfm__cross *cross;            /* attention: the second one, to an encoder's output, or NULL */
   bool shared;                  /* with a unit before it, which frees them */
+  bool on_shelf;                /* all of it is where the loader's shelf is */
   const char *in_name, *out_name; /* the family's, static */
 } tfm__unit;
 
@@ -59,7 +61,7 @@ tfm__sees tfm__layer_sees(const tfm_config *config, int64_t layer);
 
 /** Read and pack unit u (2l attention of layer l, 2l+1 its ffn). On failure *unit holds what
  * was loaded; release with tfm__unit_fini() either way. */
-tfm_status tfm__unit_load(tfm__unit *unit, const tfm_model *model, tfm_engine engine, int64_t u,
+tfm_status tfm__unit_load(tfm__unit *unit, const tfm__loader *loader, int64_t u,
                           tfm_err *err) TFM_MUST_USE;
 void tfm__unit_fini(tfm__unit *unit);
 

@@ -214,16 +214,21 @@ static tfm_status no_memory(tfm_err *err, const char *what, int64_t floats)
   return tfm_fail(err, TFM_E_NOMEM, "%s: %lld bytes", what, (long long)floats * 4);
 }
 
-tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
+tfm_status tfm__norm_load(float **out, const tfm__loader *loader, tfm__module module,
                           int64_t layer, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm__tensors found;
+  const tfm_model *model = loader->model;
   const int64_t rows = tfm__module_shape_of(&model->config, module).rows;
   *out = NULL;
-  float *norm = tfm_alloc_aligned((size_t)(2 * rows), sizeof *norm);
+  float *norm = tfm_shelf_take(loader->shelf, (size_t)(2 * rows), sizeof *norm);
   if (!norm) {
     return no_memory(err, "reading a norm", 2 * rows);
+  }
+  if (tfm_shelf_filled(loader->shelf)) {
+    *out = norm;
+    return TFM_OK;
   }
   TFM_TRY(tfm__tensors_find(model, module, layer, &found, err));
   TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, norm, err));
@@ -235,27 +240,33 @@ tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module modul
   return TFM_OK;
 
 fail:
-  tfm_free(norm);
+  if (!loader->shelf) {
+    tfm_free(norm);
+  }
   return st;
 }
 
-tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
+tfm_status tfm__table_load(float **out, const tfm__loader *loader, tfm__module module,
                            int64_t layer, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm__tensors found;
   *out = NULL;
   float *table = NULL;
-  TFM_TRY(tfm__tensors_find(model, module, layer, &found, err));
-  table = tfm_alloc_aligned((size_t)found.weight->count, sizeof *table);
+  TFM_TRY(tfm__tensors_find(loader->model, module, layer, &found, err));
+  table = tfm_shelf_take(loader->shelf, (size_t)found.weight->count, sizeof *table);
   if (!table) {
     TFM_TRY(no_memory(err, "reading an embedding table", found.weight->count));
   }
-  TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.weight, table, err));
+  if (!tfm_shelf_filled(loader->shelf)) {
+    TFM_TRY(tfm_checkpoint_read(loader->model->checkpoint, found.weight, table, err));
+  }
   *out = table;
   return TFM_OK;
 
 fail:
-  tfm_free(table);
+  if (!loader->shelf) {
+    tfm_free(table);
+  }
   return st;
 }

@@ -2,9 +2,8 @@
 #ifndef TFM_CORE_MODEL_WEIGHTS_H
 #define TFM_CORE_MODEL_WEIGHTS_H
 
-#include "core/kernels/linear.h"
 #include "core/model/arch/registry.h"
-#include "core/model/model.h"
+#include "core/model/loader.h"
 
 #include <stdint.h>
 
@@ -35,20 +34,21 @@ tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
  * earliest first. Weights are packed as they are read: beside the packed form there is never more
  * of them in memory than tfm__linear_passing(). gives: *out. Errors: TFM_E_IO, TFM_E_FORMAT,
  * TFM_E_UNSUPPORTED, TFM_E_NOMEM. */
-tfm_status tfm__linear_load(tfm_linear **out, const tfm_model *model, tfm_engine engine,
+tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err) TFM_MUST_USE;
 
 /** Bytes that loading a module's weights takes for a while. */
 int64_t tfm__linear_passing(const tfm_config *config, tfm__module module);
 
-/** Read a norm as [2,rows]: gain, then bias or zeros. gives: *out, release with tfm_free(). */
-tfm_status tfm__norm_load(float **out, const tfm_model *model, tfm__module module,
+/** Read a norm as [2,rows]: gain, then bias or zeros. gives: *out, unless it is on a shelf: release
+ * with tfm_free(). */
+tfm_status tfm__norm_load(float **out, const tfm__loader *loader, tfm__module module,
                           int64_t layer, tfm_err *err) TFM_MUST_USE;
 
 /** Read a table [rows,width], of an encoder's side where layer is one of its, else of a decoder's.
- * gives: *out, release with tfm_free(). */
-tfm_status tfm__table_load(float **out, const tfm_model *model, tfm__module module,
+ * gives: *out, likewise. */
+tfm_status tfm__table_load(float **out, const tfm__loader *loader, tfm__module module,
                            int64_t layer, tfm_err *err) TFM_MUST_USE;
 
 #endif

@@ -33,7 +33,7 @@ tfm_status tfm_whole_open(tfm_whole **out, const tfm_model *model, tfm_engine en
   whole->H = config->H;
   whole->units = options.last;
   whole->max_tokens = max_tokens;
-  TFM_TRY(tfm_embed_open(&whole->embed, model, err));
+  TFM_TRY(tfm_embed_open(&whole->embed, model, NULL, err));
   TFM_TRY(tfm_slice_open(&whole->slice, model, &options, err));
   whole->width = options.head ? tfm_slice_result_width(whole->slice) : 0;
   whole->x = tfm_alloc_aligned((size_t)(max_tokens * config->H), sizeof *whole->x);

@@ -27,6 +27,7 @@ MPI = {
     "OMPI_MCA_hwloc_base_binding_policy": "none",
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     "OPENBLAS_NUM_THREADS": "1",
+    "TFM_CACHE_DIR": "none",  # tests of the cache name their own
 }
 
 

@@ -19,6 +19,7 @@ static const tfm_msg_start start = {.model = "/models/bert",
                                     .backend = "native",
                                     .dtype = "bfloat16",
                                     .digest_full = true,
+                                    .cache = "/caches/tfm-cluster",
                                     .task = "fill-mask",
                                     .pooling = 2,
                                     .normalize = 1,
@@ -36,6 +37,7 @@ static const tfm_msg_hello hello = {.version = "0.1.0",
                                     .ncore = 8,
                                     .ncore_host = 64,
                                     .nnode = 2,
+                                    .node = -1,
                                     .pid = INT64_C(0x123456789),
                                     .resident_bytes = 1LL << 34,
                                     .available_bytes = -1};
@@ -56,7 +58,9 @@ static const tfm_msg_assign assign = {.numeric_id = "v1-native",
                                       .threads = 4,
                                       .share_index = 1,
                                       .share_count = 6,
-                                      .probe = true};
+                                      .probe = true,
+                                      .lender = INT64_C(0x2345678901),
+                                      .lent = 17};
 static const tfm_msg_ready ready = {.cpuset = "3",
                                     .probe_failed = "layer 2 key",
                                     .note = "cannot pin",
@@ -66,7 +70,8 @@ static const tfm_msg_ready ready = {.cpuset = "3",
                                     .locality_known = true,
                                     .pages = 33,
                                     .local_pages = 32,
-                                    .load_s = 1.25};
+                                    .load_s = 1.25,
+                                    .lent = -1};
 static const tfm_msg_heartbeat heartbeat = {
     .computing = 1, .batch = UINT64_MAX, .since_s = 0.1};
 static const tfm_msg_stats stats = {.frames = 1,

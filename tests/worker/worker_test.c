@@ -191,7 +191,7 @@ static void a_worker_scores_and_leaves(void **state)
   float want[4] = {0};
   const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
   assert_int_equal(tfm_model_open(&model, MODEL, &err), TFM_OK);
-  assert_int_equal(tfm_embed_open(&embed, &model, &err), TFM_OK);
+  assert_int_equal(tfm_embed_open(&embed, &model, NULL, &err), TFM_OK);
   assert_int_equal(tfm_whole_open(&whole, &model, engine, TOKENS, 2, &err), TFM_OK);
   tfm_whole_run(whole, &batch, want, NULL, NULL);
 

@@ -241,7 +241,7 @@ static void rows_outside_the_tables_are_refused(void **state)
   tfm_err err = {.status = TFM_OK};
   tfm_model m = open_model("tiny");
   tfm_embed *embed = NULL;
-  CHECK_OK(tfm_embed_open(&embed, &m, &err), &err);
+  CHECK_OK(tfm_embed_open(&embed, &m, NULL, &err), &err);
   const tfm_id_limits limits = tfm_embed_limits(embed);
   int32_t ids[49] = {0, 56};
   int32_t types[49] = {0, 1};

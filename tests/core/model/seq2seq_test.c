@@ -202,7 +202,7 @@ static void check_slices(const oracle *o, const int64_t *cuts, int n, tfm_par *p
                            .ids = g->ids,
                            .cu_source = g->cu_source,
                            .source = x};
-  want_ok(tfm_embed_open(&embed, &o->model, &err), &err);
+  want_ok(tfm_embed_open(&embed, &o->model, NULL, &err), &err);
   tfm_embed_run(embed, &ids, x, par);
   tfm_embed_close(embed);
   for (int i = 0; i < n; ++i) {
@@ -298,7 +298,7 @@ static grower open_grower(const oracle *o, int64_t cut, int64_t pages)
   const golden2 *g = &o->g;
   const int64_t bounds[] = {0, cut, 2 * o->model.config.L};
   grower grow = {.o = o, .x = want_floats((g->S + g->T) * g->H)};
-  want_ok(tfm_embed_open(&grow.embed, &o->model, &err), &err);
+  want_ok(tfm_embed_open(&grow.embed, &o->model, NULL, &err), &err);
   for (int i = 0; i < 2; ++i) {
     const tfm_slice_options options = {.first = bounds[i],
                                        .last = bounds[i + 1],

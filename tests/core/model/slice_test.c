@@ -63,7 +63,7 @@ static void run_slices(const tfm_model *model, tfm_engine engine, const golden *
   tfm_embed *embed = NULL;
   const tfm_ids ids = golden_ids(g);
   const tfm_batch batch = {.B = g->B, .T = g->T, .cu_len = g->cu_len, .x = states};
-  want_ok(tfm_embed_open(&embed, model, &err), &err);
+  want_ok(tfm_embed_open(&embed, model, NULL, &err), &err);
   tfm_embed_run(embed, &ids, states, par);
   tfm_embed_close(embed);
   for (int i = 0; i < n; ++i) {
@@ -297,7 +297,7 @@ static void check_growth(const oracle *o, int32_t take, int64_t cut)
   int32_t done[8] = {0};
   chunk c;
   float *x = want_floats(g->T * g->H);
-  want_ok(tfm_embed_open(&embed, &o->model, &err), &err);
+  want_ok(tfm_embed_open(&embed, &o->model, NULL, &err), &err);
   for (int i = 0; i < 2; ++i) {
     const tfm_slice_options options = {.first = bounds[i],
                                        .last = bounds[i + 1],

@@ -1,0 +1,313 @@
+/* Images as files of a folder that is the user's own, and as memory without a name. */
+#include "core/base/crc32c.h"
+#include "core/model/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* ---- the header ---- */
+
+/* As it lies in the first page. Numbers are the machine's own, as the contents are: one of the
+ * other byte order finds another magic number. */
+typedef struct {
+  uint64_t magic, bytes;
+  uint32_t crc, unused;
+  char key[TFM_SHA256_HEX - 1];
+  char name[TFM__IMAGE_NAME];
+  char zeros[TFM__IMAGE_HEAD - 8 - 8 - 4 - 4 - (TFM_SHA256_HEX - 1) - TFM__IMAGE_NAME - 4];
+  uint32_t own_crc; /* of all before */
+} first_page;
+
+_Static_assert(sizeof(first_page) == TFM__IMAGE_HEAD, "a page");
+
+static const uint64_t magic = 0x314b4341504d4654u; /* "TFMPACK1" */
+
+void tfm__image_head_put(unsigned char *page, const tfm__image_head *head)
+{
+  first_page p = {.magic = magic, .bytes = head->bytes, .crc = head->crc};
+  memcpy(p.key, head->key, sizeof p.key);
+  memcpy(p.name, head->name, sizeof p.name);
+  p.own_crc = tfm_crc32c(0, &p, offsetof(first_page, own_crc));
+  memcpy(page, &p, sizeof p);
+}
+
+const char *tfm__image_head_check(const unsigned char *page, uint64_t file_bytes,
+                                  const tfm__image_head *wanted, tfm__image_head *got)
+{
+  first_page p;
+  memcpy(&p, page, sizeof p);
+  if (p.magic != magic || p.own_crc != tfm_crc32c(0, &p, offsetof(first_page, own_crc))) {
+    return "its header is no such header";
+  }
+  if (memcmp(p.key, wanted->key, sizeof p.key) != 0 ||
+      memcmp(p.name, wanted->name, sizeof p.name) != 0) {
+    return "it is of other weights";
+  }
+  if (p.bytes != file_bytes - TFM__IMAGE_HEAD) {
+    return "it is not as long as its header says";
+  }
+  *got = *wanted;
+  got->bytes = p.bytes;
+  got->crc = p.crc;
+  return NULL;
+}
+
+static tfm__image_head head_of(const tfm__image *image, const char *key)
+{
+  tfm__image_head head = {.bytes = image->shelf.bytes};
+  memcpy(head.key, key, sizeof head.key);
+  memcpy(head.name, image->name, sizeof head.name);
+  return head;
+}
+
+/* ---- mapping ---- */
+
+/* Map what a descriptor leads to and look at its header. takes: fd, when it is good. */
+static const char *map_filled(tfm__image *image, int fd, uint64_t bytes, const char *key,
+                              tfm__image_head *head)
+{
+  if (bytes <= TFM__IMAGE_HEAD || bytes > SIZE_MAX) {
+    return "it is shorter than a header";
+  }
+  void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+  if (map == MAP_FAILED) {
+    return "it cannot be mapped";
+  }
+  const tfm__image_head wanted = head_of(image, key);
+  const char *wrong = tfm__image_head_check(map, bytes, &wanted, head);
+  if (wrong) {
+    (void)munmap(map, bytes);
+    return wrong;
+  }
+  image->map = map;
+  image->mapped = bytes;
+  image->fd = fd;
+  image->shelf = (tfm_shelf){
+      .base = image->map + TFM__IMAGE_HEAD, .bytes = (size_t)head->bytes, .filled = true};
+  return NULL;
+}
+
+static bool is_own(const struct stat *look)
+{
+  return look->st_uid == geteuid() && (look->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+bool tfm__image_read(tfm__image *image, int folder, const char *key, const char **wrong)
+{
+  struct stat look = {0};
+  tfm__image_head head;
+  *wrong = NULL;
+  const int fd = openat(folder, image->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) {
+    *wrong = errno == ENOENT ? NULL : "it cannot be opened";
+    return false;
+  }
+  if (fstat(fd, &look) != 0 || !S_ISREG(look.st_mode) || !is_own(&look)) {
+    *wrong = "it is no file of this user's alone";
+  } else {
+    *wrong = map_filled(image, fd, (uint64_t)look.st_size, key, &head);
+  }
+  if (!*wrong && tfm_crc32c(0, image->shelf.base, image->shelf.bytes) != head.crc) {
+    *wrong = "its checksum is wrong";
+    (void)munmap(image->map, image->mapped);
+    image->map = NULL;
+  }
+  if (*wrong) {
+    image->fd = -1;
+    (void)close(fd);
+  }
+  return !*wrong;
+}
+
+int tfm__image_open_lent(int64_t lender, int32_t lent, struct stat *look)
+{
+  char path[64];
+  (void)snprintf(path, sizeof path, "/proc/%" PRId64 "/fd/%" PRId32, lender, lent);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd >= 0 && (fstat(fd, look) != 0 || !S_ISREG(look->st_mode) || !is_own(look))) {
+    (void)close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+bool tfm__image_borrow(tfm__image *image, int64_t lender, int32_t lent, const char *key)
+{
+  struct stat look = {0};
+  tfm__image_head head;
+  const int fd = tfm__image_open_lent(lender, lent, &look);
+  if (fd < 0) {
+    return false;
+  }
+  if (map_filled(image, fd, (uint64_t)look.st_size, key, &head) != NULL) {
+    (void)close(fd);
+    return false;
+  }
+  return true;
+}
+
+/* ---- memory ---- */
+
+/* A limit on the size of files is one on memory of this kind too, and a signal past it. */
+static bool within_limit(uint64_t bytes)
+{
+  struct rlimit limit = {0};
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes <= limit.rlim_cur;
+}
+
+bool tfm__image_make(tfm__image *image, uint64_t bytes)
+{
+  const uint64_t all = bytes + TFM__IMAGE_HEAD;
+  if (!within_limit(all)) {
+    return false;
+  }
+  const int fd = memfd_create(image->name, MFD_CLOEXEC);
+  if (fd < 0) {
+    return false;
+  }
+  void *map = MAP_FAILED;
+  if (fchmod(fd, S_IRUSR | S_IWUSR) == 0 && ftruncate(fd, (off_t)all) == 0) {
+    map = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  }
+  if (map == MAP_FAILED) {
+    (void)close(fd);
+    return false;
+  }
+  image->map = map;
+  image->mapped = all;
+  image->fd = fd;
+  image->shelf = (tfm_shelf){.base = image->map + TFM__IMAGE_HEAD, .bytes = bytes};
+  return true;
+}
+
+static size_t whole_pages(size_t bytes)
+{
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return (bytes + page - 1) / page * page;
+}
+
+void tfm__image_seal(tfm__image *image, const char *key)
+{
+  const size_t all = TFM__IMAGE_HEAD + image->shelf.used;
+  const size_t kept = whole_pages(all);
+  image->shelf.bytes = image->shelf.used;
+  const tfm__image_head head = head_of(image, key);
+  tfm__image_head_put(image->map, &head);
+  if (kept < image->mapped) {
+    (void)munmap(image->map + kept, image->mapped - kept);
+    image->mapped = kept;
+  }
+  /* Fails only where nothing is lost by it: the file is then longer than its header says, and
+   * nobody borrows it. */
+  (void)!ftruncate(image->fd, (off_t)all);
+  (void)mprotect(image->map, image->mapped, PROT_READ);
+}
+
+/* ---- files ---- */
+
+static void make_parents(char *path)
+{
+  for (char *p = path + 1; *p; ++p) {
+    if (*p == '/') {
+      *p = '\0';
+      (void)mkdir(path, S_IRWXU);
+      *p = '/';
+    }
+  }
+}
+
+int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
+{
+  char path[4096 + 64];
+  struct stat look = {0};
+  const int n =
+      snprintf(path, sizeof path, "%s/packed-%u-%.16s", top, (unsigned)geteuid(), key);
+  if (n < 0 || (size_t)n >= sizeof path) {
+    return -1;
+  }
+  make_parents(path);
+  (void)mkdir(path, S_IRWXU);
+  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) {
+    return -1;
+  }
+  if (fstat(fd, &look) != 0 || !is_own(&look)) {
+    (void)snprintf(note, room,
+                   "cache folder %.120s is another user's or open to others: not used; "
+                   "remove it, or name one with --cache-dir",
+                   path);
+    (void)close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+static bool write_all(int fd, const unsigned char *bytes, size_t n)
+{
+  while (n > 0) {
+    const ssize_t moved = write(fd, bytes, n);
+    if (moved < 0 && errno == EINTR) {
+      continue;
+    }
+    if (moved <= 0) {
+      return false;
+    }
+    bytes += moved;
+    n -= (size_t)moved;
+  }
+  return true;
+}
+
+/* Half of what is free is left to others. */
+static bool has_room(int folder, size_t bytes)
+{
+  struct statvfs fs = {0};
+  return within_limit(bytes) && fstatvfs(folder, &fs) == 0 &&
+         bytes / 2 <= (uint64_t)fs.f_bavail * fs.f_frsize / 4;
+}
+
+/* Nobody else is writing the file of this name: a lock says so, and that the name still leads to
+ * what was locked. What a writer left that was killed is begun anew. */
+static bool lock_part(int folder, const char *part, int fd)
+{
+  struct stat ours = {0};
+  struct stat named = {0};
+  return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &ours) == 0 && is_own(&ours) &&
+         fstatat(folder, part, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ours.st_ino == named.st_ino && ours.st_dev == named.st_dev && ftruncate(fd, 0) == 0;
+}
+
+void tfm__image_write(const tfm__image *image, int folder, const char *key)
+{
+  char part[TFM__IMAGE_NAME + 8];
+  unsigned char page[TFM__IMAGE_HEAD];
+  if (!has_room(folder, TFM__IMAGE_HEAD + image->shelf.bytes)) {
+    return;
+  }
+  (void)snprintf(part, sizeof part, "%s.part", image->name);
+  const int fd = openat(folder, part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                        S_IRUSR | S_IWUSR);
+  if (fd < 0) {
+    return;
+  }
+  if (lock_part(folder, part, fd)) {
+    tfm__image_head head = head_of(image, key);
+    head.crc = tfm_crc32c(0, image->shelf.base, image->shelf.bytes);
+    tfm__image_head_put(page, &head);
+    if (!write_all(fd, page, sizeof page) ||
+        !write_all(fd, image->shelf.base, image->shelf.bytes) ||
+        renameat(folder, part, folder, image->name) != 0) {
+      (void)unlinkat(folder, part, 0);
+    }
+  }
+  (void)close(fd);
+}
