@@ -294,7 +294,7 @@ static tfm_status measure_dtypes(bench *b, tfm_err *err)
   tfm_status st = TFM_OK;
   const bool attention_only = b->options->subject == TFM_BENCH_ATTENTION;
   const bool all = strcmp(b->options->dtype, "auto") == 0;
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     if (all ? attention_only && p == TFM_INT8 : p != (int)b->job.engine.precision) {
       continue; /* attention has two dtypes: int8's is bfloat16 */
     }

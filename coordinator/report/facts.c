@@ -126,7 +126,7 @@ static void put_labels(const tfm_config *config, tfm_buf *out)
 static void put_memory(const tfm_config *c, tfm_buf *out)
 {
   (void)tfm_buf_printf(out, "%-18s a layer: ", "memory");
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     int64_t units = 0;
     for (int64_t u = 0; u < 2 * c->L; ++u) {
       units += tfm_cost_unit_bytes(c, (tfm_precision)p, u);
@@ -338,7 +338,7 @@ static tfm_status put_dtypes(tfm_job *job, int64_t idle, bool processes, tfm_buf
   tfm_status st = TFM_OK;
   const tfm_precision own = job->engine.precision;
   (void)tfm_buf_str(out, "memory of the largest worker:");
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     int64_t most = 0;
     job->engine.precision = (tfm_precision)p;
     TFM_TRY(predict(job, idle, processes, err));

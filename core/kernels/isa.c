@@ -1,5 +1,6 @@
 #include "core/kernels/isa.h"
 
+#include "core/kernels/amx.h"
 #include "core/kernels/table.h"
 
 #include <fenv.h>
@@ -11,6 +12,7 @@
 static const char *const isa_names[TFM_ISA_COUNT] = {TFM_ISA_MAP(ISA_NAME)};
 
 static const tfm__kernels *used;
+static tfm_isa used_isa; /* once there is one */
 
 const char *tfm_isa_name(tfm_isa isa)
 {
@@ -49,6 +51,12 @@ static const tfm__kernels *kernels_of(tfm_isa isa)
     }
 #endif
     return NULL;
+  case TFM_ISA_AMX:
+#if TFM_WITH_AMX
+    return tfm__amx_permitted() ? kernels_of(TFM_ISA_AVX512) : NULL;
+#else
+    return NULL;
+#endif
   case TFM_ISA_COUNT:
     break;
   }
@@ -79,6 +87,7 @@ tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err)
         tfm_isa_name(isa), tfm_isa_name(tfm_isa_best()));
   }
   used = kernels;
+  used_isa = isa;
   return TFM_OK;
 }
 
@@ -158,7 +167,34 @@ const tfm__tiles *tfm__tiles_used(tfm_precision precision)
 
 tfm_isa tfm_isa_used(void)
 {
-  return tfm__kernels_used()->isa;
+  return used ? used_isa : tfm_isa_best();
+}
+
+const tfm__amx *tfm__amx_used(void)
+{
+  switch (tfm_isa_used()) {
+  case TFM_ISA_AMX:
+#if TFM_WITH_AMX
+    return &tfm__amx_silicon;
+#endif
+  case TFM_ISA_AVX512:
+#if TFM_WITH_AVX512
+    return &tfm__amx_avx512;
+#endif
+  case TFM_ISA_AVX2:
+#if TFM_WITH_AVX2
+    return &tfm__amx_avx2;
+#endif
+  case TFM_ISA_PORTABLE:
+  case TFM_ISA_COUNT:
+    break;
+  }
+  return &tfm__amx_portable;
+}
+
+bool tfm__amx_is_silicon(void)
+{
+  return tfm_isa_used() == TFM_ISA_AMX;
 }
 
 void tfm_fp_default(void)

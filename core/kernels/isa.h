@@ -1,7 +1,8 @@
 /** Which instruction sets this build and this CPU have, and which one kernels use.
  *
- *  Every float32 kernel gives the same bits for every instruction set (DESIGN D3): the choice
- *  is speed only. Chosen once per process, before kernels run.
+ *  Every kernel gives the same bits for every instruction set (DESIGN D3): the choice is speed
+ *  only. AMX multiplies tiles of bfloat16 and int8; all else is AVX-512's there. Chosen once per
+ *  process, before kernels run.
  */
 #ifndef TFM_CORE_KERNELS_ISA_H
 #define TFM_CORE_KERNELS_ISA_H
@@ -15,7 +16,8 @@
 #define TFM_ISA_MAP(X)                                                                         \
   X(PORTABLE, "portable")                                                                      \
   X(AVX2, "avx2")                                                                              \
-  X(AVX512, "avx512")
+  X(AVX512, "avx512")                                                                          \
+  X(AMX, "amx")
 
 #define TFM_ISA_ENUM(name, text) TFM_ISA_##name,
 typedef enum { TFM_ISA_MAP(TFM_ISA_ENUM) TFM_ISA_COUNT } tfm_isa;

@@ -83,12 +83,19 @@ float tfm__int8_step(float reach, float *inverse)
   return reach / 127.0f;
 }
 
+/* Numbers in pieces. */
+static bool is_split(const tfm_linear *lin)
+{
+  return tfm_precision_pieces(lin->precision) > 0;
+}
+
 static tfm_status linear_alloc(tfm_linear *lin, tfm_shelf *shelf, tfm_err *err)
 {
   const bool native = lin->runs_on == TFM_BACKEND_NATIVE;
   const size_t columns = (size_t)lin->panels * TFM__LANES;
+  const int64_t words = lin->words * (is_split(lin) ? tfm_precision_pieces(lin->precision) : 1);
   size_t count = 0;
-  if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)(native ? lin->words : lin->K),
+  if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)(native ? words : lin->K),
                    &count)) {
     lin->weight = tfm_shelf_take(shelf, count, sizeof(float));
     lin->bias = tfm_shelf_take(shelf, columns, sizeof(float));
@@ -115,6 +122,11 @@ static bool is_library(tfm_backend backend)
 static tfm_status check_supported(tfm_backend backend, tfm_precision precision, int64_t K,
                                   tfm_err *err)
 {
+  if (backend == TFM_BACKEND_ONEDNN && tfm_precision_pieces(precision)) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "backend onednn has no %s: use --backend native or --float32-mode exact",
+                    tfm_precision_name(precision));
+  }
   if (backend == TFM_BACKEND_OPENBLAS && precision != TFM_FLOAT32) {
     return tfm_fail(err, TFM_E_UNSUPPORTED,
                     "backend openblas computes float32, not %s: use --backend native",
@@ -152,7 +164,7 @@ void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weig
   }
   switch (lin->runs_on) {
   case TFM_BACKEND_NATIVE:
-    tfm__linear_pack_native(lin, first, n, weight);
+    (is_split(lin) ? tfm__linear_pack_pieces : tfm__linear_pack_native)(lin, first, n, weight);
     return;
   case TFM_BACKEND_ONEDNN:
 #if TFM_WITH_ONEDNN
@@ -203,6 +215,9 @@ tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, i
   lin->N = N;
   lin->K = K;
   lin->words = (K + per_word - 1) / per_word;
+  if (is_split(lin)) {
+    lin->words += (TFM__AMX_STEP - 1) - (lin->words + TFM__AMX_STEP - 1) % TFM__AMX_STEP;
+  }
   lin->panels = (N + TFM__LANES - 1) / TFM__LANES;
   TFM_TRY(check_supported(backend, precision, K, err));
   lin->on_shelf = shelf != NULL;
@@ -265,7 +280,11 @@ void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t 
     tfm__linear_run_ref(&job, par);
     return;
   case TFM_BACKEND_NATIVE:
-    tfm__linear_run_native(&job, par);
+    if (is_split(lin) || (lin->precision == TFM_INT8 && tfm__amx_is_silicon())) {
+      tfm__linear_run_amx(&job, tfm__amx_used(), par);
+    } else {
+      tfm__linear_run_native(&job, par);
+    }
     return;
   case TFM_BACKEND_OPENBLAS:
     tfm__linear_run_openblas(&job, par);

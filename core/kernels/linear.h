@@ -15,6 +15,13 @@
  *  float(sum) * row scale * output scale. What follows a sum is as above. `ref` is the definition
  *  of these too, and `native` equals it on every instruction set.
  *
+ *  In pieces (bf16x3, bf16x2, one of bfloat16 on AMX) a number is the sum of as many bfloat16: the
+ *  nearest one, that of what is left, and so on. K is walked in steps of 32; in a step the pieces
+ *  of w come last to first, and with each the pieces of x whose places add up to less than the
+ *  count, last to first; such a product of pieces is summed as one product of tiles (amx.h) and
+ *  added to the sum, which begins at zero. Sums that would be denormal are zeros. That is exact to
+ *  about 2^-22, 2^-16 and 2^-8 of the magnitudes summed, for numbers up to 2^127.
+ *
  *  `openblas` (float32 alone) and `onednn` (where the build and the machine have it) have an
  *  arithmetic of their own, but for the exact sums of int8: they run fixed tiles of
  *  TFM_LINEAR_TILE rows (the last one zero-filled) and are only trusted after tfm_linear_probe();
@@ -33,7 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TFM_LINEAR_K_BLOCK = 192, TFM_LINEAR_TILE = 96 };
+enum { TFM_LINEAR_K_BLOCK = 192, TFM_LINEAR_TILE = 96, TFM_LINEAR_TILE_K = 32 };
 
 #define TFM_BACKEND_MAP(X)                                                                     \
   X(REF, "ref")                                                                                \
@@ -132,7 +139,7 @@ typedef struct {
  *  Threads: tasks are cut over rows and columns, each under 2 ms at 100 GFLOP/s; callable from
  *           many threads on one lin.
  *  Cost:    2*M*N*K flops; weights are read once per 112 rows, rows once or a few times.
- *  Errors:  none. Scratch is static and thread-local, 650 KiB, which glibc takes from the stack
+ *  Errors:  none. Scratch is static and thread-local, 1.1 MiB, which glibc takes from the stack
  *           mapping a thread is made with. (onednn asks for some hundred bytes more, and ends the
  *           program when there are none.) */
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,

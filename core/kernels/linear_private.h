@@ -2,6 +2,7 @@
 #ifndef TFM_CORE_KERNELS_LINEAR_PRIVATE_H
 #define TFM_CORE_KERNELS_LINEAR_PRIVATE_H
 
+#include "core/kernels/amx.h"
 #include "core/kernels/linear.h"
 #include "core/kernels/table.h"
 
@@ -13,9 +14,11 @@ struct tfm_linear {
   tfm_precision precision;
   int64_t N;
   int64_t K;
-  int64_t words;  /* of K: 1, 2 or 4 values each, the last one padded with zeros */
+  int64_t words; /* of K: 1, 2 or 4 values each, the last one padded with zeros; of pieces whole
+                   * steps of tiles, each piece as many */
   int64_t panels; /* of 16 columns, the last one padded with zeros */
-  /* native: blocks of 192 words of K, each [panels][word in block][16]. ref, openblas, and
+  /* native: blocks of 192 words of K, each [panels][word in block][16]; of
+   * pieces linear_amx.c says. ref, openblas, and
    * onednn until all have come: [N,K], as given or as rounded (int8: in steps). */
   float *weight;
   size_t weight_count; /* of four bytes */
@@ -82,6 +85,13 @@ typedef union {
     float step[TFM_LINEAR_TILE];
     float inverse[TFM_LINEAR_TILE];
   } dnn;
+  struct {
+    _Alignas(64) float words[TFM__AMX_WORDS];
+    _Alignas(64) float sums[TFM__AMX_ROWS * TFM__AMX_COLS];
+    _Alignas(64) float last[2][TFM__AMX_STEP * TFM__LANES];
+    float step[TFM__AMX_ROWS];
+    float inverse[TFM__AMX_ROWS];
+  } amx;
 } tfm__linear_scratch;
 
 tfm__linear_scratch *tfm__linear_scratch_mine(void);
@@ -91,6 +101,11 @@ void tfm__linear_pack_native(tfm_linear *lin, int64_t first, int64_t n, const fl
 void tfm__linear_pack_ref(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
 void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par);
 void tfm__linear_run_ref(const tfm__linear_job *job, tfm_par *par);
+void tfm__linear_pack_pieces(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
+/** native in pieces, or in int8 where these have AMX's instructions. */
+void tfm__linear_run_amx(const tfm__linear_job *job, const tfm__amx *amx, tfm_par *par);
+/** tfm_linear_peak() of a precision in pieces, or of int8. */
+double tfm__amx_peak(tfm_precision precision);
 void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);
 
 /** Make OpenBLAS single-threaded; its core name, borrowed, static. */

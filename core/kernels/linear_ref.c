@@ -44,9 +44,9 @@ void tfm__linear_pack_ref(tfm_linear *lin, int64_t first, int64_t n, const float
       lin->scale[first + i] = tfm__int8_step(reach_of(from, lin->K), &inverse);
     }
     for (int64_t k = 0; k < lin->K; ++k) {
-      to[k] = lin->precision == TFM_FLOAT32    ? from[k]
-              : lin->precision == TFM_BFLOAT16 ? as_bfloat16(from[k])
-                                               : (float)as_int8(from[k], inverse);
+      to[k] = lin->precision == TFM_BFLOAT16 ? as_bfloat16(from[k])
+              : lin->precision == TFM_INT8   ? (float)as_int8(from[k], inverse)
+                                             : from[k]; /* split where it is multiplied */
     }
   }
 }
@@ -81,9 +81,55 @@ static float bfloat16_product(const float *x, const float *w, int64_t k)
   return sum;
 }
 
+/* x as pieces, each the bfloat16 next to what the ones before left. */
+static void split(float x, int pieces, float *piece)
+{
+  for (int p = 0; p < pieces; ++p) {
+    piece[p] = as_bfloat16(x);
+    x -= piece[p];
+  }
+}
+
+enum { STEP = 2 * TFM__AMX_STEP }; /* values of K of a product of tiles */
+
+typedef float pieces_of[TFM__AMX_PIECES];
+
+/* One product of tiles: pieces p of x and q of w, the even numbers and the odd ones. */
+static float step_product(pieces_of *x, pieces_of *w, int p, int q)
+{
+  float sum[2] = {0.0f, 0.0f};
+  for (int i = 0; i < STEP; ++i) {
+    sum[i % 2] = without_denormals(fmaf(x[i][p], w[i][q], sum[i % 2]));
+  }
+  return without_denormals(sum[0] + sum[1]);
+}
+
+static float split_product(const tfm_linear *lin, const float *x, const float *w)
+{
+  const int pieces = tfm_precision_pieces(lin->precision);
+  float sum = 0.0f;
+  for (int64_t first = 0; first < lin->K; first += STEP) {
+    pieces_of a[STEP] = {{0}};
+    pieces_of b[STEP] = {{0}};
+    for (int64_t i = 0; i < STEP && first + i < lin->K; ++i) {
+      split(x[first + i], pieces, a[i]);
+      split(w[first + i], pieces, b[i]);
+    }
+    for (int q = pieces - 1; q >= 0; --q) {
+      for (int p = pieces - 1 - q; p >= 0; --p) {
+        sum = without_denormals(sum + step_product(a, b, p, q));
+      }
+    }
+  }
+  return sum;
+}
+
 static float row_product(const tfm_linear *lin, const float *x, const float *w)
 {
   const int64_t block = TFM_LINEAR_K_BLOCK * tfm_precision_per_word(lin->precision);
+  if (tfm_precision_pieces(lin->precision)) {
+    return split_product(lin, x, w);
+  }
   float total = 0.0f;
   for (int64_t first = 0; first < lin->K; first += block) {
     const int64_t k = first + block < lin->K ? block : lin->K - first;

@@ -1,7 +1,7 @@
 #include "core/kernels/peak.h"
 
 #include "core/base/clock.h"
-#include "core/kernels/table.h"
+#include "core/kernels/linear_private.h"
 
 enum { STEPS = 384, CALLS = 1000, RUNS = 12 };
 
@@ -11,6 +11,9 @@ double tfm_linear_peak(tfm_precision precision)
   static _Alignas(64) float panel[STEPS * TFM__LANES];
   static _Alignas(64) float rows[TFM__TILE_ROWS];
   static _Alignas(64) float sums[TFM__TILE_ROWS * TFM__TILE_VECS * TFM__LANES];
+  if (tfm_precision_pieces(precision) || (precision == TFM_INT8 && tfm__amx_is_silicon())) {
+    return tfm__amx_peak(precision);
+  }
   const tfm__kernels *k = tfm__kernels_used();
   const tfm__tile_fn tile = (*tfm__tiles_used(precision))[k->tile_vecs - 1][k->tile_rows - 1];
   const tfm__operands from = {.a = rows, .b = panel, .ahead = panel};

@@ -27,3 +27,27 @@ int tfm_precision_per_word(tfm_precision precision)
 {
   return words[precision];
 }
+
+int tfm_precision_pieces(tfm_precision precision)
+{
+  return precision == TFM_BF16X3 ? 3 : precision == TFM_BF16X2 ? 2 : precision == TFM_BF16X1;
+}
+
+tfm_precision tfm_precision_dtype(tfm_precision precision)
+{
+  return precision == TFM_BF16X3 || precision == TFM_BF16X2 ? TFM_FLOAT32
+         : precision == TFM_BF16X1                          ? TFM_BFLOAT16
+                                                            : precision;
+}
+
+double tfm_precision_density(tfm_precision precision)
+{
+  const int pieces = tfm_precision_pieces(precision);
+  return (double)tfm_precision_per_word(precision) / (pieces ? pieces : 1);
+}
+
+double tfm_precision_speed(tfm_precision precision)
+{
+  const int pieces = tfm_precision_pieces(precision);
+  return (double)tfm_precision_per_word(precision) / (pieces ? pieces * (pieces + 1) / 2 : 1);
+}

@@ -49,7 +49,7 @@ static bool narrow_scores(const tfm_config *config, tfm_precision precision, int
 {
   const bool decodes = config->causal || (config->encoder > 0 && layer >= config->encoder);
   const bool all = !decodes && !(config->local && config->local[layer]);
-  return precision != TFM_FLOAT32 && all && position_tables(config) == 0;
+  return tfm_precision_dtype(precision) != TFM_FLOAT32 && all && position_tables(config) == 0;
 }
 
 tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision precision,
@@ -64,7 +64,7 @@ tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision preci
     scores = score_flops(config, attention, len);
     scores /= narrow_scores(config, precision, attention) ? 2 : 1;
   }
-  return (tfm_cost_parts){(double)len * products / tfm_precision_per_word(precision), scores};
+  return (tfm_cost_parts){(double)len * products / tfm_precision_speed(precision), scores};
 }
 
 double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
@@ -87,10 +87,11 @@ static int64_t part_bytes(const tfm_config *config, tfm__part part)
   return tfm__part_floats(config, part) * (int64_t)sizeof(float);
 }
 
-/* What a linear layer weighs less than in float32: int8 has a scale and a shift for each output. */
+/* What a linear layer weighs less than in float32, which may be negative: int8 has a scale and a
+ * shift for each output. */
 static int64_t saved_bytes(tfm__module_shape shape, tfm_precision precision)
 {
-  const int64_t words = shape.width / tfm_precision_per_word(precision);
+  const int64_t words = (int64_t)((double)shape.width / tfm_precision_density(precision));
   return 4 * shape.rows * (shape.width - words - (precision == TFM_INT8 ? 2 : 0));
 }
 

@@ -128,15 +128,15 @@ static int64_t convolution_of(const tfm_slice_options *options, const tfm_config
 
 static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm_config *config)
 {
-  tfm__bench_size size = {.max_tokens = options->max_tokens,
-                          .max_sequences = options->max_sequences,
-                          .bfloat16 = options->engine.precision != TFM_FLOAT32,
-                          .nthread = options->nthread,
-                          .nattention =
-                              tfm_cost_page_layers(config, options->first, options->last),
-                          .slots = options->slots,
-                          .pages = options->pages,
-                          .convolution = convolution_of(options, config)};
+  tfm__bench_size size = {
+      .max_tokens = options->max_tokens,
+      .max_sequences = options->max_sequences,
+      .bfloat16 = tfm_precision_dtype(options->engine.precision) != TFM_FLOAT32,
+      .nthread = options->nthread,
+      .nattention = tfm_cost_page_layers(config, options->first, options->last),
+      .slots = options->slots,
+      .pages = options->pages,
+      .convolution = convolution_of(options, config)};
   note_attentions(options, config, size.attends);
   return size;
 }

@@ -128,7 +128,7 @@ static void trusted_rows_do_not_move(void **state)
   enum { N = 300, K = 900 };
   layer *l = layer_open();
   int tested = 0;
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     tfm_linear *lin = open_one(l, TFM_BACKEND_ONEDNN, (tfm_precision)p, N, K);
     const tfm_epilogue none = {TFM_ACT_NONE, NULL, 0};
     if (!lin || !tfm_linear_probe(lin)) {
@@ -156,7 +156,7 @@ static void rows_do_not_meet(void **state)
   (void)state;
   enum { M = 20, N = 64, K = 600 };
   layer *l = layer_open();
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     tfm_linear *lin = open_one(l, TFM_BACKEND_ONEDNN, (tfm_precision)p, N, K);
     if (!lin) {
       continue;

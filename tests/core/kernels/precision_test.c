@@ -56,10 +56,10 @@ static void run(const layer *l, tfm_backend backend, tfm_precision precision, in
 static void rounding_costs_what_it_should(void **state)
 {
   (void)state;
-  static const double limit[TFM_PRECISION_COUNT] = {5e-7, 0x1p-8, 1.0 / 60};
+  static const double limit[TFM_PRECISION_DTYPES] = {5e-7, 0x1p-8, 1.0 / 60};
   const tfm_epilogue plain = {TFM_ACT_NONE, NULL, 0};
   layer *l = layer_open(1);
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     double worst = 0.0;
     tfm_err err = {0};
     tfm_linear *lin = NULL;
@@ -89,7 +89,7 @@ static void native_equals_ref(void **state)
   static const int64_t width[] = {1, 2, 3, 7, 64, 383, 384, 385, 767, 769, K, DEEP};
   layer *l = layer_open(2);
   memset(l->x + 5 * K, 0, K * sizeof *l->x); /* rows of nothing */
-  for (int p = TFM_BFLOAT16; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_BFLOAT16; p < TFM_PRECISION_DTYPES; ++p) {
     for (size_t w = 0; w < sizeof width / sizeof width[0]; ++w) {
       run(l, TFM_BACKEND_REF, (tfm_precision)p, M, width[w], l->want);
       FOR_EACH_ISA(isa)
@@ -192,7 +192,7 @@ static void rows_do_not_meet(void **state)
 {
   (void)state;
   layer *l = layer_open(4);
-  for (int p = TFM_BFLOAT16; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_BFLOAT16; p < TFM_PRECISION_DTYPES; ++p) {
     run(l, TFM_BACKEND_REF, (tfm_precision)p, M, K, l->want);
     FOR_EACH_ISA(isa)
     {
@@ -215,9 +215,9 @@ static void rows_do_not_meet(void **state)
 static void bits_are_those_of_contract_v1(void **state)
 {
   (void)state;
-  static const uint64_t hash[TFM_PRECISION_COUNT] = {0, BFLOAT16_HASH, INT8_HASH};
+  static const uint64_t hash[TFM_PRECISION_DTYPES] = {0, BFLOAT16_HASH, INT8_HASH};
   layer *l = layer_open(5);
-  for (int p = TFM_BFLOAT16; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_BFLOAT16; p < TFM_PRECISION_DTYPES; ++p) {
     FOR_EACH_ISA(isa)
     {
       run(l, TFM_BACKEND_NATIVE, (tfm_precision)p, M, K, l->got);

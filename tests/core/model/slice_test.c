@@ -127,7 +127,7 @@ static int check_all_cuts(const oracle *o, int parts)
 static void no_cut_changes_a_bit(void **state)
 {
   (void)state;
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     oracle o = open_oracle("tiny", (tfm_precision)p);
     /* Six units: 5, 10, 10 and 5 ways, half of the cuts inside a layer. */
     assert_int_equal(check_all_cuts(&o, 2), 5);
@@ -160,7 +160,7 @@ static void each_family(void (*check)(const char *name, tfm_precision precision)
 
 static void each_precision(void (*check)(const char *name, tfm_precision precision))
 {
-  for (int p = 0; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     check("tiny", (tfm_precision)p);
   }
 }
