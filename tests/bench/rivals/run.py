@@ -2,7 +2,8 @@
 """This program and other engines in turns on the same rows: rates and ratios as a table.
 
 usage: run.py --program tfm-cluster --models OUT --rows rows.jsonl [--every 16] [--rounds 5]
-              [--batches 8,32] [--only MiniLM-L6] [--dtypes float32,int8] [--cpu 1] [--threads 1]
+              [--batches 8,32] [--only MiniLM-L6] [--lengths mixed,128] [--dtypes float32,int8]
+              [--cpu 1] [--threads 1]
 --every N takes each N-th row of the file; beside those there are rows of 128 tokens. OUT is
 make.py's folder.
 """
@@ -11,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -23,6 +25,7 @@ RIVALS = ("transformers", "onnxruntime", "openvino", "ctranslate2")
 HAVE = {"float32": RIVALS, "bfloat16": ("transformers", "openvino", "ctranslate2"),
         "int8": ("onnxruntime", "openvino", "ctranslate2")}
 FIXED_ROWS = 32
+FIXED_LENGTH = 128
 
 
 class Engine:
@@ -103,10 +106,14 @@ def loads(a, folder, scratch):
     ids = tokenizer([json.loads(line)["text"] for line in lines], truncation=True,
                     max_length=limit)["input_ids"]
     yield "mixed", sorted(ids, key=len, reverse=True), ["-i", str(some), "--max-length", str(limit)]
+    words = sorted(w for w in tokenizer.get_vocab() if re.fullmatch("[a-z]{3,}", w))
     pick = random.Random(3)
-    fixed = [[101, *(pick.randrange(1000, 29000) for _ in range(126)), 102]
-             for _ in range(FIXED_ROWS)]
-    yield "128", fixed, ["--lengths", "128"]
+    texts = [" ".join(pick.choices(words, k=FIXED_LENGTH - 2)) for _ in range(FIXED_ROWS)]
+    fixed = tokenizer(texts)["input_ids"]
+    assert {len(row) for row in fixed} == {FIXED_LENGTH}
+    same = scratch / "fixed.jsonl"
+    same.write_text("".join(json.dumps({"text": t}) + "\n" for t in texts), encoding="utf-8")
+    yield str(FIXED_LENGTH), fixed, ["-i", str(same), "--max-length", str(limit)]
 
 
 def main():
@@ -121,6 +128,7 @@ def main():
     p.add_argument("--batches", type=lambda s: [int(n) for n in s.split(",")], default=[8, 32])
     p.add_argument("--cpu", default="1")
     p.add_argument("--only", default="MiniLM-L6,bert-base")
+    p.add_argument("--lengths", default=f"mixed,{FIXED_LENGTH}")
     p.add_argument("--dtypes", default="float32,bfloat16,int8")
     a = p.parse_args()
     print("| model | lengths | dtype | engine | batch | tokens/CPU s | this program is so many times "
@@ -128,6 +136,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         for model in a.only.split(","):
             for name, rows, what in loads(a, a.models / model, pathlib.Path(scratch)):
+                if name not in a.lengths.split(","):
+                    continue
                 for dtype in a.dtypes.split(","):
                     for line in compare(a, a.models / model, dtype, name, rows, what):
                         *words, rate, ratio = line
