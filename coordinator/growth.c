@@ -17,8 +17,8 @@ static int64_t page_bytes(const tfm_job *job)
   for (int rank = 1; rank < job->plan.nrank; ++rank) {
     const tfm_plan_rank *r = &job->plan.ranks[rank];
     if (r->stage >= 0) {
-      const int64_t bytes =
-          tfm_cost_page_bytes(&job->model.config, r->units.first, r->units.last);
+      const int64_t bytes = tfm_cost_page_bytes(&job->model.config, job->engine.kv,
+                                                r->units.first, r->units.last);
       most = bytes > most ? bytes : most;
     }
   }

@@ -337,7 +337,8 @@ tfm_status tfm_job_choose(tfm_job *job, tfm_err *err)
   const char *name = job->options->backend;
   const char *dtype = job->options->dtype;
   tfm_engine *engine = &job->engine;
-  *engine = (tfm_engine){TFM_BACKEND_NATIVE, TFM_FLOAT32};
+  *engine = (tfm_engine){TFM_BACKEND_NATIVE, TFM_FLOAT32, TFM_FLOAT32};
+  (void)tfm_precision_parse(job->options->kv_dtype, &engine->kv); /* a word of the table */
   if (strcmp(name, "auto") != 0 && !tfm_backend_parse(name, &engine->backend)) {
     return tfm_fail(err, TFM_E_USAGE, "--backend %.32s is not part of this build", name);
   }
@@ -593,6 +594,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
                  tfm_backend_name(job->engine.backend));
   (void)snprintf(start.dtype, sizeof start.dtype, "%s",
                  tfm_precision_name(job->engine.precision));
+  (void)snprintf(start.kv, sizeof start.kv, "%s", tfm_precision_name(job->engine.kv));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
   set_patience(job);

@@ -187,11 +187,11 @@ static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm
   return TFM_OK;
 }
 
-static tfm_status read_dtype(const tfm_msg_start *start, tfm_precision *out, tfm_err *err)
+static tfm_status read_dtype(const char *name, tfm_precision *out, tfm_err *err)
 {
-  return tfm_precision_parse(start->dtype, out)
+  return tfm_precision_parse(name, out)
              ? TFM_OK
-             : tfm_fail(err, TFM_E_CONFIG, "dtype %s is unknown to this build", start->dtype);
+             : tfm_fail(err, TFM_E_CONFIG, "dtype %s is unknown to this build", name);
 }
 
 static int32_t node_of_all(const tfm_machine *machine)
@@ -208,10 +208,12 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   tfm_buf text = {0};
   tfm_backend backend = TFM_BACKEND_NATIVE;
   tfm_precision precision = TFM_FLOAT32;
+  tfm_precision kv = TFM_FLOAT32;
   tfm_head_spec spec;
   TFM_TRY(tfm_machine_open(&w->machine, err));
   TFM_TRY(read_spec(&w->start, &spec, err));
-  TFM_TRY(read_dtype(&w->start, &precision, err));
+  TFM_TRY(read_dtype(w->start.dtype, &precision, err));
+  TFM_TRY(read_dtype(w->start.kv, &kv, err));
   TFM_TRY(tfm_model_open_for(&w->model, w->start.model, &spec, err));
   TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, w->digest, err));
   copy_text(hello.digest, sizeof hello.digest, w->digest);
@@ -226,7 +228,7 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
   copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
-  tfm_engine_numeric_id((tfm_engine){backend, precision}, w->numeric_id);
+  tfm_engine_numeric_id((tfm_engine){backend, precision, kv}, w->numeric_id);
   copy_text(hello.numeric_id, sizeof hello.numeric_id, w->numeric_id);
   copy_text(hello.denormals, sizeof hello.denormals, tfm_fp_denormals());
   hello.ncore = w->machine.ncore;
@@ -408,7 +410,8 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
     TFM_TRY(tfm_fail(err, TFM_E_CONFIG, "backend %s or isa %s is unknown to this build",
                      a->backend, a->isa));
   }
-  TFM_TRY(read_dtype(&w->start, &options.engine.precision, err));
+  TFM_TRY(read_dtype(w->start.dtype, &options.engine.precision, err));
+  TFM_TRY(read_dtype(w->start.kv, &options.engine.kv, err));
   if (tfm_isa_used() != isa) {
     TFM_TRY(tfm_isa_use(isa, err));
   }

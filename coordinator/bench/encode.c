@@ -272,7 +272,8 @@ tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table, 
   const bool all = strcmp(options->dtype, "auto") == 0;
   for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     if (all || p == (int)b->job.engine.precision) {
-      const tfm_engine engine = {b->job.engine.backend, (tfm_precision)p};
+      const tfm_engine engine = {.backend = b->job.engine.backend,
+                                 .precision = (tfm_precision)p};
       TFM_TRY(measure_dtype(b, engine, table, err));
     }
   }

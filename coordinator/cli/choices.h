@@ -23,6 +23,7 @@ static const char *const tasks[] = {"text-classification",
                                     "score",
                                     NULL};
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
+static const char *const kv_dtypes[] = {"float32", "bfloat16", "int8", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
 static const char *const aggregations[] = {"none", "simple", "first", "average", "max", NULL};

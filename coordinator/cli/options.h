@@ -174,6 +174,7 @@ typedef struct {
   const char *src_lang, *tgt_lang; /* of translations; NULL: as the checkpoint has it */
   int64_t max_new_tokens;          /* 0: as generation_config.json says, else 256 */
   int64_t kv_budget;               /* bytes of a rank; 0: by rule */
+  const char *kv_dtype;            /* float32, bfloat16, int8 */
   tfm_aggregation aggregation;
   const char **ignore_labels; /* [nignore] labels that are no entities */
   int nignore;

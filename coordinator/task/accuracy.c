@@ -23,7 +23,7 @@ struct tfm_accuracy {
 tfm_status tfm_accuracy_open(tfm_accuracy **out, const tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_engine engine = {job->engine.backend, TFM_FLOAT32};
+  const tfm_engine engine = {.backend = job->engine.backend, .precision = TFM_FLOAT32};
   *out = NULL;
   tfm_accuracy *a = tfm_calloc(1, sizeof *a);
   if (!a) {

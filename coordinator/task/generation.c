@@ -382,10 +382,12 @@ static tfm_status check_together(const reading *r, tfm_err *err)
                     "with one text",
                     (long long)r->returned);
   }
-  if (r->context->options->verb == TFM_VERB_VERIFY && (r->beams > 1 || r->returned > 1)) {
+  const bool rounded = strcmp(r->context->options->kv_dtype, "float32") != 0;
+  if (r->context->options->verb == TFM_VERB_VERIFY &&
+      (r->beams > 1 || r->returned > 1 || rounded)) {
     return tfm_fail(err, TFM_E_USAGE,
-                    "verify: the oracle follows one text a row; pass --num-beams 1 and "
-                    "--num-return-sequences 1");
+                    "verify: the oracle follows one text a row and keeps nothing of it; pass "
+                    "--num-beams 1, --num-return-sequences 1 and --kv-dtype float32");
   }
   return TFM_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/par.h"
 #include "core/base/status.h"
+#include "core/kernels/precision.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ typedef struct {
   const tfm_attention_terms *terms; /* NULL: every key, q.k alone */
   bool bfloat16; /* q.k and p.v of numbers rounded to bfloat16, where every key is seen by every
                     query and nothing but a bias is added to q.k */
+  tfm_precision kv; /* what pages (pages.h) keep keys and values in */
 } tfm_heads;
 
 /** Heads of keys; of values there are as many. */

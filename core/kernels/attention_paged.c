@@ -1,7 +1,8 @@
 /* A page holds, head after head, its keys as panels of 16 (what a product of query rows with keys
  * reads) and its values as panels of 16 of their floats (what a product of weights with values
- * reads). The rows of a product are the queries that share a head of keys: of one token alone when
- * it is being decoded, of many when a text begins. */
+ * reads), then of int8 the scales of keys and of values. What is narrower than floats is widened
+ * panel by panel, right before a product reads it. The rows of a product are the queries that share
+ * a head of keys: of one token alone when it is being decoded, of many when a text begins. */
 #include "core/kernels/pages.h"
 
 #include "core/kernels/linear.h"
@@ -23,20 +24,26 @@ static int64_t panels_of(int64_t floats)
   return (floats + TFM__LANES - 1) / TFM__LANES;
 }
 
-/* Floats of the keys, then of the values, of one head in a page. */
+/* Floats of the keys, of the values, and of the scales, of one head in a page. */
 static int64_t key_floats(const tfm_heads *heads)
 {
-  return heads->D * TFM_PAGE_KEYS;
+  return heads->D * TFM_PAGE_KEYS / tfm_precision_per_word(heads->kv);
 }
 
 static int64_t value_floats(const tfm_heads *heads)
 {
-  return panels_of(heads->D) * TFM__LANES * TFM_PAGE_KEYS;
+  return panels_of(heads->D) * TFM__LANES * TFM_PAGE_KEYS / tfm_precision_per_word(heads->kv);
+}
+
+static int64_t head_floats(const tfm_heads *heads)
+{
+  return key_floats(heads) + value_floats(heads) +
+         (heads->kv == TFM_INT8 ? 2 * TFM_PAGE_KEYS : 0);
 }
 
 int64_t tfm_page_floats(const tfm_heads *heads)
 {
-  return tfm_heads_of_keys(heads) * (key_floats(heads) + value_floats(heads));
+  return tfm_heads_of_keys(heads) * head_floats(heads);
 }
 
 typedef struct {
@@ -64,18 +71,31 @@ typedef struct {
   float *scores;           /* [tile_rows][ldp] */
   float *weights;          /* strip of TFM_PAGE_KEYS */
   float *block, *sum;      /* [tile_rows][WIDE] of one block of keys, of all of them */
+  float *widened;          /* panels of keys or values as floats; NULL: they are floats */
 } paged_work;
 
 static float *keys_of(const paged_work *w, int64_t page)
 {
   const tfm_heads *heads = w->job->heads;
-  return w->job->pages->page[w->b][page] + w->job->pages->offset +
-         w->head * (key_floats(heads) + value_floats(heads));
+  return w->job->pages->page[w->b][page] + w->job->pages->offset + w->head * head_floats(heads);
 }
 
 static float *values_of(const paged_work *w, int64_t page)
 {
   return keys_of(w, page) + key_floats(w->job->heads);
+}
+
+/* [TFM_PAGE_KEYS] of keys, behind them of values. */
+static float *scales_of(const paged_work *w, int64_t page)
+{
+  return values_of(w, page) + value_floats(w->job->heads);
+}
+
+/* Floats of the panels one product reads. */
+static int64_t widened_floats(const tfm_heads *heads)
+{
+  const int64_t longest = heads->D > TFM_PAGE_KEYS ? heads->D : TFM_PAGE_KEYS;
+  return heads->kv == TFM_FLOAT32 ? 0 : TFM__TILE_VECS * TFM__LANES * longest;
 }
 
 static void open_work(paged_work *w, const paged_job *job, int64_t unit, int thread)
@@ -99,6 +119,8 @@ static void open_work(paged_work *w, const paged_job *job, int64_t unit, int thr
   at += TFM__TILE_ROWS * WIDE;
   w->sum = at;
   at += TFM__TILE_ROWS * WIDE;
+  w->widened = job->heads->kv == TFM_FLOAT32 ? NULL : at;
+  at += widened_floats(job->heads);
   w->scores = at;
 }
 
@@ -107,7 +129,7 @@ static int64_t scratch_floats(const tfm_heads *heads, int64_t ldp)
   const int64_t D = heads->D;
   return TFM__TILE_ROWS * panels_of(D) * TFM__LANES + (TFM__TILE_ROWS + 2) * D +
          2 * TFM__LANES + TFM__LANES * (TFM_PAGE_KEYS + 1) + 2 * TFM__TILE_ROWS * WIDE +
-         TFM__TILE_ROWS * ldp;
+         widened_floats(heads) + TFM__TILE_ROWS * ldp;
 }
 
 static int64_t row_of_scores(int64_t len)
@@ -123,32 +145,164 @@ size_t tfm_attention_paged_scratch_bytes(const tfm_heads *heads, int64_t max_len
 
 /* ---- new keys and values ---- */
 
+/* Where element i of a key, and of a value, lies behind the place `at` of a page begins. */
+static int64_t key_at(int64_t at, int64_t D, int64_t i)
+{
+  return (at / TFM__LANES * D + i) * TFM__LANES + at % TFM__LANES;
+}
+
+static int64_t value_at(int64_t at, int64_t i)
+{
+  return (i / TFM__LANES * TFM_PAGE_KEYS + at) * TFM__LANES + i % TFM__LANES;
+}
+
+static uint16_t to_bfloat16(const paged_work *w, float x)
+{
+  unsigned char out[2];
+  uint16_t bits;
+  w->kernels->to_bfloat16(&x, 1, out);
+  memcpy(&bits, out, sizeof bits);
+  return bits;
+}
+
+/* The step of one head's numbers; NaN where they are not all finite, which every product shows. */
+static float step_of(const float *x, int64_t n)
+{
+  float most = 0.0f;
+  for (int64_t i = 0; i < n; ++i) {
+    const float size = fabsf(x[i]);
+    most = size <= most ? most : size;
+  }
+  return isfinite(most) ? most / 127.0f : NAN;
+}
+
+static int8_t to_int8(float x, float step)
+{
+  return isnan(step) ? 1 : step > 0.0f ? (int8_t)nearbyintf(x / step) : 0;
+}
+
+/* One head's key and value of a token, at place `at` of its page. */
+static void keep_narrow(const paged_work *w, int64_t page, int64_t at, const float *k,
+                        const float *v)
+{
+  const int64_t D = w->job->heads->D;
+  const bool bytes = w->job->heads->kv == TFM_INT8;
+  void *keys = keys_of(w, page);
+  void *values = values_of(w, page);
+  const float key_step = bytes ? step_of(k, D) : 1.0f;
+  const float value_step = bytes ? step_of(v, D) : 1.0f;
+  for (int64_t d = 0; d < panels_of(D) * TFM__LANES; ++d) {
+    const float key = d < D ? k[d] : 0.0f;
+    const float value = d < D ? v[d] : 0.0f;
+    if (bytes) {
+      ((int8_t *)values)[value_at(at, d)] = to_int8(value, value_step);
+    } else {
+      ((uint16_t *)values)[value_at(at, d)] = to_bfloat16(w, value);
+    }
+    if (bytes && d < D) {
+      ((int8_t *)keys)[key_at(at, D, d)] = to_int8(key, key_step);
+    } else if (d < D) {
+      ((uint16_t *)keys)[key_at(at, D, d)] = to_bfloat16(w, key);
+    }
+  }
+  if (bytes) {
+    scales_of(w, page)[at] = key_step;
+    scales_of(w, page)[TFM_PAGE_KEYS + at] = value_step;
+  }
+}
+
 static void keep_token(const paged_work *w, int64_t row)
 {
   const tfm_heads *heads = w->job->heads;
   const int64_t D = heads->D;
-  const int64_t place = w->start + row;
-  const int64_t at = place % TFM_PAGE_KEYS;
+  const int64_t page = (w->start + row) / TFM_PAGE_KEYS;
+  const int64_t at = (w->start + row) % TFM_PAGE_KEYS;
   const float *k = w->job->kv + (w->first + row) * w->job->ldkv + w->head * D;
   const float *v = k + tfm_heads_of_keys(heads) * D;
-  float *keys =
-      keys_of(w, place / TFM_PAGE_KEYS) + at / TFM__LANES * D * TFM__LANES + at % TFM__LANES;
-  float *values = values_of(w, place / TFM_PAGE_KEYS) + at * TFM__LANES;
+  if (w->widened) {
+    keep_narrow(w, page, at, k, v);
+    return;
+  }
+  float *keys = keys_of(w, page);
+  float *values = values_of(w, page);
   for (int64_t d = 0; d < D; ++d) {
-    keys[d * TFM__LANES] = k[d];
+    keys[key_at(at, D, d)] = k[d];
   }
   for (int64_t d = 0; d < panels_of(D) * TFM__LANES; ++d) {
-    values[d / TFM__LANES * TFM_PAGE_KEYS * TFM__LANES + d % TFM__LANES] = d < D ? v[d] : 0.0f;
+    values[value_at(at, d)] = d < D ? v[d] : 0.0f;
   }
 }
 
 /* Panels whose last keys are still to come hold numbers, so that products may read them. */
 static void clear_panel(const paged_work *w, int64_t place)
 {
-  const int64_t D = w->job->heads->D;
-  float *keys =
-      keys_of(w, place / TFM_PAGE_KEYS) + place % TFM_PAGE_KEYS / TFM__LANES * D * TFM__LANES;
-  memset(keys, 0, (size_t)(D * TFM__LANES) * sizeof *keys);
+  const tfm_heads *heads = w->job->heads;
+  const int64_t page = place / TFM_PAGE_KEYS;
+  const int64_t at = place % TFM_PAGE_KEYS;
+  const int64_t floats = heads->D * TFM__LANES / tfm_precision_per_word(heads->kv);
+  memset(keys_of(w, page) + at / TFM__LANES * floats, 0, (size_t)floats * sizeof(float));
+  if (heads->kv == TFM_INT8) {
+    memset(scales_of(w, page) + at, 0, TFM__LANES * sizeof(float));
+  }
+}
+
+/* ---- wider again ---- */
+
+static float from_bfloat16(uint16_t bits)
+{
+  const uint32_t wide = (uint32_t)bits << 16;
+  float x;
+  memcpy(&x, &wide, sizeof x);
+  return x;
+}
+
+/* Panels [panel, panel + n) of a page's keys, as floats. */
+static const float *widen_keys(const paged_work *w, int64_t page, int64_t panel, int64_t n)
+{
+  const int64_t size = w->job->heads->D * TFM__LANES;
+  const void *keys = keys_of(w, page);
+  float *to = w->widened;
+  if (!to) {
+    return (const float *)keys + panel * size;
+  }
+  if (w->job->heads->kv == TFM_BFLOAT16) {
+    const uint16_t *from = (const uint16_t *)keys + panel * size;
+    for (int64_t i = 0; i < n * size; ++i) {
+      to[i] = from_bfloat16(from[i]);
+    }
+    return to;
+  }
+  const int8_t *from = (const int8_t *)keys + panel * size;
+  const float *scale = scales_of(w, page) + panel * TFM__LANES;
+  for (int64_t p = 0; p < n; ++p, scale += TFM__LANES) {
+    for (int64_t i = p * size; i < (p + 1) * size; ++i) {
+      to[i] = (float)from[i] * scale[i % TFM__LANES];
+    }
+  }
+  return to;
+}
+
+/* Panels [panel, panel + n) of the first k of a page's values, as floats. */
+static const float *widen_values(const paged_work *w, int64_t page, int64_t panel, int64_t n,
+                                 int64_t k)
+{
+  const int64_t size = TFM_PAGE_KEYS * TFM__LANES;
+  const void *values = values_of(w, page);
+  float *to = w->widened;
+  if (!to) {
+    return (const float *)values + panel * size;
+  }
+  const bool bytes = w->job->heads->kv == TFM_INT8;
+  const float *scale = bytes ? scales_of(w, page) + TFM_PAGE_KEYS : NULL;
+  for (int64_t p = 0; p < n; ++p) {
+    const int64_t from = (panel + p) * size;
+    for (int64_t i = 0; i < k * TFM__LANES; ++i) {
+      to[p * size + i] = bytes
+                             ? (float)((const int8_t *)values)[from + i] * scale[i / TFM__LANES]
+                             : from_bfloat16(((const uint16_t *)values)[from + i]);
+    }
+  }
+  return to;
 }
 
 static void keep_task(void *arg, int task, int thread)
@@ -192,7 +346,7 @@ static void meet_keys(const paged_work *w, int64_t count, int64_t low, int64_t h
     const int64_t in_page = TFM_PAGE_KEYS / TFM__LANES - panel;
     vecs = vecs < in_page ? vecs : in_page;
     vecs = vecs < w->kernels->tile_vecs ? vecs : w->kernels->tile_vecs;
-    const float *keys = keys_of(w, page) + panel * D * TFM__LANES;
+    const float *keys = widen_keys(w, page, panel, vecs);
     const tfm__operands from = {.a = w->strip,
                                 .a_step = count,
                                 .b = keys,
@@ -246,7 +400,7 @@ static void weigh_values(const paged_work *w, int64_t count, int64_t low, int64_
     const int64_t k = high - key < TFM_PAGE_KEYS ? high - key : TFM_PAGE_KEYS;
     const bool begins = key % TFM_LINEAR_K_BLOCK == 0;
     const bool ends = (key + TFM_PAGE_KEYS) % TFM_LINEAR_K_BLOCK == 0 || key + k >= high;
-    const float *values = values_of(w, key / TFM_PAGE_KEYS) + d * TFM_PAGE_KEYS;
+    const float *values = widen_values(w, key / TFM_PAGE_KEYS, d / TFM__LANES, vecs, k);
     const tfm__operands from = {.a = w->weights,
                                 .a_step = count,
                                 .b = values,

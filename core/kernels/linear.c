@@ -63,6 +63,10 @@ void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
   (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d", TFM_NUMERIC_CONTRACT,
                  tfm_backend_arithmetic(engine.backend), tfm_precision_name(engine.precision),
                  TFM_LINEAR_K_BLOCK);
+  if (engine.kv != TFM_FLOAT32) {
+    const size_t n = strlen(out);
+    (void)snprintf(out + n, TFM_NUMERIC_ID - n, "-kv-%s", tfm_precision_name(engine.kv));
+  }
 }
 
 const char *tfm_linear_packing(tfm_engine engine)
@@ -193,7 +197,8 @@ tfm_status tfm_linear_open(tfm_linear **out, tfm_backend backend, tfm_precision 
 tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision precision,
                             int64_t N, int64_t K, tfm_err *err)
 {
-  return tfm_linear_begin_on(out, (tfm_engine){backend, precision}, N, K, NULL, err);
+  return tfm_linear_begin_on(out, (tfm_engine){.backend = backend, .precision = precision}, N,
+                             K, NULL, err);
 }
 
 tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, int64_t K,

@@ -64,10 +64,10 @@ tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err) TFM_MUST_USE;
  *  Asking about openblas makes it single-threaded; do so from one thread. */
 const char *tfm_backend_arithmetic(tfm_backend backend);
 
-/** Who computes a layer, and in which numbers. */
+/** Who computes a layer, and in which numbers; and in which ones a slice keeps keys and values. */
 typedef struct {
   tfm_backend backend;
-  tfm_precision precision;
+  tfm_precision precision, kv;
 } tfm_engine;
 
 enum { TFM_NUMERIC_CONTRACT = 1 }; /* version of the numeric contract (DESIGN D3) */

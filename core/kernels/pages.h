@@ -9,7 +9,9 @@
 
 enum { TFM_PAGE_KEYS = 64 };
 
-/** Floats one attention layer has in a page: TFM_PAGE_KEYS keys and values of all its heads. A
+/** Floats one attention layer has in a page: TFM_PAGE_KEYS keys and values of all its heads, in
+ * heads->kv: as they are, rounded to the nearest bfloat16, or to the nearest of 127 steps to either
+ * side of the head's own largest (int8; a scale a token and head, of keys and of values). A
  * multiple of 16. */
 int64_t tfm_page_floats(const tfm_heads *heads);
 
@@ -37,7 +39,8 @@ size_t tfm_attention_paged_scratch_bytes(const tfm_heads *heads, int64_t max_len
  *
  *  Numerics: those of tfm_attention() for the same token of the whole sequence, bit for bit,
  *            however the sequence was cut into calls: scores, softmax and blocks of keys are
- *            counted from the sequence's first key.
+ *            counted from the sequence's first key. With another heads->kv than float32 those of
+ *            attention to keys and values that were rounded one by one: cuts change nothing either.
  *  Threads:  a task is a (sequence, head of keys) pair or some query rows of it. */
 void tfm_attention_paged(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
                          const tfm_sequences *seqs, const tfm_pages *pages, float *out,

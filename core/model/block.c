@@ -471,7 +471,8 @@ static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size
                             .D = config->D,
                             .turned = config->turned,
                             .scale = (float)(1.0 / sqrt((double)config->D)),
-                            .bfloat16 = size->bfloat16};
+                            .bfloat16 = size->bfloat16,
+                            .kv = size->kv};
   bench.rows = least(size->max_tokens, most(longest, wished));
   bench.gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL ||
                 tfm__module_name(config, TFM__MODULE_GATE_UP) != NULL;

@@ -77,6 +77,7 @@ typedef struct {
   bool attends[TFM__SEES_COUNT]; /* there are some of this kind */
   bool bfloat16;                 /* attention's products too (kernels/attention.h says where) */
   int64_t slots, pages;          /* for sequences that grow; 0: all come whole */
+  tfm_precision kv;              /* what pages hold */
 } tfm__bench_size;
 
 /** Bytes of all that tfm__bench_open() makes: its own bench.bytes. Errors: TFM_E_NOMEM. */

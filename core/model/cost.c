@@ -150,9 +150,10 @@ int64_t tfm_cost_page_layers(const tfm_config *config, int64_t first, int64_t la
   return last > first ? (last + 1) / 2 - (first + 1) / 2 : 0;
 }
 
-int64_t tfm_cost_page_bytes(const tfm_config *config, int64_t first, int64_t last)
+int64_t tfm_cost_page_bytes(const tfm_config *config, tfm_precision kv, int64_t first,
+                            int64_t last)
 {
-  const tfm_heads heads = {.N = config->N, .G = config->G, .D = config->D};
+  const tfm_heads heads = {.N = config->N, .G = config->G, .D = config->D, .kv = kv};
   return tfm_cost_page_layers(config, first, last) * tfm_page_floats(&heads) *
          (int64_t)sizeof(float);
 }

@@ -35,7 +35,8 @@ int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit);
 int64_t tfm_cost_page_layers(const tfm_config *config, int64_t first, int64_t last);
 
 /** Bytes the attention of units [first, last) keeps of TFM_PAGE_KEYS tokens. */
-int64_t tfm_cost_page_bytes(const tfm_config *config, int64_t first, int64_t last);
+int64_t tfm_cost_page_bytes(const tfm_config *config, tfm_precision kv, int64_t first,
+                            int64_t last);
 
 /** Bytes of a unit's weights in memory, of the head's and of the embedding tables; the latter two
  * are float32 always. */

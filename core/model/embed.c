@@ -141,7 +141,7 @@ fail:
 static tfm_status load(tfm_embed *embed, const tfm_model *model, tfm_store *store, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  static const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+  static const tfm_engine engine = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32};
   char name[TFM__IMAGE_NAME];
   tfm__image_name(name, "embed", 0, engine);
   tfm__image_begin(&embed->image, store, name, tfm_cost_embed_bytes(&model->config));

@@ -239,7 +239,8 @@ tfm_status tfm__head_open(tfm__head *head, const tfm__loader *loader, int64_t sl
 {
   tfm_status st = TFM_OK;
   const tfm_model *model = loader->model;
-  const tfm__loader wide = {model, {loader->engine.backend, TFM_FLOAT32}, loader->shelf};
+  const tfm__loader wide = {
+      model, {.backend = loader->engine.backend, .precision = TFM_FLOAT32}, loader->shelf};
   const tfm_config *config = &model->config;
   const tfm__head_row *row = tfm__arch_head(config->arch, config->task);
   if (!row) {

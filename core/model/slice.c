@@ -56,7 +56,7 @@ static tfm_status open_head(tfm_slice *slice, const tfm_model *model,
                             const tfm_slice_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_engine engine = {options->engine.backend, TFM_FLOAT32};
+  const tfm_engine engine = {.backend = options->engine.backend, .precision = TFM_FLOAT32};
   char name[TFM__IMAGE_NAME] = "";
   if (tfm__head_can_be_shared(model)) {
     tfm__image_name(name, "head", (int64_t)model->config.task, engine);
@@ -136,6 +136,7 @@ static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm
       .nattention = tfm_cost_page_layers(config, options->first, options->last),
       .slots = options->slots,
       .pages = options->pages,
+      .kv = options->engine.kv,
       .convolution = convolution_of(options, config)};
   note_attentions(options, config, size.attends);
   return size;

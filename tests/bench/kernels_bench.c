@@ -105,10 +105,10 @@ static void linear_fill(linear_case *c, tfm_backend backend, tfm_precision preci
 static const struct {
   tfm_backend backend;
   tfm_precision precision;
-} contestant[] = {{TFM_BACKEND_NATIVE, TFM_FLOAT32},
-                  {TFM_BACKEND_OPENBLAS, TFM_FLOAT32},
-                  {TFM_BACKEND_NATIVE, TFM_BFLOAT16},
-                  {TFM_BACKEND_NATIVE, TFM_INT8}};
+} contestant[] = {{.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32},
+                  {.backend = TFM_BACKEND_OPENBLAS, .precision = TFM_FLOAT32},
+                  {.backend = TFM_BACKEND_NATIVE, .precision = TFM_BFLOAT16},
+                  {.backend = TFM_BACKEND_NATIVE, .precision = TFM_INT8}};
 enum { CONTESTANTS = sizeof contestant / sizeof contestant[0] };
 
 /* One cell: GFLOP/s of each, in turns. */

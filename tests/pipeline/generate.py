@@ -83,6 +83,25 @@ def test_branches_are_drawn_apart_and_alike():
         assert sum(len(set(t)) == len(t) for t in texts) > len(texts) // 2, texts
 
 
+def test_narrower_keys_and_values_are_alike_in_any_layout():
+    folder = scratch()
+    plain = folder / "plain.jsonl"
+    must(call("generate", *COMMON, "-o", plain))
+    texts = [json.loads(line)["token_ids"] for line in plain.read_text().splitlines()]
+    for kv in ("bfloat16", "int8"):
+        for how in ([], ["--num-beams", 2]):
+            seen = set()
+            for i, layout in enumerate(BRANCHED):
+                out = folder / f"{kv}{len(how)}-{i}.jsonl"
+                must(call("generate", *COMMON, "-o", out, "--kv-dtype", kv, *how, *layout))
+                seen.add(digest(out))
+            assert len(seen) == 1, (kv, how, seen)
+            got = [json.loads(line)["token_ids"] for line in out.read_text().splitlines()]
+            if not how:
+                assert got[0][:2] == texts[0][:2] and sum(a[0] == b[0] for a, b in zip(got, texts)) > len(texts) * 3 // 4, (kv, got, texts)
+    assert call("verify", "--task", "text-generation", *COMMON, "--kv-dtype", "int8").code == 64
+
+
 def test_stop_strings_end_texts():
     folder = scratch()
     plain, out = folder / "plain.jsonl", folder / "stopped.jsonl"

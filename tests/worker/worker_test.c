@@ -91,7 +91,8 @@ static int finish(stagecraft *s, int code)
 static void say_start(stagecraft *s, const char *model)
 {
   tfm_buf payload = {0};
-  tfm_msg_start start = {.backend = "native", .dtype = "float32", .task = "none"};
+  tfm_msg_start start = {
+      .backend = "native", .dtype = "float32", .kv = "float32", .task = "none"};
   (void)snprintf(start.model, sizeof start.model, "%s", model);
   assert_int_equal(tfm_msg_start_encode(&start, &payload), TFM_OK);
   tell(s, TFM_FRAME_START, &payload);
@@ -189,7 +190,7 @@ static void a_worker_scores_and_leaves(void **state)
   tfm_embed *embed = NULL;
   tfm_whole *whole = NULL;
   float want[4] = {0};
-  const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+  const tfm_engine engine = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32};
   assert_int_equal(tfm_model_open(&model, MODEL, &err), TFM_OK);
   assert_int_equal(tfm_embed_open(&embed, &model, NULL, &err), TFM_OK);
   assert_int_equal(tfm_whole_open(&whole, &model, engine, TOKENS, 2, &err), TFM_OK);

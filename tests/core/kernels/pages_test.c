@@ -3,6 +3,7 @@
 #include "core/kernels/pages.h"
 
 #include "core/base/mem.h"
+#include "core/kernels/table.h"
 #include "tests/core/kernels/kernels_test.h"
 
 #include <math.h>
@@ -226,6 +227,64 @@ static void all_keys_are_seen_with_the_same_bits(void **state)
   story_close(&s);
 }
 
+/* Rounded one by one, so that cuts change nothing: the result is that of attention to what a page
+ * gives back. */
+static void round_head(tfm_precision kv, float *x, int64_t n)
+{
+  float most = 0.0f;
+  for (int64_t i = 0; i < n; ++i) {
+    most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+  }
+  const float step = most / 127.0f;
+  for (int64_t i = 0; i < n; ++i) {
+    if (kv == TFM_INT8) {
+      x[i] = (float)(int)nearbyintf(x[i] / step) * step;
+    } else {
+      unsigned char bits[4] = {0, 0, 0, 0};
+      tfm__kernels_used()->to_bfloat16(&x[i], 1, bits + 2);
+      memcpy(&x[i], bits, sizeof x[i]);
+    }
+  }
+}
+
+static void check_kept(tfm_precision kv, int64_t N, int64_t G, int64_t D)
+{
+  static const int cuts[][2] = {{MOST, 1}, {1, 1}, {17, 5}, {191, 193}};
+  const tfm_attention_terms causal = {.windowed = true, .before = INT32_MAX};
+  story s = story_open(N, G, D, &causal);
+  float *plain = want_memory((size_t)(s.T * s.ld), sizeof(float));
+  memcpy(plain, s.qkv, (size_t)(s.T * s.ld) * sizeof(float));
+  for (int64_t t = 0; t < s.T; ++t) {
+    for (int64_t h = N; h < N + 2 * G; ++h) {
+      round_head(kv, s.qkv + t * s.ld + h * D, D);
+    }
+  }
+  whole(&s);
+  memcpy(s.qkv, plain, (size_t)(s.T * s.ld) * sizeof(float));
+  s.heads.terms = NULL;
+  s.heads.kv = kv; /* its pages are smaller than those there are */
+  for (size_t i = 0; i < sizeof cuts / sizeof *cuts; ++i) {
+    tell(&s, cuts[i][0], cuts[i][1], tfm_precision_name(kv));
+  }
+  tfm_free(plain);
+  story_close(&s);
+}
+
+static void narrower_pages_round_each_number_once(void **state)
+{
+  (void)state;
+  check_kept(TFM_BFLOAT16, 3, 1, 20);
+  check_kept(TFM_BFLOAT16, 4, 2, 64);
+  check_kept(TFM_INT8, 3, 1, 20);
+  check_kept(TFM_INT8, 4, 2, 64);
+  const tfm_heads wide = {.N = 4, .G = 2, .D = 64};
+  const tfm_heads half = {.N = 4, .G = 2, .D = 64, .kv = TFM_BFLOAT16};
+  const tfm_heads byte = {.N = 4, .G = 2, .D = 64, .kv = TFM_INT8};
+  assert_int_equal(tfm_page_floats(&wide), 2 * tfm_page_floats(&half));
+  assert_int_equal(tfm_page_floats(&wide),
+                   4 * (tfm_page_floats(&byte) - 2 * 2 * TFM_PAGE_KEYS));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -233,6 +292,7 @@ int main(void)
       cmocka_unit_test(windows_change_no_bit),
       cmocka_unit_test(a_bias_changes_no_bit),
       cmocka_unit_test(all_keys_are_seen_with_the_same_bits),
+      cmocka_unit_test(narrower_pages_round_each_number_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ static void run_whole(const tfm_model *model, tfm_engine engine, const golden *g
 static oracle open_oracle(const char *name, tfm_precision precision)
 {
   oracle o = {.model = open_model(name),
-              .engine = {TFM_BACKEND_NATIVE, precision},
+              .engine = {.backend = TFM_BACKEND_NATIVE, .precision = precision},
               .g = open_golden(name)};
   o.logits = want_floats(o.g.B * o.g.C);
   o.states = want_floats(o.g.T * o.g.H);
@@ -246,7 +246,8 @@ static void check_isas_of(const char *name, tfm_precision precision)
 {
   oracle o = open_oracle(name, precision);
   const int64_t cuts[] = {0, 2 * o.model.config.L};
-  check_slices(&o, (tfm_engine){TFM_BACKEND_REF, precision}, cuts, 1, NULL, "ref");
+  check_slices(&o, (tfm_engine){.backend = TFM_BACKEND_REF, .precision = precision}, cuts, 1,
+               NULL, "ref");
   for (int isa = 0; isa < TFM_ISA_COUNT; ++isa) {
     if (!tfm_isa_available((tfm_isa)isa)) {
       continue;
@@ -438,13 +439,14 @@ static void openblas_that_passes_its_probe_keeps_the_promises(void **state)
   (void)state;
   oracle o = open_oracle("tiny", TFM_FLOAT32);
   tfm_err err = {.status = TFM_OK};
-  const tfm_slice_options options = {.first = 0,
-                                     .last = 6,
-                                     .head = true,
-                                     .engine = {TFM_BACKEND_OPENBLAS, TFM_FLOAT32},
-                                     .max_tokens = o.g.T,
-                                     .max_sequences = o.g.B,
-                                     .nthread = 1};
+  const tfm_slice_options options = {
+      .first = 0,
+      .last = 6,
+      .head = true,
+      .engine = {.backend = TFM_BACKEND_OPENBLAS, .precision = TFM_FLOAT32},
+      .max_tokens = o.g.T,
+      .max_sequences = o.g.B,
+      .nthread = 1};
   tfm_slice *slice = NULL;
   const char *name = "";
   want_ok(tfm_slice_open(&slice, &o.model, &options, &err), &err);
@@ -482,13 +484,14 @@ static void a_slice_tells_where_its_weights_are(void **state)
   tfm_model model = open_model("tiny");
   size_t halves = 0;
   for (int part = 0; part < 2; ++part) {
-    const tfm_slice_options options = {.first = 3 * part,
-                                       .last = 3 * part + 3,
-                                       .head = part == 1,
-                                       .engine = {TFM_BACKEND_REF, TFM_FLOAT32},
-                                       .max_tokens = 64,
-                                       .max_sequences = 8,
-                                       .nthread = 1};
+    const tfm_slice_options options = {
+        .first = 3 * part,
+        .last = 3 * part + 3,
+        .head = part == 1,
+        .engine = {.backend = TFM_BACKEND_REF, .precision = TFM_FLOAT32},
+        .max_tokens = 64,
+        .max_sequences = 8,
+        .nthread = 1};
     tfm_slice *slice = NULL;
     size_t found = 0;
     want_ok(tfm_slice_open(&slice, &model, &options, &err), &err);
@@ -516,7 +519,7 @@ static void check_bytes_of(const tfm_model *model, tfm_backend backend, tfm_prec
   const tfm_slice_options options = {.first = first,
                                      .last = last,
                                      .head = last == 2 * model->config.L,
-                                     .engine = {backend, precision},
+                                     .engine = {.backend = backend, .precision = precision},
                                      .max_tokens = 64,
                                      .max_sequences = 8,
                                      .nthread = 2,
@@ -561,13 +564,14 @@ static void a_head_that_is_not_there_is_refused_by_task(void **state)
   tfm_err err = {.status = TFM_OK};
   tfm_model model = open_model("encoder");
   model.config.task = TFM_TASK_NONE; /* as of an architecture nobody knows */
-  const tfm_slice_options options = {.first = 0,
-                                     .last = 2,
-                                     .head = true,
-                                     .engine = {TFM_BACKEND_REF, TFM_FLOAT32},
-                                     .max_tokens = 64,
-                                     .max_sequences = 8,
-                                     .nthread = 1};
+  const tfm_slice_options options = {
+      .first = 0,
+      .last = 2,
+      .head = true,
+      .engine = {.backend = TFM_BACKEND_REF, .precision = TFM_FLOAT32},
+      .max_tokens = 64,
+      .max_sequences = 8,
+      .nthread = 1};
   tfm_slice *slice = NULL;
   assert_int_equal(tfm_slice_open(&slice, &model, &options, &err), TFM_E_UNSUPPORTED);
   assert_null(slice);

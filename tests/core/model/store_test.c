@@ -19,7 +19,7 @@
 enum { T = 15, B = 2, H_MOST = 1024, PATH = 512, UNITS = 14, FILES = UNITS };
 
 static const int32_t cu_len[] = {0, 6, T};
-static const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+static const tfm_engine engine = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32};
 
 typedef struct {
   float x[T * H_MOST], logits[2 * B];

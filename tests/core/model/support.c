@@ -35,7 +35,7 @@ const char *const decoder_models[] = {"families/gpt2",    "families/gpt2-by-laye
                                       "families/mistral", "families/qwen2",
                                       "families/qwen3",   NULL};
 
-const tfm_engine native_float32 = {TFM_BACKEND_NATIVE, TFM_FLOAT32};
+const tfm_engine native_float32 = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32};
 
 void want_ok(tfm_status st, const tfm_err *err)
 {
