@@ -1,6 +1,7 @@
 #include "coordinator/job.h"
 
 #include "coordinator/cache.h"
+#include "coordinator/engine.h"
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
 #include "coordinator/output/outlet.h"
@@ -330,34 +331,6 @@ fail:
 /* ---- planning
  * --------------------------------------------------------------------------------- */
 
-tfm_status tfm_job_choose(tfm_job *job, tfm_err *err)
-{
-  /* By rule, never by timing: native is as fast as openblas or faster on every instruction set
-   * measured (core/kernels/DECISIONS.md), and gives the same bits everywhere. */
-  const char *name = job->options->backend;
-  const char *dtype = job->options->dtype;
-  tfm_engine *engine = &job->engine;
-  *engine = (tfm_engine){TFM_BACKEND_NATIVE, TFM_FLOAT32, TFM_FLOAT32};
-  (void)tfm_precision_parse(job->options->kv_dtype, &engine->kv); /* a word of the table */
-  if (strcmp(name, "auto") != 0 && !tfm_backend_parse(name, &engine->backend)) {
-    return tfm_fail(err, TFM_E_USAGE, "--backend %.32s is not part of this build", name);
-  }
-  if (strcmp(dtype, "auto") != 0 && !tfm_precision_parse(dtype, &engine->precision)) {
-    return tfm_fail(err, TFM_E_USAGE, "--dtype %.32s is not part of this build", dtype);
-  }
-  if (engine->backend == TFM_BACKEND_OPENBLAS && engine->precision != TFM_FLOAT32) {
-    return tfm_fail(err, TFM_E_USAGE,
-                    "--dtype %s: --backend openblas computes float32 only; use native",
-                    tfm_precision_name(engine->precision));
-  }
-  const tfm_status st = tfm_backend_check(engine->backend, err);
-  if (st != TFM_OK) {
-    return st;
-  }
-  tfm_engine_numeric_id(*engine, job->numeric_id);
-  return TFM_OK;
-}
-
 static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -373,7 +346,9 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   (void)snprintf(hello->isa, sizeof hello->isa, "%s", tfm_isa_name(tfm_isa_best()));
   (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
                  tfm_backend_arithmetic(job->engine.backend));
-  (void)snprintf(hello->numeric_id, sizeof hello->numeric_id, "%s", job->numeric_id);
+  const tfm_engine plain = {job->engine.backend, tfm_precision_dtype(job->engine.precision),
+                            job->engine.kv};
+  tfm_engine_numeric_id(plain, TFM_ISA_PORTABLE, hello->numeric_id);
   (void)snprintf(hello->denormals, sizeof hello->denormals, "%s", tfm_fp_denormals());
   hello->ncore = job->machine.ncore;
   hello->ncore_host = job->machine.ncore_granted;
@@ -456,7 +431,7 @@ static tfm_status choose_isa(tfm_job *job, tfm_err *err)
                     asked, tfm_isa_name(common));
   }
   job->isa = tfm_isa_name(isa);
-  return tfm_isa_use(isa, err);
+  return tfm_isa_use(isa, err) == TFM_OK ? tfm_engine_choose(job, isa, err) : TFM_E_UNSUPPORTED;
 }
 
 /* Threads of one rank: what was asked for, else its share of the cores it may use. */
@@ -523,6 +498,8 @@ static void assign_rank(tfm_job *job, int rank)
   }
   (void)snprintf(a->numeric_id, sizeof a->numeric_id, "%s", job->numeric_id);
   (void)snprintf(a->isa, sizeof a->isa, "%s", job->isa);
+  (void)snprintf(a->precision, sizeof a->precision, "%s",
+                 tfm_precision_name(job->engine.precision));
   (void)snprintf(a->backend, sizeof a->backend, "%s", tfm_backend_name(job->engine.backend));
 }
 
@@ -589,11 +566,11 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   tfm_cache_folder(job->options, job->cache, sizeof job->cache);
   memcpy(start.cache, job->cache, sizeof start.cache);
   say_head(job, &start);
-  TFM_TRY(tfm_job_choose(job, err));
+  TFM_TRY(tfm_engine_choose(job, tfm_engine_isa(job), err));
   (void)snprintf(start.backend, sizeof start.backend, "%s",
                  tfm_backend_name(job->engine.backend));
   (void)snprintf(start.dtype, sizeof start.dtype, "%s",
-                 tfm_precision_name(job->engine.precision));
+                 tfm_precision_name(tfm_precision_dtype(job->engine.precision)));
   (void)snprintf(start.kv, sizeof start.kv, "%s", tfm_precision_name(job->engine.kv));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));

@@ -68,10 +68,6 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
  *  installed program, else in the source tree it was built in. gives: a string, or NULL. */
 char *tfm_job_shipped(const char *name);
 
-/** Fix the engine and the numeric_id, by rule. Errors: TFM_E_USAGE for a backend that does not
- * have the dtype. */
-tfm_status tfm_job_choose(tfm_job *job, tfm_err *err) TFM_MUST_USE;
-
 /** Say hello to all ranks, compare them, make the plan, fix what decides the bits, and refuse a
  * host that cannot hold its ranks. */
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err) TFM_MUST_USE;

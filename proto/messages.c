@@ -80,18 +80,19 @@ static const field hello_fields[] = {
 };
 
 static const field assign_fields[] = {
-    {TEXT, 0, AT(assign, numeric_id)},   {TEXT, 0, AT(assign, isa)},
-    {TEXT, 0, AT(assign, backend)},      {I32, -1, AT(assign, replica)},
-    {I32, -1, AT(assign, stage)},        {I32, 0, AT(assign, stages)},
-    {I64, 0, AT(assign, units.first)},   {I64, 0, AT(assign, units.last)},
-    {BOOL, 0, AT(assign, head)},         {I32, 0, AT(assign, previous)},
-    {I32, 0, AT(assign, next)},          {I64, 0, AT(assign, hidden)},
-    {I64, 0, AT(assign, result_width)},  {I64, 0, AT(assign, max_tokens)},
-    {I64, 0, AT(assign, max_sequences)}, {I64, 0, AT(assign, max_rows)},
-    {I32, 0, AT(assign, threads)},       {I32, 0, AT(assign, share_index)},
-    {I32, 0, AT(assign, share_count)},   {BOOL, 0, AT(assign, probe)},
-    {I64, 0, AT(assign, slots)},         {I64, 0, AT(assign, pages)},
-    {I64, 0, AT(assign, lender)},        {I32, -1, AT(assign, lent)},
+    {TEXT, 0, AT(assign, numeric_id)}, {TEXT, 0, AT(assign, isa)},
+    {TEXT, 0, AT(assign, backend)},    {TEXT, 0, AT(assign, precision)},
+    {I32, -1, AT(assign, replica)},    {I32, -1, AT(assign, stage)},
+    {I32, 0, AT(assign, stages)},      {I64, 0, AT(assign, units.first)},
+    {I64, 0, AT(assign, units.last)},  {BOOL, 0, AT(assign, head)},
+    {I32, 0, AT(assign, previous)},    {I32, 0, AT(assign, next)},
+    {I64, 0, AT(assign, hidden)},      {I64, 0, AT(assign, result_width)},
+    {I64, 0, AT(assign, max_tokens)},  {I64, 0, AT(assign, max_sequences)},
+    {I64, 0, AT(assign, max_rows)},    {I32, 0, AT(assign, threads)},
+    {I32, 0, AT(assign, share_index)}, {I32, 0, AT(assign, share_count)},
+    {BOOL, 0, AT(assign, probe)},      {I64, 0, AT(assign, slots)},
+    {I64, 0, AT(assign, pages)},       {I64, 0, AT(assign, lender)},
+    {I32, -1, AT(assign, lent)},
 };
 
 static const field ready_fields[] = {

@@ -32,7 +32,7 @@ typedef struct {
 /** 0 -> worker: what the job is. */
 typedef struct {
   char model[TFM_MSG_PATH]; /* absolute folder */
-  char backend[16];         /* ref, native, openblas */
+  char backend[16];         /* ref, native, openblas, onednn */
   char dtype[16];           /* of the units' linear layers: float32, bfloat16, int8 */
   char kv[16];              /* of keys and values that are kept, likewise */
   bool digest_full;
@@ -80,6 +80,7 @@ typedef struct {
   char numeric_id[128];
   char isa[16]; /* the one to use */
   char backend[16];
+  char precision[16]; /* of the units' linear layers, core/kernels/precision.h */
   int32_t replica, stage, stages;
   tfm_range units;
   bool head;
@@ -91,7 +92,7 @@ typedef struct {
   int32_t threads;
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */
-  bool probe;                       /* probe openblas layers */
+  bool probe;                       /* probe layers of libraries */
   int64_t lender;                   /* a process on the rank's host with the same slice, or 0 */
   int32_t lent;                     /* its READY's */
 } tfm_msg_assign;

@@ -27,8 +27,7 @@ typedef struct {
   tfm_share share;
   bool pin;
   tfm_model model;
-  tfm_slice_options options;       /* of the slice */
-  char numeric_id[TFM_NUMERIC_ID]; /* as this rank would have it */
+  tfm_slice_options options; /* of the slice */
   char digest[TFM_SHA256_HEX];
   tfm_store *store;
 } worker;
@@ -228,8 +227,8 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
   copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
-  tfm_engine_numeric_id((tfm_engine){backend, precision, kv}, w->numeric_id);
-  copy_text(hello.numeric_id, sizeof hello.numeric_id, w->numeric_id);
+  tfm_engine_numeric_id((tfm_engine){backend, precision, kv}, TFM_ISA_PORTABLE,
+                        hello.numeric_id);
   copy_text(hello.denormals, sizeof hello.denormals, tfm_fp_denormals());
   hello.ncore = w->machine.ncore;
   hello.ncore_host = w->machine.ncore_granted;
@@ -275,6 +274,24 @@ static void poll_stage(void *arg)
   tfm__stage_poll(&w->stage);
 }
 
+/* What this rank would make of the engine it is told must bear the name it is told. */
+static tfm_status check_numbers(const worker *w, tfm_err *err)
+{
+  const tfm_msg_assign *a = &w->stage.assign;
+  char own[TFM_NUMERIC_ID] = "";
+  tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32, TFM_FLOAT32};
+  tfm_isa isa = TFM_ISA_PORTABLE;
+  if (tfm_backend_parse(a->backend, &engine.backend) && tfm_isa_parse(a->isa, &isa) &&
+      tfm_precision_parse(a->precision, &engine.precision) &&
+      tfm_precision_parse(w->start.kv, &engine.kv)) {
+    tfm_engine_numeric_id(engine, isa, own);
+  }
+  return strcmp(a->numeric_id, own) == 0
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_CONFIG, "plan: numeric_id %s, this rank computes %s",
+                        a->numeric_id, own[0] ? own : "no such engine");
+}
+
 /* The plan is rank 0's; what it says about this rank must be possible here, and mean the same. */
 static tfm_status check_assign(const worker *w, tfm_err *err)
 {
@@ -283,9 +300,8 @@ static tfm_status check_assign(const worker *w, tfm_err *err)
   if (a->stage < 0) {
     return TFM_OK;
   }
-  if (strcmp(a->numeric_id, w->numeric_id) != 0) {
-    return tfm_fail(err, TFM_E_CONFIG, "plan: numeric_id %s, this rank computes %s",
-                    a->numeric_id, w->numeric_id);
+  if (check_numbers(w, err) != TFM_OK) {
+    return TFM_E_CONFIG;
   }
   const bool last = a->units.last == 2 * config->L;
   if (a->units.first >= a->units.last || a->units.last > 2 * config->L || a->head != last ||
@@ -410,7 +426,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
     TFM_TRY(tfm_fail(err, TFM_E_CONFIG, "backend %s or isa %s is unknown to this build",
                      a->backend, a->isa));
   }
-  TFM_TRY(read_dtype(w->start.dtype, &options.engine.precision, err));
+  TFM_TRY(read_dtype(a->precision, &options.engine.precision, err));
   TFM_TRY(read_dtype(w->start.kv, &options.engine.kv, err));
   if (tfm_isa_used() != isa) {
     TFM_TRY(tfm_isa_use(isa, err));

@@ -1,5 +1,6 @@
 #include "coordinator/bench/bench.h"
 #include "coordinator/bench/load.h"
+#include "coordinator/engine.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -241,13 +242,6 @@ static void fini(bench *b)
   tfm_job_fini(&b->job);
 }
 
-static tfm_status choose_isa(const tfm_options *options, tfm_err *err)
-{
-  tfm_isa isa = tfm_isa_best();
-  (void)tfm_isa_parse(options->isa, &isa); /* auto is none */
-  return tfm_isa_use(isa, err);
-}
-
 tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -264,16 +258,17 @@ tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table, 
                      "decoder",
                      b->job.model.config.model_type));
   }
-  TFM_TRY(tfm_job_choose(&b->job, err));
-  TFM_TRY(choose_isa(options, err));
+  TFM_TRY(tfm_isa_use(tfm_engine_isa(&b->job), err));
+  TFM_TRY(tfm_engine_choose(&b->job, tfm_isa_used(), err));
   TFM_TRY(tfm_job_encoder(&b->job, err));
   TFM_TRY(make_runners(b, err));
   TFM_TRY(make_loads(b, err));
   const bool all = strcmp(options->dtype, "auto") == 0;
+  const tfm_precision asked = tfm_precision_dtype(b->job.engine.precision);
   for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
-    if (all || p == (int)b->job.engine.precision) {
+    if (all || p == (int)asked) {
       const tfm_engine engine = {.backend = b->job.engine.backend,
-                                 .precision = (tfm_precision)p};
+                                 .precision = tfm_engine_precision(&b->job, (tfm_precision)p)};
       TFM_TRY(measure_dtype(b, engine, table, err));
     }
   }

@@ -1,6 +1,6 @@
 /* The products of a model's layers by themselves, at its shapes, on numbers made up. */
 #include "coordinator/bench/bench.h"
-#include "coordinator/job.h"
+#include "coordinator/engine.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/kernels/attention.h"
@@ -294,11 +294,13 @@ static tfm_status measure_dtypes(bench *b, tfm_err *err)
   tfm_status st = TFM_OK;
   const bool attention_only = b->options->subject == TFM_BENCH_ATTENTION;
   const bool all = strcmp(b->options->dtype, "auto") == 0;
+  const tfm_precision asked = tfm_precision_dtype(b->job.engine.precision);
   for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
-    if (all ? attention_only && p == TFM_INT8 : p != (int)b->job.engine.precision) {
+    if (all ? attention_only && p == TFM_INT8 : p != (int)asked) {
       continue; /* attention has two dtypes: int8's is bfloat16 */
     }
-    b->precision = (tfm_precision)p;
+    b->precision =
+        attention_only ? (tfm_precision)p : tfm_engine_precision(&b->job, (tfm_precision)p);
     b->peak = tfm_linear_peak(attention_only && p != TFM_FLOAT32 ? TFM_BFLOAT16 : b->precision);
     TFM_TRY(attention_only ? measure_attention(b, err) : measure_layers(b, err));
   }
@@ -310,7 +312,6 @@ fail:
 tfm_status tfm_bench_kernels(const tfm_options *options, tfm_bench_table *table, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tfm_isa isa = tfm_isa_best();
   bench *b = tfm_calloc(1, sizeof *b);
   if (options->subject == TFM_BENCH_LINEAR) {
     *table = (tfm_bench_table){.column = linear_columns,
@@ -326,9 +327,8 @@ tfm_status tfm_bench_kernels(const tfm_options *options, tfm_bench_table *table,
   b->options = options;
   b->table = table;
   TFM_TRY(tfm_job_open(&b->job, NULL, options, false, err));
-  TFM_TRY(tfm_job_choose(&b->job, err));
-  (void)tfm_isa_parse(options->isa, &isa); /* auto is none */
-  TFM_TRY(tfm_isa_use(isa, err));
+  TFM_TRY(tfm_isa_use(tfm_engine_isa(&b->job), err));
+  TFM_TRY(tfm_engine_choose(&b->job, tfm_isa_used(), err));
   TFM_TRY(read_lengths(b, err));
   b->sample = tfm_calloc((size_t)options->repetitions, sizeof *b->sample);
   if (!b->sample) {

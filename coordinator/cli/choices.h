@@ -22,6 +22,8 @@ static const char *const tasks[] = {"text-classification",
                                     "summarization",
                                     "score",
                                     NULL};
+static const char *const float32_modes[] = {"auto", "exact", "bf16x3", "bf16x2", NULL};
+
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const kv_dtypes[] = {"float32", "bfloat16", "int8", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
@@ -40,7 +42,7 @@ static const char *const normalizes[] = {"auto", "true", "false", NULL};
 static const char *const precisions[] = {"float32", "float16", "int8", "uint8",
                                          "binary",  "ubinary", NULL};
 static const char *const offset_units[] = {"char", "byte", "utf16", NULL};
-static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
+static const char *const isas[] = {"auto", "portable", "avx2", "avx512", "amx", NULL};
 static const char *const binds[] = {"auto", "inherit", "none", NULL};
 static const char *const backends[] = {"auto", "ref", "openblas", "onednn", "native", NULL};
 static const char *const resumes[] = {"auto", "never", "must", NULL};

@@ -78,6 +78,16 @@ static const tfm__option rows[] = {
      .start = "auto",
      .help = "Numbers the products of the layers are made of; all else stays float32. auto is "
              "float32, whatever the file holds; verify says what the others cost in accuracy."},
+    {.name = "float32-mode",
+     .kind = TFM__NAME,
+     .group = TFM__GROUP_MODEL,
+     .verbs = LAYOUT | VERB(BENCH),
+     AT(float32_mode),
+     .choices = float32_modes,
+     .metavar = "MODE",
+     .start = "auto",
+     .help = "How float32 is multiplied: exact, or in 3 (as good) or 2 bfloat16 pieces "
+             "(see verify). auto: bf16x3 on AMX, else exact."},
     {.name = "digest",
      .kind = TFM__NAME,
      .group = TFM__GROUP_MODEL,
@@ -138,8 +148,7 @@ static const tfm__option rows[] = {
      .choices = input_formats,
      .metavar = "FORMAT",
      .start = "auto",
-     .help = "auto: by the file's name, else JSONL when the first character is {, else text, "
-             "one row a line."},
+     .help = "auto: by the file's name; else JSONL if the first character is {, else text."},
     {.name = "text-column",
      .kind = TFM__TEXT,
      .group = TFM__GROUP_INPUT,
@@ -215,8 +224,7 @@ static const tfm__option rows[] = {
      AT(output),
      .metavar = "FILE",
      .shown = "-, standard output",
-     .help = "Where results go. A file appears under its name only when it is complete; "
-             ".gz and .zst are compressed."},
+     .help = "Where results go, whole or not at all; .gz and .zst are compressed."},
     {.name = "output-format",
      .letter = 'f',
      .kind = TFM__CHOICE,
@@ -342,8 +350,7 @@ static const tfm__option rows[] = {
      .word_value = -1,
      .metavar = "N",
      .start = "none",
-     .help = "Read rows that are too long in windows that share N tokens, instead of cutting "
-             "them."},
+     .help = "Read rows that are too long in windows that share N tokens, not cut."},
     {.name = "doc-stride",
      .kind = TFM__INT,
      .group = TFM__GROUP_TASK,
@@ -432,8 +439,7 @@ static const tfm__option rows[] = {
      .choices = poolings,
      .metavar = "HOW",
      .start = "auto",
-     .help = "How the vectors of a text's tokens become one; none gives them all. auto: as "
-             "modules.json says, else mean."},
+     .help = "How a text's token vectors become one. auto: by modules.json, else mean."},
     {.name = "normalize",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
@@ -477,10 +483,8 @@ static const tfm__option rows[] = {
      .choices = precisions,
      .metavar = "TYPE",
      .start = "float32",
-     .help =
-         "What the numbers of an embedding become: half precision (float16), 255 steps over "
-         "[-1, 1] (int8, uint8), or a bit each that says which are positive (binary, "
-         "ubinary)."},
+     .help = "What the numbers of an embedding become: half precision, 255 steps over [-1, 1] "
+             "(int8, uint8), or a bit each: which are positive (binary, ubinary)."},
     {.name = "offsets",
      .kind = TFM__CHOICE,
      .group = TFM__GROUP_TASK,
@@ -657,9 +661,7 @@ static const tfm__option rows[] = {
      .choices = backends,
      .metavar = "NAME",
      .start = "auto",
-     .help =
-         "Who computes the linear layers. auto is native, ref its plain definition; openblas "
-         "(float32) and onednn (every dtype, where installed) have bits of their own."},
+     .help = "Who computes the linear layers: our kernels, their definition, a library."},
     {.name = "openblas-probe",
      .kind = TFM__SWITCH,
      .group = TFM__GROUP_CLUSTER,
@@ -668,9 +670,7 @@ static const tfm__option rows[] = {
      .choices = switches,
      .metavar = "SWITCH",
      .start = "on",
-     .help =
-         "Check at load that openblas or onednn gives a row the same bits at every place of a "
-         "batch."},
+     .help = "Check at load that a library gives a row the same bits at every place."},
     {.name = "max-batch-tokens",
      .kind = TFM__INT,
      .group = TFM__GROUP_CLUSTER,
@@ -746,8 +746,7 @@ static const tfm__option rows[] = {
      AT(config),
      .metavar = "FILE",
      .shown = "none",
-     .help = "JSON object whose keys are option names. The command line and the environment "
-             "come before it."},
+     .help = "JSON object of option names; the command line and environment come first."},
     {.name = "dry-run",
      .kind = TFM__FLAG,
      .group = TFM__GROUP_GENERAL,

@@ -123,13 +123,14 @@ typedef struct {
 
   tfm_bench_subject subject; /* of bench; TFM_BENCH_COUNT: not named */
 
-  const char *model;     /* NULL: the embedded default */
-  const char *cache_dir; /* NULL: the user's cache home; "none": none */
-  const char *task;      /* NULL: the model's own */
-  const char *tokenizer; /* NULL: the model's */
-  const char *dtype;     /* "auto" or a name of TFM_PRECISION_MAP */
-  const char *digest;    /* "sampled", "full" */
-  int64_t max_length;    /* 0: the smaller of tokenizer's and model's */
+  const char *model;        /* NULL: the embedded default */
+  const char *cache_dir;    /* NULL: the user's cache home; "none": none */
+  const char *task;         /* NULL: the model's own */
+  const char *tokenizer;    /* NULL: the model's */
+  const char *dtype;        /* "auto" or a name of TFM_PRECISION_MAP */
+  const char *float32_mode; /* "auto", "exact" or a name of TFM_PRECISION_MAP */
+  const char *digest;       /* "sampled", "full" */
+  int64_t max_length;       /* 0: the smaller of tokenizer's and model's */
   tfm_overflow on_overflow;
 
   const char **inputs; /* [ninput] paths, "-" is standard input */

@@ -1,6 +1,7 @@
 #include "coordinator/report/facts.h"
 
 #include "coordinator/bench/table.h"
+#include "coordinator/engine.h"
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
 #include "coordinator/pace.h"
@@ -433,7 +434,7 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
   const bool table = tfm_option_source_of(options, "table") != TFM_FROM_DEFAULT;
   const int64_t idle = tfm_memory_idle(world, tfm_memory_of_process().now);
   TFM_TRY(tfm_job_open(job, world, options, false, err));
-  TFM_TRY(tfm_job_choose(job, err));
+  TFM_TRY(tfm_engine_choose(job, tfm_engine_isa(job), err));
   TFM_TRY(tfm_job_plan_for(job, ranks > 2 ? (int)ranks - 1 : 1, err));
   TFM_TRY(tfm_pace_measure(job, err));
   TFM_TRY(tfm_job_plan_again(job, err));

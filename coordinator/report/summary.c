@@ -1,5 +1,6 @@
 #include "coordinator/report/summary.h"
 
+#include "coordinator/engine.h"
 #include "coordinator/memory.h"
 #include "coordinator/pace.h"
 #include "core/base/clock.h"
@@ -219,7 +220,11 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
   put_string(out, ",\"task\":", job->task->name);
   put_int(out, ",\"layers\":", config->L);
   put_int(out, ",\"parameters\":", tfm_config_parameters(config));
-  put_string(out, ",\"dtype\":", tfm_precision_name(job->engine.precision));
+  put_string(out,
+             ",\"dtype\":", tfm_precision_name(tfm_precision_dtype(job->engine.precision)));
+  if (tfm_engine_mode(&job->engine)[0]) {
+    put_string(out, ",\"float32_mode\":", tfm_engine_mode(&job->engine));
+  }
   put_string(out, ",\"digest\":", job->digest);
   put_int(out, "},\"layout\":{\"ranks\":", job->crew.nrank);
   put_int(out, ",\"stages\":", job->plan.stages);

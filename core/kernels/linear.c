@@ -58,11 +58,14 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
   return openblas;
 }
 
-void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
+void tfm_engine_numeric_id(tfm_engine engine, tfm_isa isa, char out[TFM_NUMERIC_ID])
 {
-  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d", TFM_NUMERIC_CONTRACT,
-                 tfm_backend_arithmetic(engine.backend), tfm_precision_name(engine.precision),
-                 TFM_LINEAR_K_BLOCK);
+  const bool split = tfm_precision_pieces(engine.precision) > 0;
+  const bool amx = split && isa == TFM_ISA_AMX && engine.backend == TFM_BACKEND_NATIVE;
+  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s%s-%s-k%d", TFM_NUMERIC_CONTRACT,
+                 tfm_backend_arithmetic(engine.backend), amx ? ".amx" : "",
+                 tfm_precision_name(engine.precision),
+                 split ? TFM_LINEAR_TILE_K : TFM_LINEAR_K_BLOCK);
   if (engine.kv != TFM_FLOAT32) {
     const size_t n = strlen(out);
     (void)snprintf(out + n, TFM_NUMERIC_ID - n, "-kv-%s", tfm_precision_name(engine.kv));
@@ -71,9 +74,10 @@ void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
 
 const char *tfm_linear_packing(tfm_engine engine)
 {
-  static const char *const native[TFM_PRECISION_COUNT] = {[TFM_FLOAT32] = "native-float32-1",
-                                                          [TFM_BFLOAT16] = "native-bfloat16-1",
-                                                          [TFM_INT8] = "native-int8-1"};
+  static const char *const native[TFM_PRECISION_COUNT] = {
+      [TFM_FLOAT32] = "native-float32-1", [TFM_BFLOAT16] = "native-bfloat16-1",
+      [TFM_INT8] = "native-int8-1",       [TFM_BF16X3] = "native-bf16x3-1",
+      [TFM_BF16X2] = "native-bf16x2-1",   [TFM_BF16X1] = "native-bf16x1-1"};
   return engine.backend == TFM_BACKEND_NATIVE ? native[engine.precision] : "";
 }
 

@@ -45,6 +45,7 @@ static const tfm_msg_hello hello = {.version = "0.1.0",
 static const tfm_msg_assign assign = {.numeric_id = "v1-native",
                                       .isa = "avx2",
                                       .backend = "ref",
+                                      .precision = "bf16x3",
                                       .replica = -1,
                                       .stage = 3,
                                       .stages = 7,
@@ -188,6 +189,7 @@ static void every_field_travels(void **state)
   assert_int_equal(tfm_msg_assign_encode(&assign, &out), TFM_OK);
   assert_int_equal(tfm_msg_assign_decode(&a, out.data, out.n, &err), TFM_OK);
   assert_string_equal(a.numeric_id, assign.numeric_id);
+  assert_string_equal(a.precision, assign.precision);
   assert_string_equal(a.isa, assign.isa);
   assert_string_equal(a.backend, assign.backend);
   assert_true(a.replica == -1 && a.stage == 3 && a.stages == 7 && a.head && a.probe);

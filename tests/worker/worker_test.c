@@ -103,6 +103,7 @@ static void say_assign(stagecraft *s, const tfm_model *model)
   tfm_buf payload = {0};
   tfm_msg_assign assign = {.numeric_id = "c1-native-float32-k192",
                            .backend = "native",
+                           .precision = "float32",
                            .stages = 1,
                            .units = {0, 2 * model->config.L},
                            .head = true,

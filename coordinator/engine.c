@@ -1,0 +1,108 @@
+#include "coordinator/engine.h"
+
+#include "core/model/pieces.h"
+
+#include <string.h>
+
+tfm_isa tfm_engine_isa(const tfm_job *job)
+{
+  tfm_isa isa = tfm_isa_best();
+  (void)tfm_isa_parse(job->options->isa, &isa); /* auto is none */
+  return isa;
+}
+
+const char *tfm_engine_mode(const tfm_engine *engine)
+{
+  return tfm_precision_dtype(engine->precision) != TFM_FLOAT32 ? ""
+         : engine->precision == TFM_FLOAT32                    ? "exact"
+                                            : tfm_precision_name(engine->precision);
+}
+
+/* Products of tiles where AMX multiplies bfloat16. */
+static tfm_precision precision_on(tfm_isa isa, tfm_engine engine)
+{
+  const bool tiles = engine.backend == TFM_BACKEND_NATIVE && isa == TFM_ISA_AMX;
+  return tiles && engine.precision == TFM_BFLOAT16 ? TFM_BF16X1 : engine.precision;
+}
+
+tfm_precision tfm_engine_precision(const tfm_job *job, tfm_precision dtype)
+{
+  const tfm_engine other = {job->engine.backend, dtype, job->engine.kv};
+  return tfm_precision_dtype(job->engine.precision) == dtype
+             ? job->engine.precision
+             : precision_on(tfm_isa_used(), other);
+}
+
+static bool is_auto(const char *word)
+{
+  return strcmp(word, "auto") == 0;
+}
+
+/* Pieces are faster only where the CPU multiplies tiles. */
+static tfm_status choose_float32(const tfm_job *job, tfm_isa isa, tfm_precision *out,
+                                 tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const char *mode = job->options->float32_mode;
+  const bool own = job->engine.backend == TFM_BACKEND_NATIVE;
+  if (is_auto(mode) && own && isa == TFM_ISA_AMX) {
+    bool hold = false;
+    st = tfm_pieces_hold_model(&job->model, &hold, err);
+    *out = hold ? TFM_BF16X3 : TFM_FLOAT32;
+  } else if (!is_auto(mode) && strcmp(mode, "exact") != 0) {
+    (void)tfm_precision_parse(mode, out); /* the option table knows the words */
+  }
+  return st;
+}
+
+static tfm_status check_together(const tfm_engine *engine, const char *mode, tfm_err *err)
+{
+  const bool library =
+      engine->backend == TFM_BACKEND_OPENBLAS || engine->backend == TFM_BACKEND_ONEDNN;
+  const bool split = strcmp(mode, "bf16x3") == 0 || strcmp(mode, "bf16x2") == 0;
+  if (engine->backend == TFM_BACKEND_OPENBLAS && engine->precision != TFM_FLOAT32) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--dtype %s: --backend openblas computes float32 only; use native",
+                    tfm_precision_name(engine->precision));
+  }
+  if (engine->precision != TFM_FLOAT32 && !is_auto(mode)) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--float32-mode %s: says how float32 is computed, not %s; leave one out",
+                    mode, tfm_precision_name(engine->precision));
+  }
+  if (library && split) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--float32-mode %s: --backend %s computes it exactly only; use native",
+                    mode, tfm_backend_name(engine->backend));
+  }
+  return TFM_OK;
+}
+
+tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  /* native is as fast as openblas and onednn or faster on every instruction set measured
+   * (core/kernels/DECISIONS.md), and gives the same bits everywhere. */
+  const tfm_options *options = job->options;
+  tfm_engine *engine = &job->engine;
+  *engine = (tfm_engine){TFM_BACKEND_NATIVE, TFM_FLOAT32, TFM_FLOAT32};
+  (void)tfm_precision_parse(options->kv_dtype, &engine->kv); /* a word of the table */
+  if (!is_auto(options->backend) && !tfm_backend_parse(options->backend, &engine->backend)) {
+    return tfm_fail(err, TFM_E_USAGE, "--backend %.32s is not part of this build",
+                    options->backend);
+  }
+  if (!is_auto(options->dtype) && !tfm_precision_parse(options->dtype, &engine->precision)) {
+    return tfm_fail(err, TFM_E_USAGE, "--dtype %.32s is not part of this build",
+                    options->dtype);
+  }
+  TFM_TRY(check_together(engine, options->float32_mode, err));
+  TFM_TRY(tfm_backend_check(engine->backend, err));
+  if (engine->precision == TFM_FLOAT32) {
+    TFM_TRY(choose_float32(job, isa, &engine->precision, err));
+  }
+  engine->precision = precision_on(isa, *engine);
+  tfm_engine_numeric_id(*engine, isa, job->numeric_id);
+
+fail:
+  return st;
+}

@@ -1,0 +1,25 @@
+/** Which engine computes a job's linear layers, and the name of all that decides bits. */
+#ifndef TFM_COORDINATOR_ENGINE_H
+#define TFM_COORDINATOR_ENGINE_H
+
+#include "coordinator/job.h"
+#include "core/kernels/isa.h"
+
+/** Fix job->engine and job->numeric_id for ranks that use this instruction set: by rule from
+ *  options, instruction set and weights, never from timing or cuts. bfloat16 on AMX, and float32
+ *  in pieces, are made of products of tiles.
+ *  Errors: TFM_E_USAGE for what does not go together; TFM_E_UNSUPPORTED for a backend that is not
+ *  there; of tfm_pieces_hold_model(). */
+tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err) TFM_MUST_USE;
+
+/** The instruction set that --isa names, else the best one here: what ranks that are like this one
+ *  will use. */
+tfm_isa tfm_engine_isa(const tfm_job *job);
+
+/** How the job's engine computes this dtype, with the instruction set in use. */
+tfm_precision tfm_engine_precision(const tfm_job *job, tfm_precision dtype);
+
+/** As --float32-mode spells it: exact, bf16x3 or bf16x2; "" in another dtype. Borrowed, static. */
+const char *tfm_engine_mode(const tfm_engine *engine);
+
+#endif

@@ -1,0 +1,108 @@
+/* Which engine a job takes: by rule from options, instruction set and weights. */
+#include "coordinator/engine.h"
+
+#include "core/model/model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct {
+  const char *backend, *dtype, *mode;
+  tfm_isa isa;
+  const char *numeric_id; /* NULL: refused */
+  const char *shown;      /* the mode, or a word of the message */
+} rule;
+
+static tfm_status choose(const rule *r, tfm_model *model, tfm_job *job, tfm_err *err)
+{
+  static tfm_options options;
+  options = (tfm_options){.backend = r->backend,
+                          .dtype = r->dtype,
+                          .float32_mode = r->mode,
+                          .kv_dtype = "float32",
+                          .isa = "auto"};
+  *job = (tfm_job){.options = &options, .model = *model};
+  return tfm_engine_choose(job, r->isa, err);
+}
+
+static void the_engine_follows_by_rule(void **state)
+{
+  tfm_model *model = *state;
+  static const rule rules[] = {
+      {"auto", "auto", "auto", TFM_ISA_AVX512, "c1-native-float32-k192", "exact"},
+      {"auto", "auto", "auto", TFM_ISA_AMX, "c1-native.amx-bf16x3-k32", "bf16x3"},
+      {"auto", "float32", "exact", TFM_ISA_AMX, "c1-native-float32-k192", "exact"},
+      {"auto", "float32", "bf16x3", TFM_ISA_AVX2, "c1-native-bf16x3-k32", "bf16x3"},
+      {"native", "auto", "bf16x2", TFM_ISA_AMX, "c1-native.amx-bf16x2-k32", "bf16x2"},
+      {"ref", "auto", "auto", TFM_ISA_AMX, "c1-native-float32-k192", "exact"},
+      {"ref", "auto", "bf16x3", TFM_ISA_AMX, "c1-native-bf16x3-k32", "bf16x3"},
+      {"auto", "bfloat16", "auto", TFM_ISA_AVX512, "c1-native-bfloat16-k192", ""},
+      {"auto", "bfloat16", "auto", TFM_ISA_AMX, "c1-native.amx-bfloat16-amx-k32", ""},
+      {"ref", "bfloat16", "auto", TFM_ISA_AMX, "c1-native-bfloat16-k192", ""},
+      {"auto", "int8", "auto", TFM_ISA_AMX, "c1-native-int8-k192", ""},
+      {"openblas", "int8", "auto", TFM_ISA_AVX2, NULL, "openblas"},
+      {"openblas", "auto", "bf16x3", TFM_ISA_AVX2, NULL, "--backend openblas"},
+      {"auto", "int8", "bf16x3", TFM_ISA_AVX2, NULL, "leave one out"},
+      {"mkl", "auto", "auto", TFM_ISA_AVX2, NULL, "mkl"},
+  };
+  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; ++i) {
+    tfm_job job;
+    tfm_err err = {0};
+    const tfm_status st = choose(&rules[i], model, &job, &err);
+    if (rules[i].numeric_id) {
+      assert_int_equal(st, TFM_OK);
+      assert_string_equal(job.numeric_id, rules[i].numeric_id);
+      assert_string_equal(tfm_engine_mode(&job.engine), rules[i].shown);
+    } else {
+      assert_int_equal(st, TFM_E_USAGE);
+      assert_non_null(strstr(err.text, rules[i].shown));
+    }
+  }
+}
+
+/* Libraries have numbers of their own. */
+static void libraries_are_named(void **state)
+{
+  tfm_model *model = *state;
+  static const rule openblas = {"openblas", "auto", "auto", TFM_ISA_AMX, NULL, NULL};
+  static const rule onednn = {"onednn", "bfloat16", "auto", TFM_ISA_AMX, NULL, NULL};
+  tfm_job job;
+  tfm_err err = {0};
+  assert_int_equal(choose(&openblas, model, &job, &err), TFM_OK);
+  assert_non_null(strstr(job.numeric_id, "c1-openblas-"));
+  assert_non_null(strstr(job.numeric_id, "-float32-"));
+  if (choose(&onednn, model, &job, &err) == TFM_OK) {
+    assert_non_null(strstr(job.numeric_id, "c1-onednn-2."));
+    assert_non_null(strstr(job.numeric_id, "-bfloat16-"));
+  } else {
+    assert_non_null(strstr(err.text, "onednn"));
+  }
+}
+
+static int open_fixture(void **state)
+{
+  static tfm_model model;
+  tfm_err err = {0};
+  *state = &model;
+  return tfm_model_open(&model, TFM_FIXTURES "/model/encoder", &err) == TFM_OK ? 0 : -1;
+}
+
+static int close_fixture(void **state)
+{
+  tfm_model_fini(*state);
+  return 0;
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_engine_follows_by_rule),
+      cmocka_unit_test(libraries_are_named),
+  };
+  return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+}
