@@ -142,6 +142,7 @@ fail:
   if (st == TFM_E_STOPPED) {
     conclude_early(job, &d, err);
   }
+  tfm_stop_wake_nobody();
   tfm_delivery_fini(&d);
   if (st == TFM_E_STOPPED && tfm_stop_launcher_gone()) {
     tfm_log(TFM_LOG_ERROR, "%s", err->text);

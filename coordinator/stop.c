@@ -108,6 +108,11 @@ void tfm_stop_heed(tfm_world *world)
   atomic_store(&heeded, true);
 }
 
+void tfm_stop_wake_nobody(void)
+{
+  atomic_store(&sleeper, NULL);
+}
+
 tfm_stop tfm_stop_asked(void)
 {
   return (tfm_stop)atomic_load(&asked);

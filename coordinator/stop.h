@@ -33,6 +33,9 @@ void tfm_stop_ignore(void);
 /** From now on the job asks tfm_stop_asked(). world: woken by a signal; may be NULL. */
 void tfm_stop_heed(tfm_world *world);
 
+/** The job is over, and its world may be closed: a signal wakes nobody any more. */
+void tfm_stop_wake_nobody(void);
+
 /** What was asked for so far. Threads: any. */
 tfm_stop tfm_stop_asked(void);
 
