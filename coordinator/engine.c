@@ -6,7 +6,7 @@
 
 tfm_isa tfm_engine_isa(const tfm_job *job)
 {
-  tfm_isa isa = tfm_isa_best();
+  tfm_isa isa = tfm_isa_unasked(tfm_isa_best());
   (void)tfm_isa_parse(job->options->isa, &isa); /* auto is none */
   return isa;
 }

@@ -424,7 +424,7 @@ static tfm_status choose_isa(tfm_job *job, tfm_err *err)
   tfm_isa common = TFM_ISA_PORTABLE;
   const char *asked = job->options->isa;
   (void)tfm_isa_parse(tfm_crew_common_isa(&job->crew), &common);
-  isa = common;
+  isa = tfm_isa_unasked(common);
   if (strcmp(asked, "auto") != 0 && (!tfm_isa_parse(asked, &isa) || isa > common)) {
     return tfm_fail(err, TFM_E_CONFIG,
                     "--isa %.16s: not every rank has it; the best they have in common is %s",

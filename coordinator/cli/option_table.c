@@ -87,7 +87,7 @@ static const tfm__option rows[] = {
      .metavar = "MODE",
      .start = "auto",
      .help = "How float32 is multiplied: exact, or in 3 (as good) or 2 bfloat16 pieces "
-             "(see verify). auto: bf16x3 on AMX, else exact."},
+             "(see verify). auto: bf16x3 with --isa amx, else exact."},
     {.name = "digest",
      .kind = TFM__NAME,
      .group = TFM__GROUP_MODEL,
@@ -652,7 +652,7 @@ static const tfm__option rows[] = {
      .choices = isas,
      .metavar = "NAME",
      .start = "auto",
-     .help = "Instruction set of the kernels. auto is the best that every rank has."},
+     .help = "Instruction set of the kernels. auto is the best that every rank has, but amx."},
     {.name = "backend",
      .kind = TFM__NAME,
      .group = TFM__GROUP_CLUSTER,

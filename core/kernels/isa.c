@@ -77,6 +77,11 @@ tfm_isa tfm_isa_best(void)
   return (tfm_isa)best;
 }
 
+tfm_isa tfm_isa_unasked(tfm_isa best)
+{
+  return best == TFM_ISA_AMX ? TFM_ISA_AVX512 : best;
+}
+
 tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err)
 {
   const tfm__kernels *kernels = kernels_of(isa);
@@ -96,7 +101,7 @@ const tfm__kernels *tfm__kernels_used(void)
   /* Threads that race here before any choice read the same CPU and would store the same
    * pointer; nothing is stored, so there is no race at all. */
   const tfm__kernels *kernels = used;
-  return kernels ? kernels : kernels_of(tfm_isa_best());
+  return kernels ? kernels : kernels_of(tfm_isa_unasked(tfm_isa_best()));
 }
 
 /* Whether AVX512_BF16 goes with the table. */
@@ -167,7 +172,7 @@ const tfm__tiles *tfm__tiles_used(tfm_precision precision)
 
 tfm_isa tfm_isa_used(void)
 {
-  return used ? used_isa : tfm_isa_best();
+  return used ? used_isa : tfm_isa_unasked(tfm_isa_best());
 }
 
 const tfm__amx *tfm__amx_used(void)

@@ -31,11 +31,15 @@ bool tfm_isa_parse(const char *name, tfm_isa *out);
 /** The best one this CPU and this build can run. */
 tfm_isa tfm_isa_best(void);
 
+/** The one that is taken where the best is `best` and nobody asked for one: not AMX, which has not
+ * been measured on silicon yet (DECISIONS.md). */
+tfm_isa tfm_isa_unasked(tfm_isa best);
+
 /** Whether this CPU and this build can run it. */
 bool tfm_isa_available(tfm_isa isa);
 
 /** Use this one from now on; TFM_E_UNSUPPORTED when it is not available here. Not thread-safe:
- *  call before kernels run. Without a call the best one is used. */
+ *  call before kernels run. Without a call tfm_isa_unasked(best) is used. */
 tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err);
 
 /** The one in use. */
