@@ -9,6 +9,7 @@
 #include "core/topo/memory.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,14 +92,16 @@ static void log_stages(const tfm_job *job, double run_s)
       continue;
     }
     const tfm_rank_use use = tfm_rank_use_of(job, rank, peak_of_rank(job, rank, peak));
+    /* A stage also waits before the first row and behind the last. */
+    const double all_s = fmax(run_s, r->stats.busy_s + r->stats.wait_s + r->stats.send_s);
     tfm_buf text = {0};
     if (use.share > 0) {
       (void)tfm_buf_printf(&text, ", %.0f %% of the peak", 100 * use.share);
     }
     tfm_log(TFM_LOG_INFO,
             "rank %d, stage %d/%d: busy %.1f %%, waiting %.1f %%, sending %.1f %%%s", rank,
-            r->assign.stage + 1, r->assign.stages, 100 * rate(r->stats.busy_s, run_s),
-            100 * rate(r->stats.wait_s, run_s), 100 * rate(r->stats.send_s, run_s),
+            r->assign.stage + 1, r->assign.stages, 100 * rate(r->stats.busy_s, all_s),
+            100 * rate(r->stats.wait_s, all_s), 100 * rate(r->stats.send_s, all_s),
             tfm_buf_cstr(&text));
     tfm_buf_fini(&text);
   }
