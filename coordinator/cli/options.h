@@ -1,9 +1,9 @@
 /** The command line, the environment and the config file, as one struct of values.
  *
- *  One table (option_table.c) is the truth: each row names an option, its kind, range, choices,
- *  default, verbs and help text, and where its value lives in tfm_options. Parser, help, TFM_*
- *  environment names and config keys all come from it. Flags beat environment, which beats
- * --config, which beats defaults.
+ *  One table (option_table.c, a file of rows each group) is the truth: each row names an option,
+ *  its kind, range, choices, default, verbs and help text, and where its value lives in
+ *  tfm_options. Parser, help, TFM_* environment names and config keys all come from it. Flags beat
+ *  environment, which beats --config, which beats defaults.
  */
 #ifndef TFM_COORDINATOR_CLI_OPTIONS_H
 #define TFM_COORDINATOR_CLI_OPTIONS_H
