@@ -3,6 +3,7 @@
 #include "coordinator/bare.h"
 #include "coordinator/bench/bench.h"
 #include "coordinator/deliver.h"
+#include "coordinator/report/env.h"
 #include "coordinator/report/facts.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/stop.h"
@@ -181,9 +182,11 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
   case TFM_VERB_TOPO:
     return tfm_facts_topo(text, err);
   case TFM_VERB_ENV:
-    return tfm_facts_env(world, text, err);
+    return tfm_env_print(world, options->json, text, err);
   case TFM_VERB_BENCH:
     return tfm_bench_run(world, options, text, err);
+  case TFM_VERB_COMPLETION:
+    return tfm_options_completion(options->shell, text);
   case TFM_VERB_HELP:
   case TFM_VERB_COUNT:
     break;
@@ -208,12 +211,15 @@ static void set_up_log(const tfm_options *o)
 static tfm_status do_options(tfm_job *job, tfm_world *world, const tfm_options *options,
                              tfm_buf *text, tfm_err *err)
 {
+  if (options->man) {
+    return tfm_options_manual(text);
+  }
   if (options->help || options->verb == TFM_VERB_HELP) {
     bool all = options->verb == TFM_VERB_HELP || !options->verb_given;
     return tfm_options_help(options->verb, all, text);
   }
   if (options->version) {
-    return tfm_buf_printf(text, "tfm-cluster %s\n", TFM_VERSION);
+    return tfm_env_version(text);
   }
   return do_verb(job, world, options, text, err);
 }
@@ -224,6 +230,11 @@ static void say_error(tfm_status st, const tfm_err *err)
   const char *text = err->status == TFM_OK ? tfm_status_text(st) : err->text;
   const bool bare = st == TFM_E_NOMEM && !strstr(text, "memory");
   tfm_log(TFM_LOG_ERROR, "%s%s", bare ? "not enough memory for " : "", text);
+}
+
+void tfm_coordinator_set_commit(const char *id)
+{
+  tfm_env_set_commit(id);
 }
 
 int tfm_coordinator_main(tfm_world *world, const tfm_options *options)

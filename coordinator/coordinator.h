@@ -5,6 +5,9 @@
 #include "coordinator/cli/options.h"
 #include "proto/world.h"
 
+/** Name the commit the program was built from, for --version and env; before anything else. */
+void tfm_coordinator_set_commit(const char *id);
+
 /** How many workers a run without mpirun should have: the stages (times replicas) that were
  * asked for, else one. The plan checks them against the model later. */
 int tfm_coordinator_local_workers(const tfm_options *options);

@@ -10,6 +10,8 @@
 #include "proto/world.h"
 #include "worker/worker.h"
 
+#include <tfm_commit.h>
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,5 +124,6 @@ int main(int argc, char **argv)
     tfm_stop_with_launcher();
   }
   tfm_fp_default();
+  tfm_coordinator_set_commit(TFM_COMMIT);
   return ranks ? run_mpi(argc, argv) : run_coordinator(NULL, argc, argv);
 }

@@ -35,6 +35,9 @@ list_tests() {
   cat <<'LIST'
 libcmocka-dev    unit tests
 python3          lint scripts, the sum of the test results; standard library only
+zsh              completion is asked of the shells themselves
+fish             likewise
+mandoc           checks the manual page
 clang-format-14  the format check; this major version only, others format differently
 LIST
 }

@@ -16,6 +16,33 @@ static const char *const verb_help[TFM_VERB_COUNT] = {
 #undef VERB_HELP
 };
 
+const char *tfm__group_title(tfm__option_group group)
+{
+  return group_titles[group];
+}
+
+const char *tfm__verb_help(tfm_verb verb)
+{
+  return verb_help[verb];
+}
+
+void tfm__option_note(const tfm__option *row, char hard_space, tfm_buf *out)
+{
+  char name[TFM__OPTION_NAME];
+  const char *fallback = row->shown ? row->shown : row->start;
+  if (fallback) {
+    (void)tfm_buf_printf(out, " [default: %s]", fallback);
+  }
+  if (!row->typed) {
+    tfm__option_variable(row, name);
+    (void)tfm_buf_printf(out, " [env:%c%s]", hard_space, name);
+  }
+  for (int i = 0; row->choices && row->choices[i]; ++i) {
+    (void)tfm_buf_printf(out, "%s%s%s", i ? ", " : " [possible values: ", row->choices[i],
+                         row->choices[i + 1] ? "" : "]");
+  }
+}
+
 /* Append text in lines of at most WIDTH columns, each after `indent` spaces. A HARD_SPACE is no
  * place to break. */
 static void append_wrapped(tfm_buf *out, const char *text, int indent)
@@ -46,7 +73,6 @@ static void append_wrapped(tfm_buf *out, const char *text, int indent)
 
 static void append_option(tfm_buf *out, const tfm__option *row)
 {
-  char name[TFM__OPTION_NAME];
   tfm_buf text = {0};
   (void)tfm_buf_str(out, row->letter ? "  -" : "      ");
   if (row->letter) {
@@ -55,30 +81,19 @@ static void append_option(tfm_buf *out, const tfm__option *row)
   (void)tfm_buf_printf(out, "--%s%s%s\n", row->name, row->metavar ? " " : "",
                        row->metavar ? row->metavar : "");
   (void)tfm_buf_str(&text, row->help);
-  const char *fallback = row->shown ? row->shown : row->start;
-  if (fallback) {
-    (void)tfm_buf_printf(&text, " [default: %s]", fallback);
-  }
-  if (!row->typed) {
-    tfm__option_variable(row, name);
-    (void)tfm_buf_printf(&text, " [env:%c%s]", HARD_SPACE, name);
-  }
-  for (int i = 0; row->choices && row->choices[i]; ++i) {
-    (void)tfm_buf_printf(&text, "%s%s%s", i ? ", " : " [possible values: ", row->choices[i],
-                         row->choices[i + 1] ? "" : "]");
-  }
+  tfm__option_note(row, HARD_SPACE, &text);
   append_wrapped(out, tfm_buf_cstr(&text), INDENT);
   out->failed = out->failed || text.failed;
   tfm_buf_fini(&text);
 }
 
-static void append_group(tfm_buf *out, tfm__option_group group, unsigned verb_bit)
+static void append_group(tfm_buf *out, tfm__option_group group, tfm_verb verb)
 {
   int n = 0;
   bool titled = false;
   const tfm__option *rows = tfm__option_rows(&n);
   for (int i = 0; i < n; ++i) {
-    if (rows[i].group != group || !(rows[i].verbs & verb_bit)) {
+    if (rows[i].group != group || !tfm__option_serves(&rows[i], verb)) {
       continue;
     }
     if (!titled) {
@@ -103,23 +118,34 @@ static void append_subjects(tfm_buf *out)
   }
 }
 
+static void append_shells(tfm_buf *out)
+{
+  (void)tfm_buf_printf(out,
+                       "tfm-cluster completion: %s\n\nUsage: tfm-cluster completion SHELL\n\n"
+                       "Shells, and where the text goes:\n",
+                       verb_help[TFM_VERB_COMPLETION]);
+#define SHELL_LINE(name, text, help) (void)tfm_buf_printf(out, "  %-10s %s\n", text, help);
+  TFM_SHELL_MAP(SHELL_LINE)
+#undef SHELL_LINE
+}
+
 static void append_verb(tfm_buf *out, tfm_verb verb)
 {
   const tfm__option *input = tfm__option_find("input", 5);
-  bool reads = (input->verbs >> verb) & 1u;
+  bool reads = tfm__option_serves(input, verb);
   if (verb == TFM_VERB_HELP) {
-    (void)tfm_buf_str(out, "Usage: tfm-cluster help [VERB]\n");
-    return;
-  }
-  if (verb == TFM_VERB_BENCH) {
+    (void)tfm_buf_str(out, "Usage: tfm-cluster help [VERB]\n       tfm-cluster help --man\n");
+  } else if (verb == TFM_VERB_BENCH) {
     append_subjects(out);
+  } else if (verb == TFM_VERB_COMPLETION) {
+    append_shells(out);
   } else {
     (void)tfm_buf_printf(
         out, "tfm-cluster %s: %s\n\nUsage: mpirun -np N tfm-cluster %s [options]%s\n",
         tfm_verb_name(verb), verb_help[verb], tfm_verb_name(verb), reads ? " [INPUT...]" : "");
   }
   for (int g = 0; g < TFM__GROUP_COUNT; ++g) {
-    append_group(out, (tfm__option_group)g, 1u << verb);
+    append_group(out, (tfm__option_group)g, verb);
   }
 }
 
@@ -154,6 +180,7 @@ static void append_overview(tfm_buf *out)
       out,
       "\nOptions: tfm-cluster help VERB. Each is also a variable (TFM_MAX_LENGTH) and a key of "
       "--config.\n"
+      "  --man      all of it as a manual page: tfm-cluster help --man | man -l -\n"
       "\nExamples:\n"
       "  echo \"I loved it\" | tfm-cluster\n"
       "  mpirun -np 8 tfm-cluster classify -m ./model -i reviews.jsonl.gz -o scores.jsonl\n"

@@ -66,6 +66,20 @@ static inline bool tfm__option_is_flag(const tfm__option *row)
   return row->kind == TFM__FLAG;
 }
 
+/** Whether the option means something for the verb. */
+static inline bool tfm__option_serves(const tfm__option *row, tfm_verb verb)
+{
+  return row->verbs >> verb & 1u;
+}
+
+/** A title of a group of options, and the line of help of a verb. */
+const char *tfm__group_title(tfm__option_group group);
+const char *tfm__verb_help(tfm_verb verb);
+
+/** Append " [default: ...] [env: TFM_...] [possible values: ...]", as far as there is one of each;
+ * hard_space stands where no line may break. */
+void tfm__option_note(const tfm__option *row, char hard_space, tfm_buf *out);
+
 /** Set a row's member from text, unless a stronger source has set it already. A weaker source's
  * list is replaced, the same source's list grows. where: how messages call the place, such as
  * "--threads" or "TFM_THREADS". borrows: text (it is copied). Errors: TFM_E_USAGE, TFM_E_NOMEM.

@@ -27,6 +27,12 @@ static const char *const bench_names[TFM_BENCH_COUNT] = {
 #undef BENCH_NAME
 };
 
+static const char *const shell_names[TFM_SHELL_COUNT] = {
+#define SHELL_NAME(name, text, help) text,
+    TFM_SHELL_MAP(SHELL_NAME)
+#undef SHELL_NAME
+};
+
 const char *tfm_bench_name(tfm_bench_subject subject)
 {
   return subject < TFM_BENCH_COUNT ? bench_names[subject] : "unknown";
@@ -111,7 +117,7 @@ static const tfm__option *find_letter(char letter, tfm_verb verb)
     if (rows[i].letter != letter || !letter) {
       continue;
     }
-    if (rows[i].verbs >> verb & 1u) {
+    if (tfm__option_serves(&rows[i], verb)) {
       return &rows[i];
     }
     found = found ? found : &rows[i];
@@ -164,17 +170,34 @@ static tfm_status read_help_topic(reading *r, const char *word, tfm_err *err)
   return TFM_OK;
 }
 
-/* The word behind bench. */
-static tfm_status read_subject(reading *r, const char *word, tfm_err *err)
+/* The word behind bench and completion: one of n names. */
+static tfm_status read_subject(const char *word, const char *of, const char *const *names,
+                               int n, int *found, tfm_err *err)
 {
-  for (int i = 0; i < TFM_BENCH_COUNT; ++i) {
-    if (strcmp(bench_names[i], word) == 0) {
-      r->options->subject = (tfm_bench_subject)i;
+  for (int i = 0; i < n; ++i) {
+    if (strcmp(names[i], word) == 0) {
+      *found = i;
       return TFM_OK;
     }
   }
-  const char *near = tfm__nearest(word, bench_names, TFM_BENCH_COUNT);
-  return refuse_word("subject of bench", word, "", near, err);
+  return refuse_word(of, word, "", tfm__nearest(word, names, n), err);
+}
+
+/* Whether the verb still wants its subject; then word is one. */
+static bool take_subject(reading *r, const char *word, tfm_status *st, tfm_err *err)
+{
+  int found = 0;
+  if (r->options->verb == TFM_VERB_BENCH && r->options->subject == TFM_BENCH_COUNT) {
+    *st = read_subject(word, "subject of bench", bench_names, TFM_BENCH_COUNT, &found, err);
+    r->options->subject = (tfm_bench_subject)found;
+    return true;
+  }
+  if (r->options->verb == TFM_VERB_COMPLETION && r->options->shell == TFM_SHELL_COUNT) {
+    *st = read_subject(word, "shell", shell_names, TFM_SHELL_COUNT, &found, err);
+    r->options->shell = (tfm_shell)found;
+    return true;
+  }
+  return false;
 }
 
 static tfm_status read_word(reading *r, bool *first, tfm_err *err)
@@ -193,8 +216,8 @@ static tfm_status read_word(reading *r, bool *first, tfm_err *err)
   if (r->options->verb_given && r->options->verb == TFM_VERB_HELP) {
     return read_help_topic(r, word, err);
   }
-  if (r->options->verb == TFM_VERB_BENCH && r->options->subject == TFM_BENCH_COUNT) {
-    return read_subject(r, word, err);
+  if (take_subject(r, word, &st, err)) {
+    return st;
   }
   if (*first && !r->no_more) {
     st = read_first_word(r, word, &taken, err);
@@ -267,11 +290,14 @@ static tfm_status check_verb(const tfm_options *options, tfm_err *err)
                     "bench what? Name it: bench %s (see tfm-cluster help bench)",
                     bench_names[0]);
   }
+  if (options->verb == TFM_VERB_COMPLETION && options->shell == TFM_SHELL_COUNT) {
+    return tfm_fail(err, TFM_E_USAGE, "completion of what? Name the shell: completion %s",
+                    shell_names[0]);
+  }
   int n = 0;
   const tfm__option *rows = tfm__option_rows(&n);
-  unsigned bit = 1u << options->verb;
   for (int i = 0; i < n; ++i) {
-    if (options->source[i] != TFM_FROM_FLAG || (rows[i].verbs & bit)) {
+    if (options->source[i] != TFM_FROM_FLAG || tfm__option_serves(&rows[i], options->verb)) {
       continue;
     }
     bool model = rows[i].kind == TFM__LIST &&
@@ -372,7 +398,8 @@ fail:
 tfm_status tfm_options_read(tfm_options *options, int argc, char *const *argv,
                             char *const *envp, tfm_err *err)
 {
-  *options = (tfm_options){.verb = TFM_VERB_RUN, .subject = TFM_BENCH_COUNT};
+  *options =
+      (tfm_options){.verb = TFM_VERB_RUN, .subject = TFM_BENCH_COUNT, .shell = TFM_SHELL_COUNT};
   tfm_status st = read_all(options, argc, argv, envp, err);
   options->return_logits = options->return_logits || options->verb == TFM_VERB_VERIFY;
   if (st != TFM_OK) {

@@ -44,6 +44,7 @@
   X(BENCH, "bench", NULL,                                                                      \
     "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
+  X(COMPLETION, "completion", NULL, "what makes bash, zsh or fish complete these words")       \
   X(HELP, "help", NULL, "this help, or the help of a verb")
 
 #define TFM_VERB_ENUM(name, text, task, help) TFM_VERB_##name,
@@ -61,6 +62,17 @@ typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
 #define TFM_BENCH_ENUM(name, text, help) TFM_BENCH_##name,
 typedef enum { TFM_BENCH_MAP(TFM_BENCH_ENUM) TFM_BENCH_COUNT } tfm_bench_subject;
 #undef TFM_BENCH_ENUM
+
+/* What completion is for: X(NAME, "word", "where its text goes") */
+#define TFM_SHELL_MAP(X)                                                                       \
+  X(BASH, "bash",                                                                              \
+    "/etc/bash_completion.d/tfm-cluster, or: source <(tfm-cluster completion bash)")           \
+  X(ZSH, "zsh", "_tfm-cluster in a folder of $fpath")                                          \
+  X(FISH, "fish", "~/.config/fish/completions/tfm-cluster.fish")
+
+#define TFM_SHELL_ENUM(name, text, help) TFM_SHELL_##name,
+typedef enum { TFM_SHELL_MAP(TFM_SHELL_ENUM) TFM_SHELL_COUNT } tfm_shell;
+#undef TFM_SHELL_ENUM
 
 typedef enum { TFM_BENCH_MD, TFM_BENCH_CSV, TFM_BENCH_JSON } tfm_bench_format;
 typedef enum { TFM_OVERFLOW_TRUNCATE, TFM_OVERFLOW_ERROR, TFM_OVERFLOW_WINDOW } tfm_overflow;
@@ -122,6 +134,7 @@ typedef struct {
   bool bare; /* no verb, no option, no input: the demo rule of INTERFACE section 1 may apply */
 
   tfm_bench_subject subject; /* of bench; TFM_BENCH_COUNT: not named */
+  tfm_shell shell;           /* of completion; TFM_SHELL_COUNT: not named */
 
   const char *model;        /* NULL: the embedded default */
   const char *cache_dir;    /* NULL: the user's cache home; "none": none */
@@ -226,6 +239,8 @@ typedef struct {
   /* --version; --help, the verb help, or help VERB. With either nothing else was looked at: print
    * tfm_options_help(verb, !verb_given || verb == TFM_VERB_HELP, ...). */
   bool version, help;
+  bool json; /* env: as one JSON object */
+  bool man;  /* help --man: the whole help as a manual page */
 
   tfm_option_source source[128]; /* by row of the option table; see tfm_option_source_of() */
   tfm_arena arena;
@@ -250,6 +265,12 @@ void tfm_options_tell(const tfm_options *options, tfm_buf *out);
 /** The help: all verbs, or one verb's options, in groups, with [default: ...] [env: TFM_...]
  *  [possible values: ...]; wrapped at 100 columns. */
 tfm_status tfm_options_help(tfm_verb verb, bool all_verbs, tfm_buf *out);
+
+/** The whole help as a manual page of section 1, for man(7)'s macros (groff, mandoc). */
+tfm_status tfm_options_manual(tfm_buf *out);
+
+/** A script that makes the shell complete verbs, options and their values. */
+tfm_status tfm_options_completion(tfm_shell shell, tfm_buf *out);
 
 const char *tfm_verb_name(tfm_verb verb);
 const char *tfm_bench_name(tfm_bench_subject subject);

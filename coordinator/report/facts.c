@@ -12,7 +12,6 @@
 #include "core/topo/memory.h"
 #include "core/topo/placement.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err)
@@ -22,65 +21,6 @@ tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err)
   if (st == TFM_OK) {
     st = tfm_machine_print(&machine, out, err);
   }
-  tfm_machine_fini(&machine);
-  return st;
-}
-
-/* ---- env --------------------------------------------------------------------------------- */
-
-static void put_variables(tfm_buf *out)
-{
-  static const char *const names[] = {"OMPI_COMM_WORLD_SIZE",
-                                      "OMPI_ALLOW_RUN_AS_ROOT",
-                                      "OMPI_MCA_rmaps_base_oversubscribe",
-                                      "OPENBLAS_NUM_THREADS",
-                                      "OPENBLAS_CORETYPE",
-                                      "OMP_NUM_THREADS",
-                                      "SLURM_JOB_ID",
-                                      "SLURM_NTASKS",
-                                      "SLURM_CPUS_PER_TASK",
-                                      "OMPI_MCA_hwloc_base_binding_policy"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
-    const char *value = getenv(names[i]);
-    if (value) {
-      (void)tfm_buf_printf(out, "%-18s %s=%s\n", i ? "" : "environment", names[i], value);
-    }
-  }
-}
-
-tfm_status tfm_facts_env(tfm_world *world, tfm_buf *out, tfm_err *err)
-{
-  tfm_status st = TFM_OK;
-  tfm_machine machine = {0};
-  tfm_buf cpus = {0};
-  tfm_err missing = {0};
-  TFM_TRY(tfm_machine_open(&machine, err));
-  TFM_TRY(tfm_cpuset_print(&machine.allowed, &cpus));
-  (void)tfm_buf_printf(out, "%-18s %s\n", "tfm-cluster", TFM_VERSION);
-  (void)tfm_buf_printf(out, "%-18s %s\n", "compiler", __VERSION__);
-  (void)tfm_buf_printf(out, "%-18s %s\n", "host", machine.host);
-  (void)tfm_buf_printf(out, "%-18s %s\n", "processor", machine.cpu_model);
-  (void)tfm_buf_printf(out, "%-18s %d of %d, cpuset %s, %d NUMA node%s\n", "cores",
-                       machine.ncore, machine.ncore_machine, tfm_buf_cstr(&cpus), machine.nnode,
-                       machine.nnode == 1 ? "" : "s");
-  (void)tfm_buf_printf(out, "%-18s %.1f GiB\n", "memory",
-                       (double)machine.memory_bytes / (double)(1 << 30));
-  (void)tfm_buf_printf(out, "%-18s %s (best here)\n", "instruction set",
-                       tfm_isa_name(tfm_isa_best()));
-  (void)tfm_buf_printf(out, "%-18s %s\n", "openblas",
-                       tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
-  (void)tfm_buf_printf(out, "%-18s %s\n", "onednn",
-                       tfm_backend_check(TFM_BACKEND_ONEDNN, &missing) == TFM_OK
-                           ? tfm_backend_arithmetic(TFM_BACKEND_ONEDNN)
-                           : missing.text);
-  (void)tfm_buf_printf(out, "%-18s %s, %d rank%s\n", "transport",
-                       tfm_world_is_mpi(world) ? "MPI" : "local threads", tfm_world_size(world),
-                       tfm_world_size(world) == 1 ? "" : "s");
-  (void)tfm_buf_printf(out, "%-18s %s\n", "MPI", tfm_world_library());
-  put_variables(out);
-
-fail:
-  tfm_buf_fini(&cpus);
   tfm_machine_fini(&machine);
   return st;
 }

@@ -1,4 +1,4 @@
-/** Verbs that print facts on standard output and touch no weights: inspect, plan, topo, env. */
+/** Verbs that print facts on standard output and touch no weights: inspect, plan, topo. */
 #ifndef TFM_COORDINATOR_REPORT_FACTS_H
 #define TFM_COORDINATOR_REPORT_FACTS_H
 
@@ -15,9 +15,6 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
 
 /** The hardware tree and what this process may use. */
 tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err) TFM_MUST_USE;
-
-/** Versions, processor, libraries and the environment variables that matter. */
-tfm_status tfm_facts_env(tfm_world *world, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
 /** The plan of a running job, with what the ranks said: for stderr at the start. */
 tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
