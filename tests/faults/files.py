@@ -151,6 +151,60 @@ def killed_midway(job):
     raise AssertionError("no attempt died midway")
 
 
+def killed(job, at):
+    """Killed before its call number `at` of any kind; False when it was through before."""
+    code = job.start(CALL="any", AT=at, ERROR=-1).code
+    assert code in (0, -signal.SIGKILL), f"killed before call {at}: exit {code}"
+    return code != 0
+
+
+def test_killed_before_every_call():
+    """While it starts, loads, works, commits and finishes."""
+    job = Job(SHIM)
+    job.start()
+    job.clean()
+    kills = 0
+    for at in range(0, job.log["any"]["calls"], EACH):
+        kills += killed(job, at)
+        job.goes_on(f"killed before call {at}")
+    print(f"      killed {kills} times", flush=True)
+
+
+def test_killed_before_every_call_of_a_recovery():
+    """An attempt that was killed midway is gone on with by one that is killed, too; then by another one."""
+    job = Job(SHIM)
+    killed_midway(job)
+    job.start()
+    job.is_right("an attempt that went on")
+    job.clean()
+    kills = 0
+    for at in range(EACH // 2, job.log["any"]["calls"], EACH):
+        killed_midway(job)
+        kills += killed(job, at)
+        kills += killed(job, at + 1)
+        job.goes_on(f"killed midway, then before calls {at} and {at + 1}")
+    print(f"      killed {kills} times after a first", flush=True)
+
+
+def test_killed_before_every_call_of_a_drain():
+    """SIGUSR1 comes at one call of a file, death at another one behind it."""
+    job = Job(SHIM)
+    job.start()
+    job.clean()
+    calls = job.log["any"]["calls"]
+    tally = collections.Counter()
+    for told in range(0, calls, max(1, calls // 6)):
+        drained = job.start(DRAIN=told).code
+        assert drained in (0, 75), f"told at call {told}: exit {drained}"
+        last = job.log["any"]["calls"] if job.log else told + 2  # left at once, or drained
+        job.goes_on(f"told to drain at call {told}")
+        for at in range(told + 1, last, EACH):
+            tally[job.start(DRAIN=told, CALL="any", AT=at, ERROR=-1).code] += 1
+            job.goes_on(f"told to drain at call {told}, killed before call {at}")
+    assert set(tally) <= {0, 75, -signal.SIGKILL}, tally
+    print(f"      exit codes {dict(tally)}", flush=True)
+
+
 CHANGES = {
     "a byte of a row that was read": lambda b: b.replace(b"row 0 was", b"row 0 saw", 1),
     "cut before what was read": lambda b: b[:20],

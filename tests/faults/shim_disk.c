@@ -1,11 +1,12 @@
 /* A library that stands between the program and its files and clock (LD_PRELOAD). Never part
  * of the program. Only files below the folders of TFM_SHIM_UNDER ("a:b") are touched.
  *
- *  TFM_SHIM_CALL=C     open, read, write, sync, cut (ftruncate), rename, unlink or close ...
- *  TFM_SHIM_AT=N       ... and the N-th call of this kind (from 0) fails, that one alone
+ *  TFM_SHIM_CALL=C     open, read, write, sync, cut (ftruncate), rename, unlink, close or any ...
+ *  TFM_SHIM_AT=N       ... and the N-th call of this kind (from 0) fails, that one alone; -1: all
  *  TFM_SHIM_ERROR=E    with this error number; 0: it moves one byte, where it moves bytes; -1: the
  *                      process is killed before it
  *  TFM_SHIM_ROOM=N     the disk takes N bytes more, then it is full
+ *  TFM_SHIM_DRAIN=N    SIGUSR1 comes before the N-th call of any kind
  *  TFM_SHIM_CLOCK=1    the time of day jumps by up to a hundred years at every look at it
  *  TFM_SHIM_LOG=FILE   at the end: calls of each kind, seconds in them, of the journal alone
  */
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KINDS(X)   X(open) X(read) X(write) X(sync) X(cut) X(rename) X(unlink) X(close)
+#define KINDS(X)   X(open) X(read) X(write) X(sync) X(cut) X(rename) X(unlink) X(close) X(any)
 #define KIND(name) KIND_##name,
 enum { KINDS(KIND) KIND_COUNT };
 #define NAME(name) #name,
@@ -35,7 +36,7 @@ enum { MOST_FILES = 1024, NOT_OURS = 0, DATA, JOURNAL };
 static atomic_uchar files[MOST_FILES]; /* by descriptor */
 static atomic_long calls[KIND_COUNT], nanoseconds[2][KIND_COUNT], room = -1, looks;
 static int fail_kind = -1, fail_error;
-static long fail_at;
+static long fail_at, drain_at;
 
 static const char *text_of(const char *name)
 {
@@ -50,6 +51,7 @@ __attribute__((constructor)) static void begin(void)
   }
   fail_at = atol(text_of("TFM_SHIM_AT"));
   fail_error = atoi(text_of("TFM_SHIM_ERROR"));
+  drain_at = *text_of("TFM_SHIM_DRAIN") ? atol(text_of("TFM_SHIM_DRAIN")) : -1;
   atomic_store(&room, *text_of("TFM_SHIM_ROOM") ? atol(text_of("TFM_SHIM_ROOM")) : -1);
 }
 
@@ -92,7 +94,13 @@ static int kind_of_file(int fd)
 /* Whether this call is the one that fails; counts it. */
 static bool fails(int kind)
 {
-  bool now = atomic_fetch_add(&calls[kind], 1) == fail_at && kind == fail_kind;
+  const long n = atomic_fetch_add(&calls[kind], 1);
+  const long all = atomic_fetch_add(&calls[KIND_any], 1);
+  const bool ours = kind == fail_kind || fail_kind == KIND_any;
+  const bool now = ours && (fail_at < 0 || fail_at == (kind == fail_kind ? n : all));
+  if (all == drain_at) {
+    (void)raise(SIGUSR1);
+  }
   if (now && fail_error < 0) {
     (void)raise(SIGKILL);
   }
@@ -111,22 +119,48 @@ static void count(int kind, int file, long since)
   (void)atomic_fetch_add(&nanoseconds[file == JOURNAL][kind], clock_ns() - since);
 }
 
+/* The kind of a name below an open folder. */
+static int kind_of_path_at(int folder, const char *path)
+{
+  char link[64];
+  char all[8192];
+  if (folder == AT_FDCWD || path[0] == '/') {
+    return kind_of_path(path);
+  }
+  (void)snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+  const ssize_t n = readlink(link, all, sizeof all / 2);
+  if (n < 0) {
+    return NOT_OURS;
+  }
+  (void)snprintf(all + n, sizeof all - (size_t)n, "/%s", path);
+  return kind_of_path(all);
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+  va_list args;
+  va_start(args, flags);
+  mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+  va_end(args);
+  int file = kind_of_path_at(folder, path);
+  if (file && fails(KIND_open) && fail_error) {
+    errno = fail_error;
+    return -1;
+  }
+  int fd = REAL(int, "openat", int, const char *, int, ...)(folder, path, flags, mode);
+  if (fd >= 0 && fd < MOST_FILES) {
+    atomic_store(&files[fd], (unsigned char)file);
+  }
+  return fd;
+}
+
 int open(const char *path, int flags, ...)
 {
   va_list args;
   va_start(args, flags);
   mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
   va_end(args);
-  int file = kind_of_path(path);
-  if (file && fails(KIND_open) && fail_error) {
-    errno = fail_error;
-    return -1;
-  }
-  int fd = REAL(int, "open", const char *, int, ...)(path, flags, mode);
-  if (fd >= 0 && fd < MOST_FILES) {
-    atomic_store(&files[fd], (unsigned char)file);
-  }
-  return fd;
+  return openat(AT_FDCWD, path, flags, mode);
 }
 
 int close(int fd)
@@ -227,6 +261,18 @@ int ftruncate(int fd, off_t n)
 int rename(const char *from, const char *to)
 {
   ACT(KIND_rename, kind_of_path(to), REAL(int, "rename", const char *, const char *)(from, to));
+}
+
+int renameat(int a, const char *from, int b, const char *to)
+{
+  ACT(KIND_rename, kind_of_path_at(b, to),
+      REAL(int, "renameat", int, const char *, int, const char *)(a, from, b, to));
+}
+
+int unlinkat(int folder, const char *path, int flags)
+{
+  ACT(KIND_unlink, kind_of_path_at(folder, path),
+      REAL(int, "unlinkat", int, const char *, int)(folder, path, flags));
 }
 
 int unlink(const char *path)
