@@ -7,12 +7,15 @@
  *  TFM_SHIM_SLOW=US    each message this rank sends is held up to US microseconds before it leaves
  *  TFM_SHIM_FLIP=N     one bit of the N-th message, from 1, that rank TFM_SHIM_FLIP_RANK sends is
  *                      another
+ *  TFM_SHIM_KILL=N     rank TFM_SHIM_KILL_RANK is killed before the N-th, from 1, of its calls that
+ *                      begin something: messages, what all ranks do together, the end
  *  TFM_SHIM_SEED=S     of all of these; ranks draw different numbers
  *  TFM_SHIM_LOG=PREFIX at the end PREFIX.RANK tells what went through, and the requests and
  *                      messages that were begun and never completed
  */
 #include <mpi.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +26,7 @@
 static int rank;
 static uint64_t rng;
 static bool ssend;
-static long late, slow_us, flip_at;
+static long late, slow_us, flip_at, kill_at, steps;
 static long sends, receives, lies, flips, begun, completed, matched, taken;
 
 static long number_of(const char *name)
@@ -47,6 +50,13 @@ static bool lie(void)
   return now;
 }
 
+static void step(void)
+{
+  if (++steps == kill_at) {
+    (void)raise(SIGKILL);
+  }
+}
+
 int MPI_Init_thread(int *argc, char ***argv, int wanted, int *given)
 {
   int code = PMPI_Init_thread(argc, argv, wanted, given);
@@ -57,6 +67,8 @@ int MPI_Init_thread(int *argc, char ***argv, int wanted, int *given)
   late = number_of("TFM_SHIM_LATE");
   slow_us = number_of("TFM_SHIM_SLOW");
   flip_at = number_of("TFM_SHIM_FLIP_RANK") == rank ? number_of("TFM_SHIM_FLIP") : 0;
+  kill_at = number_of("TFM_SHIM_KILL_RANK") == rank ? number_of("TFM_SHIM_KILL") : 0;
+  step();
   return code;
 }
 
@@ -77,6 +89,7 @@ static const void *spoilt(const void *bytes, int n)
 int MPI_Isend(const void *bytes, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm,
               MPI_Request *request)
 {
+  step();
   ++sends;
   ++begun;
   if (slow_us > 0) {
@@ -92,6 +105,7 @@ int MPI_Isend(const void *bytes, int n, MPI_Datatype type, int to, int tag, MPI_
 
 int MPI_Imrecv(void *to, int n, MPI_Datatype type, MPI_Message *message, MPI_Request *request)
 {
+  step();
   ++receives;
   ++begun;
   ++taken;
@@ -100,6 +114,7 @@ int MPI_Imrecv(void *to, int n, MPI_Datatype type, MPI_Message *message, MPI_Req
 
 int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *copy, MPI_Request *request)
 {
+  step();
   ++begun;
   return PMPI_Comm_idup(comm, copy, request);
 }
@@ -107,12 +122,14 @@ int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *copy, MPI_Request *request)
 int MPI_Iallgather(const void *from, int nfrom, MPI_Datatype from_type, void *to, int nto,
                    MPI_Datatype to_type, MPI_Comm comm, MPI_Request *request)
 {
+  step();
   ++begun;
   return PMPI_Iallgather(from, nfrom, from_type, to, nto, to_type, comm, request);
 }
 
 int MPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
 {
+  step();
   ++begun;
   return PMPI_Ibarrier(comm, request);
 }
@@ -163,15 +180,17 @@ int MPI_Testsome(int n, MPI_Request requests[], int *done, int indices[], MPI_St
 
 int MPI_Finalize(void)
 {
+  step();
   const char *prefix = getenv("TFM_SHIM_LOG");
   char path[4096];
   if (prefix && snprintf(path, sizeof path, "%s.%d", prefix, rank) < (int)sizeof path) {
     FILE *log = fopen(path, "w");
     if (log) {
-      (void)fprintf(log,
-                    "{\"sends\": %ld, \"receives\": %ld, \"lies\": %ld, \"flips\": %ld, "
-                    "\"requests_left\": %ld, \"messages_left\": %ld}\n",
-                    sends, receives, lies, flips, begun - completed, matched - taken);
+      (void)fprintf(
+          log,
+          "{\"steps\": %ld, \"sends\": %ld, \"receives\": %ld, \"lies\": %ld, \"flips\": %ld, "
+          "\"requests_left\": %ld, \"messages_left\": %ld}\n",
+          steps, sends, receives, lies, flips, begun - completed, matched - taken);
       (void)fclose(log);
     }
   }

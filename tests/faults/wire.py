@@ -1,10 +1,11 @@
 """The program under mpirun with an MPI that behaves as badly as it may (shim_mpi.c).
 
-usage: wire.py SHIM [--runs N] [--flips N] [--np N] [--seed S]
+usage: wire.py SHIM [--runs N] [--flips N] [--kill-each N] [--np N] [--seed S]
 Sends that complete only when received, probes and tests that say "not yet" at random, messages that are
 held up: the output is the same, no rank hangs, no request and no message is left. A bit that changes on
-the way is always noticed: the job ends, and what it commits is right. The last line says how many
-runs, messages and lies there were."""
+the way is always noticed: the job ends, and what it commits is right. So it ends when a rank dies
+before a call of MPI, of which each N-th is tried. The last line says how many runs, messages and lies
+there were."""
 import argparse
 import collections
 import json
@@ -15,6 +16,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pipeline"))
 import harness  # noqa: E402
+import kills  # noqa: E402
 from harness import MODEL, PROGRAM  # noqa: E402
 
 LIMIT_S = 120
@@ -26,7 +28,8 @@ KINDS = {
 }
 
 
-def start(shim, np, folder, options, out):
+def line_of(shim, np, folder, options, out):
+    """The command, and its environment."""
     names = {f"TFM_SHIM_{k}": str(v) for k, v in options.items()}
     env = {**os.environ, **harness.MPI, **names, "TFM_LINK": "mpi"}  # every frame through what is disturbed
     words = ["mpirun", "-np", str(np), "-x", f"LD_PRELOAD={shim}"]
@@ -34,6 +37,11 @@ def start(shim, np, folder, options, out):
         words += ["-x", name]
     words += [PROGRAM, "classify", "-m", str(MODEL), "-i", str(folder / "rows.jsonl"), "-o", str(out),
               "--max-batch-tokens", "256"]
+    return words, env
+
+
+def start(shim, np, folder, options, out):
+    words, env = line_of(shim, np, folder, options, out)
     return subprocess.run(words, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
 
 
@@ -81,6 +89,38 @@ def flipped(shim, np, folder, want, seed, total):
     out.unlink()
 
 
+def end_of(command, env):
+    """(exit code, whether mpirun itself hung): Open MPI 4.1.4 may, when a rank dies while it registers."""
+    with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as run:
+        try:
+            return run.wait(timeout=LIMIT_S), False
+        except subprocess.TimeoutExpired:
+            assert not any(kills.is_ours(p) for p in kills.children(run.pid)), "ranks live on"
+            run.kill()
+            return run.wait(), True
+
+
+def killed(shim, np, folder, want, each, total):
+    """A rank is killed before a call that begins something: the job ends, and the next goes on."""
+    out = folder / "out.jsonl"
+    start(shim, np, folder, {"LOG": folder / "log"}, out)
+    steps = [log["steps"] for log in logs(folder, np)]
+    out.unlink()
+    assert len(steps) == np, steps
+    for rank in range(np):
+        for at in range(1, steps[rank] + 1, each):
+            options = {"KILL": at, "KILL_RANK": rank, "LOG": folder / "log"}
+            code, hung = end_of(*line_of(shim, np, folder, options, out))
+            told = logs(folder, np)
+            total["killed" if code else "through before"] += 1
+            total["mpirun hung"] += hung
+            assert code == 137 or hung or (code == 0 and len(told) == np), f"{options}: exit {code}"
+            harness.must(harness.call("classify", "-m", MODEL, "-i", folder / "rows.jsonl", "-o", out))
+            assert harness.digest(out) == want, f"{options}: the output differs"
+            out.unlink()
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("shim")
@@ -88,6 +128,7 @@ def main():
     p.add_argument("--np", type=int, default=3)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--flips", type=int, default=3)
+    p.add_argument("--kill-each", type=int, default=40)
     a = p.parse_args()
     if harness.SANITIZED:
         print("skip: a sanitizer must be loaded first, and so must the shim")
@@ -102,6 +143,7 @@ def main():
             harmless(a.shim, a.np, folder, harness.digest(plain), seed, total)
         for seed in range(a.seed, a.seed + a.flips):
             flipped(a.shim, a.np, folder, harness.digest(plain), seed, total)
+        killed(a.shim, a.np, folder, harness.digest(plain), a.kill_each, total)
         print(f"np {a.np}: {dict(total)}", flush=True)
     finally:
         harness.shutil.rmtree(folder, ignore_errors=True)
