@@ -80,6 +80,17 @@ void tfm_sigmoid(const float *x, int64_t n, float *y)
   tfm__kernels_used()->sigmoid(x, n, y);
 }
 
+void tfm_softcap(float cap, float *x, int64_t n)
+{
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] /= cap;
+  }
+  tfm_activate(TFM_ACT_TANH, x, n, x);
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] *= cap;
+  }
+}
+
 void tfm_softmax(const float *x, int64_t n, float *y)
 {
   tfm__kernels_used()->softmax(x, n, y);

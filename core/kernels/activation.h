@@ -53,6 +53,10 @@ void tfm_gate(tfm_activation act, float *x, int64_t ldx, int64_t R, int64_t F, t
 /** y[i] = 1 / (1 + exp(-x[i])), n >= 0 elements; y may be x. */
 void tfm_sigmoid(const float *x, int64_t n, float *y);
 
+/** x[i] = cap * tanh(x[i] / cap) in place, each step rounded; cap > 0. Source: Gemma Team 2024
+ * (arXiv 2408.00118), section 2. */
+void tfm_softcap(float cap, float *x, int64_t n);
+
 /** One row: y = exp(x - max x) * (1 / sum). The sum runs in 16 lanes (element i in lane i mod 16)
  *  and a tree by halves, so that the bits depend on n and the values only. Terms below exp(-87)
  *  are zero. A NaN or +infinity anywhere makes the whole row NaN. n >= 1; y may be x. */

@@ -5,6 +5,7 @@
 #include "core/kernels/attention.h"
 
 #include "core/base/mem.h"
+#include "core/kernels/activation.h"
 #include "core/kernels/linear.h"
 #include "core/kernels/table.h"
 
@@ -279,13 +280,16 @@ static void meet_queries(const head_work *w, int64_t count)
   }
 }
 
-/* -infinity for the queries [0, count) after `first` that do not see the key. */
-static void hide_key(const tfm_attention_terms *terms, int64_t key, int64_t first,
-                     int64_t count, float *s)
+/* -infinity for the queries [0, count) after `first` that do not see a key. */
+static void hide_keys(const head_work *w, int64_t first, int64_t count, int64_t wide)
 {
-  for (int64_t j = 0; j < count; ++j) {
-    const int64_t ahead = key - (first + j);
-    s[j] = ahead > terms->after || -ahead > terms->before ? -INFINITY : s[j];
+  const tfm_attention_terms *terms = w->job->heads->terms;
+  for (int64_t key = w->low; key < w->high; ++key) {
+    float *s = w->scores + key * wide;
+    for (int64_t j = 0; j < count; ++j) {
+      const int64_t ahead = key - (first + j);
+      s[j] = ahead > terms->after || -ahead > terms->before ? -INFINITY : s[j];
+    }
   }
 }
 
@@ -310,10 +314,20 @@ static void add_terms(const head_work *w, int64_t first, int64_t count, int64_t 
     for (int64_t j = 0; terms->query_rows && j < count; ++j) {
       s[j] += w->by_key[key * ldc + place[j] - skipped];
     }
-    if (terms->windowed) {
-      hide_key(terms, key, first, count, s);
-    }
   }
+}
+
+/* Scaled and capped: what is left to scale with is 1. */
+static float cap_scores(const head_work *w, int64_t wide)
+{
+  const tfm_heads *heads = w->job->heads;
+  float *s = w->scores + w->low * wide;
+  const int64_t n = (w->high - w->low) * wide;
+  for (int64_t i = 0; i < n; ++i) {
+    s[i] *= heads->scale;
+  }
+  tfm_softcap(heads->cap, s, n);
+  return 1.0f;
 }
 
 /* Keys no query of the group sees have weight zero and add nothing: leaving out whole K blocks
@@ -359,10 +373,16 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
     if (terms->key_rows) {
       meet_queries(w, count);
     }
-    add_terms(w, first, count, wide);
+    if (terms->bias || terms->place) {
+      add_terms(w, first, count, wide);
+    }
   }
-  w->kernels->softmax_columns(w->scores + w->low * wide, w->high - w->low, vecs,
-                              w->job->heads->scale);
+  const tfm_heads *heads = w->job->heads;
+  const float scale = heads->cap > 0.0f ? cap_scores(w, wide) : heads->scale;
+  if (terms && terms->windowed) {
+    hide_keys(w, first, count, wide);
+  }
+  w->kernels->softmax_columns(w->scores + w->low * wide, w->high - w->low, vecs, scale);
   if (w->narrow) {
     pair_weights(w, wide);
   }

@@ -34,6 +34,7 @@ typedef struct {
   int64_t D;      /* head dim */
   int64_t turned; /* floats of a head that positions turn (rope.h); 0: D */
   float scale;    /* what scores are multiplied with, 1/sqrt(D) for BERT */
+  float cap;      /* scaled scores are then tfm_softcap() of it; 0: they are as they are */
   const tfm_attention_terms *terms; /* NULL: every key, q.k alone */
   bool bfloat16; /* q.k and p.v of numbers rounded to bfloat16, where every key is seen by every
                     query and nothing but a bias is added to q.k */
@@ -71,8 +72,8 @@ size_t tfm_attention_scratch_bytes(const tfm_heads *heads, int64_t max_len);
  *  scratch nthread pieces of tfm_attention_scratch_bytes(), TFM_ALIGN-aligned, in a row
  *
  *  Numerics: a score is one chain of fused multiply-adds over d ascending, plus bias, plus the
- *            chain with key_rows, plus the chain with query_rows, then times scale, and -infinity
- *            where the query does not see the key;
+ *            chain with key_rows, plus the chain with query_rows, then times scale, capped
+ *            where heads->cap says so, and -infinity where the query does not see the key;
  *            softmax as tfm_softmax() over the sequence's own length; p*v walks the keys in
  *            blocks of TFM_LINEAR_K_BLOCK counted from the sequence's first key, each block one
  *            chain, block sums added in order. A sequence's bits depend on that sequence alone.

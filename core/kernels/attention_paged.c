@@ -5,6 +5,7 @@
  * a head of keys: of one token alone when it is being decoded, of many when a text begins. */
 #include "core/kernels/pages.h"
 
+#include "core/kernels/activation.h"
 #include "core/kernels/linear.h"
 #include "core/kernels/table.h"
 
@@ -383,6 +384,9 @@ static void weigh_keys(const paged_work *w, int64_t row, int64_t place, int64_t 
   }
   for (int64_t key = seen; key <= place; ++key) {
     s[key] *= heads->scale;
+  }
+  if (heads->cap > 0.0f) {
+    tfm_softcap(heads->cap, s + seen, place + 1 - seen);
   }
   w->kernels->softmax(s + low, place + 1 - low, s + low);
   for (int64_t key = place + 1; key < high; ++key) {

@@ -38,6 +38,53 @@ static void normalize(const tfm__bench *bench, const float *gain, const float *x
   }
 }
 
+enum { ADD_ROWS = 32 };
+
+/* x [n,H] = x + norm(y [n,H]), y in place. */
+typedef struct {
+  const float *gain;
+  float *x, *y;
+  const tfm__bench *bench;
+  int64_t n;
+} addition;
+
+static void add_normed_of(void *arg, int task, int thread)
+{
+  (void)thread;
+  const addition *job = arg;
+  const int64_t H = job->bench->H;
+  const int64_t first = (int64_t)task * ADD_ROWS;
+  const int64_t rows = least(ADD_ROWS, job->n - first);
+  float *y = job->y + first * H;
+  normalize(job->bench, job->gain, y, rows, y, NULL);
+  for (int64_t i = 0; i < rows * H; ++i) {
+    job->x[first * H + i] += y[i];
+  }
+}
+
+/* What a half layer's last product is of: [n,K], to be added to x [n,H]. */
+typedef struct {
+  const float *from;
+  int64_t K, n;
+  float *x;
+} last_step;
+
+/* The product may have a norm behind it. */
+static void add_product(const tfm__unit *unit, const tfm__bench *bench, const last_step *step,
+                        tfm_par *par)
+{
+  float *x = step->x;
+  const int64_t n = step->n;
+  const int64_t H = bench->H;
+  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = unit->after ? NULL : x, .ldr = H};
+  float *y = unit->after ? bench->normed : x;
+  tfm_linear_run(unit->out, step->from, step->K, n, y, H, &add, par);
+  if (unit->after) {
+    addition job = {unit->after, x, y, bench, n};
+    tfm_par_for(par, (int)((n + ADD_ROWS - 1) / ADD_ROWS), add_normed_of, &job);
+  }
+}
+
 /* ---- attention ---- */
 
 enum { HEAD_ROWS = 32 };
@@ -120,8 +167,8 @@ static void attend(const run *r, const float *in, tfm_par *par)
   } else {
     tfm_attention(&heads, bench->wide, wide, &seqs, bench->context, Q, bench->attention, par);
   }
-  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = r->x, .ldr = H};
-  tfm_linear_run(unit->out, bench->context, Q, r->n, r->x, H, &add, par);
+  const last_step last = {bench->context, Q, r->n, r->x};
+  add_product(unit, bench, &last, par);
 }
 
 /* x = x + attention of in [n,H] to the sources, whose keys and values are kept first where they
@@ -259,6 +306,9 @@ static void post_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
 static void pre_norm_attention(const tfm__unit *unit, const tfm__bench *bench,
                                const tfm_batch *batch, tfm_par *par)
 {
+  if (!unit->in) {
+    return; /* the ffn's unit does this layer */
+  }
   each_run(unit, bench, batch, pre_norm_run, par);
 }
 
@@ -276,8 +326,8 @@ static void feed(const tfm__unit *unit, const tfm__bench *bench, const float *in
   if (bench->gated) {
     tfm_gate(bench->act, bench->wide, wide, n, F, par);
   }
-  const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
-  tfm_linear_run(unit->out, bench->wide, wide, n, x, H, &add, par);
+  const last_step last = {bench->wide, wide, n, x};
+  add_product(unit, bench, &last, par);
 }
 
 static void post_norm_rows(const tfm__unit *unit, const tfm__bench *bench, float *x,
@@ -344,9 +394,28 @@ static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
   }
 }
 
+/* A layer whose halves see the same input: x = x + attention(norm(x)) + ffn(other norm(x)). */
+static void parallel_run(const run *r, tfm_par *par)
+{
+  const tfm__bench *bench = r->bench;
+  const int64_t H = bench->H;
+  run attention = *r;
+  attention.unit = &r->unit->beside->attention;
+  normalize(bench, r->unit->norm, r->x, r->n, bench->before, par);
+  pre_norm_run(&attention, par);
+  for (int64_t t = 0; t < r->n; t += bench->tile) {
+    const int64_t n = least(bench->tile, r->n - t);
+    feed(r->unit, bench, bench->before + t * H, r->x + t * H, n, par);
+  }
+}
+
 static void pre_norm_ffn(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
                          tfm_par *par)
 {
+  if (unit->beside) {
+    each_run(unit, bench, batch, parallel_run, par);
+    return;
+  }
   for (int64_t r = 0; r < batch->T; r += bench->tile) {
     const int64_t n = least(bench->tile, batch->T - r);
     float *x = batch->x + r * bench->H;
@@ -421,7 +490,7 @@ static scratch scratch_of(const tfm__bench *bench, const tfm_config *config,
   const int64_t spread = size->convolution * bench->H;
   scratch s = {.wide = most(most(bench->rows * qkv, bench->tile * inner), spread),
                .context = bench->rows * Q,
-               .before = spread > 0 ? bench->rows * bench->H : 0,
+               .before = spread > 0 || size->parallel ? bench->rows * bench->H : 0,
                .normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0,
                .sequences = (size_t)size->max_sequences + 1,
                .attention = attention_bytes(bench, config, size)};
@@ -471,6 +540,7 @@ static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size
                             .D = config->D,
                             .turned = config->turned,
                             .scale = (float)(1.0 / sqrt((double)config->D)),
+                            .cap = config->score_cap,
                             .bfloat16 = size->bfloat16,
                             .kv = size->kv};
   bench.rows = least(size->max_tokens, most(longest, wished));

@@ -35,14 +35,15 @@ typedef struct {
   bool gated; /* ffn: down(act(gate(x)) * up(x)) */
   tfm_activation convolution_act;
 
-  int64_t rows;   /* attention runs over whole sequences, at most this many rows at a time */
-  int64_t tile;   /* ffn runs over this many rows at a time */
-  float *wide;    /* attention [rows,(N+2G)*D], ffn [tile,F] or, gated, [tile,2F] */
-  float *context; /* [rows,N*D] */
-  float *before;  /* [rows,H] what goes into a layer with a convolution beside it; NULL: none */
-  int64_t strip;  /* the convolution runs over this many rows at a time, spread in wide */
-  float *normed;  /* [rows or tile,H] what a unit sees where norms come first */
-  int32_t *cu_len;    /* [max_sequences + 1] of a run, from 0 */
+  int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
+  int64_t tile;    /* ffn runs over this many rows at a time */
+  float *wide;     /* attention [rows,(N+2G)*D], ffn [tile,F] or, gated, [tile,2F] */
+  float *context;  /* [rows,N*D] */
+  float *before;   /* [rows,H] what goes into a layer with a convolution beside it, or into the
+                     ffn of one whose halves see the same; NULL: none */
+  int64_t strip;   /* the convolution runs over this many rows at a time, spread in wide */
+  float *normed;   /* [rows or tile,H] what a unit sees where norms come first */
+  int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
   int32_t *cu_source; /* likewise, of its sources */
   void *attention;    /* one piece a thread */
   size_t attention_bytes;
@@ -73,6 +74,7 @@ typedef struct {
   int64_t max_sequences; /* largest B */
   int nthread;
   int64_t convolution;           /* tokens of the one beside a unit; 0: there is none */
+  bool parallel;                 /* some units do layers whose halves see the same input */
   int64_t nattention;            /* units of attention that keep keys and values */
   bool attends[TFM__SEES_COUNT]; /* there are some of this kind */
   bool bfloat16;                 /* attention's products too (kernels/attention.h says where) */

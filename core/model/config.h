@@ -71,6 +71,10 @@ typedef struct {
   bool meets_key_rows;   /* queries meet rows of relative positions, as they meet keys */
   bool meets_query_rows; /* keys do, as they meet queries */
   int score_terms;       /* what a score is the sum of, for its scale */
+  double score_width;    /* the width of heads, for its scale; 0: D */
+  float score_cap;       /* scores are capped with it (kernels/attention.h); 0: they are not */
+  float logit_cap;       /* likewise, of a language model's scores of the vocabulary */
+  bool parallel;         /* attention and ffn of a layer see the same input */
   int64_t convolution; /* tokens a convolution beside the first layer sees; 0: there is none */
   tfm_activation convolution_act;
   double rope;       /* base of the angles queries and keys are turned by; 0: they are not */

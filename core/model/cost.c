@@ -147,7 +147,8 @@ int64_t tfm_cost_page_layers(const tfm_config *config, int64_t first, int64_t la
 {
   const int64_t decoder = 2 * config->encoder;
   first = first > decoder ? first : decoder;
-  return last > first ? (last + 1) / 2 - (first + 1) / 2 : 0;
+  const int64_t does = config->parallel ? 0 : 1; /* the unit before the ffn's */
+  return last > first ? (last + does) / 2 - (first + does) / 2 : 0;
 }
 
 int64_t tfm_cost_page_bytes(const tfm_config *config, tfm_precision kv, int64_t first,

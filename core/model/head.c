@@ -203,7 +203,8 @@ static tfm__head head_of(const tfm_model *model, const tfm__head_row *row)
                      .mean = row->view == TFM__VIEW_FIRST && config->head_mean,
                      .act = row->config_act ? config->head_act : row->act,
                      .norm_eps = config->norm_eps,
-                     .scale = config->head_scale};
+                     .scale = config->head_scale,
+                     .cap = config->logit_cap};
 }
 
 void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch_bytes)
@@ -392,6 +393,13 @@ static void pick_next(void *arg, int task, int thread)
                    t->result + t->head->shape.width * task);
 }
 
+static void cap_row(void *arg, int task, int thread)
+{
+  (void)thread;
+  const tile *t = arg;
+  tfm_softcap(t->head->cap, t->y + task * t->head->O, t->head->O);
+}
+
 static void finish_row(void *arg, int task, int thread)
 {
   (void)thread;
@@ -495,6 +503,9 @@ static void run_row(const tfm__head *head, tile *t, tfm_par *par)
   }
   t->y = over_vocabulary(head) ? head->logits : t->result;
   tfm_linear_run(head->out, x, head->I, t->n, t->y, head->O, &plain, par);
+  if (head->row->view == TFM__VIEW_LM && head->cap > 0.0f) {
+    tfm_par_for(par, (int)t->n, cap_row, t);
+  }
   if (head->row->view == TFM__VIEW_MARKED) {
     tfm_par_for(par, (int)t->n, score_row, t);
   } else if (head->row->view == TFM__VIEW_LM) {

@@ -31,6 +31,7 @@ typedef struct {
   tfm_activation act;
   float norm_eps;
   float scale;       /* LM: rows of x are multiplied with it first */
+  float cap;         /* LM: scores are capped with it; 0: they are not */
   tfm_linear *dense; /* [I,H] or NULL */
   float *norm;       /* [2,I] gain, then bias; or NULL */
   tfm_linear *out;   /* [O,I]; NULL for pooling */

@@ -57,6 +57,7 @@ typedef struct {
   tfm__tensors found;
   tfm__module_shape shape;
   int64_t tokens; /* of a convolution; else 0 */
+  int64_t D;      /* width of heads whose query, key and value are together; else 0 */
   float *stored;  /* all of it, [width,rows], of a module that is stored so; owned, or NULL */
 } source;
 
@@ -67,6 +68,7 @@ static tfm_status source_open(source *from, const tfm_model *model, tfm__module 
   *from = (source){.checkpoint = model->checkpoint,
                    .shape = tfm__module_shape_in(&model->config, module, layer)};
   from->tokens = from->shape.kind == TFM__CONVOLUTION ? model->config.convolution : 0;
+  from->D = model->config.arch->qkv_by_head && module == TFM__MODULE_QKV ? model->config.D : 0;
   TFM_TRY(tfm__tensors_find(model, module, layer, &from->found, err));
   if (tfm__stored_transposed(&model->config, module)) {
     const tfm_tensor_info *info = from->found.weight;
@@ -113,24 +115,52 @@ static tfm_status turn_convolution(const source *from, int64_t n, float *weight,
   return TFM_OK;
 }
 
+/* Rows [first, first + n) of queries, keys, values of which a file has a head's together. */
+static tfm_status read_by_head(const source *from, const tfm_tensor_info *info, int64_t first,
+                               int64_t n, float *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const int64_t D = from->D;
+  const int64_t heads = from->shape.rows / (3 * D);
+  const int64_t width = info->count / from->shape.rows;
+  for (int64_t r = first, most = 0; r < first + n; r += most) {
+    const int64_t left = first + n - r;
+    const int64_t part = r / (heads * D);
+    const int64_t row = (r / D % heads * 3 + part) * D + r % D;
+    most = D - r % D < left ? D - r % D : left;
+    TFM_TRY(tfm_checkpoint_read_part(from->checkpoint, info, row * width, most * width,
+                                     out + (r - first) * width, err));
+  }
+
+fail:
+  return st;
+}
+
+static tfm_status read_rows(const source *from, const tfm_tensor_info *info, int64_t first,
+                            int64_t n, float *out, tfm_err *err)
+{
+  const int64_t width = info->count / from->shape.rows;
+  return from->D ? read_by_head(from, info, first, n, out, err)
+                 : tfm_checkpoint_read_part(from->checkpoint, info, first * width, n * width,
+                                            out, err);
+}
+
 /* Outputs [first, first + n) of a module. */
 static tfm_status read_outputs(const source *from, int64_t first, int64_t n, float *weight,
                                float *bias, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const int64_t width = from->shape.width;
   if (from->stored) {
     turn_stored(from, first, n, weight);
   } else {
-    TFM_TRY(tfm_checkpoint_read_part(from->checkpoint, from->found.weight, first * width,
-                                     n * width, weight, err));
+    TFM_TRY(read_rows(from, from->found.weight, first, n, weight, err));
   }
   if (from->tokens) {
     TFM_TRY(turn_convolution(from, n, weight, err));
   }
   memset(bias, 0, (size_t)n * sizeof *bias);
   if (from->found.bias) {
-    TFM_TRY(tfm_checkpoint_read_part(from->checkpoint, from->found.bias, first, n, bias, err));
+    TFM_TRY(read_rows(from, from->found.bias, first, n, bias, err));
   }
 
 fail:

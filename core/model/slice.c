@@ -100,6 +100,9 @@ static tfm_status open_units(tfm_slice *slice, const tfm_model *model,
     }
     TFM_TRY(open_unit(slice, model, options, u, err));
     unit->page_offset = offset;
+    if (unit->beside) {
+      unit->beside->attention.page_offset = offset;
+    }
     offset += tfm_cost_page_layers(&model->config, u, u + 1) * layer_floats;
     slice->weight_bytes += tfm__unit_bytes(unit);
   }
@@ -137,7 +140,8 @@ static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm
       .slots = options->slots,
       .pages = options->pages,
       .kv = options->engine.kv,
-      .convolution = convolution_of(options, config)};
+      .convolution = convolution_of(options, config),
+      .parallel = config->parallel};
   note_attentions(options, config, size.attends);
   return size;
 }

@@ -37,7 +37,8 @@ tfm__sees tfm__layer_sees(const tfm_config *config, int64_t layer)
 
 static void set_scores(tfm__unit *unit, const tfm_config *config, int64_t layer)
 {
-  const double terms = (double)(config->D * config->score_terms);
+  const double width = config->score_width > 0 ? config->score_width : (double)config->D;
+  const double terms = width * (double)config->score_terms;
   double scale = config->scores_scaled ? 1.0 / sqrt(terms) : 1.0;
   scale /= config->scores_by_layer ? (double)(layer + 1) : 1.0;
   unit->scale = (float)scale;
@@ -95,6 +96,7 @@ static tfm_status load_attention(tfm__unit *unit, const tfm__loader *loader, int
   set_scores(unit, &loader->model->config, layer);
   TFM_TRY(load_products(unit, loader, &both, layer, err));
   TFM_TRY(load_if_there(&unit->norm, loader, TFM__MODULE_ATTENTION_NORM, layer, err));
+  TFM_TRY(load_if_there(&unit->after, loader, TFM__MODULE_ATTENTION_AFTER, layer, err));
   TFM_TRY(load_if_there(&unit->query_norm, loader, TFM__MODULE_QUERY_NORM, layer, err));
   TFM_TRY(load_if_there(&unit->key_norm, loader, TFM__MODULE_KEY_NORM, layer, err));
   TFM_TRY(tfm__positions_load(unit, loader, layer, err));
@@ -116,6 +118,7 @@ static tfm_status load_ffn(tfm__unit *unit, const tfm__loader *loader, int64_t l
   const tfm_config *config = &loader->model->config;
   TFM_TRY(load_products(unit, loader, &both, layer, err));
   TFM_TRY(load_if_there(&unit->norm, loader, TFM__MODULE_FFN_NORM, layer, err));
+  TFM_TRY(load_if_there(&unit->after, loader, TFM__MODULE_FFN_AFTER, layer, err));
   if (layer == config->L - 1 || layer == config->encoder - 1) {
     TFM_TRY(load_if_there(&unit->final, loader, TFM__MODULE_FINAL_NORM, layer, err));
   }
@@ -124,21 +127,25 @@ fail:
   return st;
 }
 
-static tfm_status load_beside(tfm__unit *unit, const tfm__loader *loader, tfm_err *err)
+static tfm_status load_beside(tfm__unit *unit, const tfm__loader *loader, int64_t layer,
+                              tfm_err *err)
 {
   tfm_status st = TFM_OK;
   static const tfm__module convolution[] = {TFM__MODULE_CONVOLUTION};
   unit->beside = tfm_calloc(1, sizeof *unit->beside);
   if (!unit->beside) {
-    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the first layer"));
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "a whole layer"));
   }
-  unit->beside->tokens = loader->model->config.convolution;
   unit->beside->attention.on_shelf = unit->on_shelf;
   unit->beside->attention.H = unit->H;
   unit->beside->attention.D = unit->D;
-  TFM_TRY(load_attention(&unit->beside->attention, loader, 0, err));
-  TFM_TRY(tfm__linear_load(&unit->beside->convolution, loader, convolution, 1, 0, err));
-  TFM_TRY(tfm__norm_load(&unit->beside->norm, loader, TFM__MODULE_CONVOLUTION_NORM, 0, err));
+  TFM_TRY(load_attention(&unit->beside->attention, loader, layer, err));
+  if (loader->model->config.convolution > 0) {
+    unit->beside->tokens = loader->model->config.convolution;
+    TFM_TRY(tfm__linear_load(&unit->beside->convolution, loader, convolution, 1, layer, err));
+    TFM_TRY(
+        tfm__norm_load(&unit->beside->norm, loader, TFM__MODULE_CONVOLUTION_NORM, layer, err));
+  }
 
 fail:
   return st;
@@ -157,7 +164,7 @@ tfm_status tfm__unit_load(tfm__unit *unit, const tfm__loader *loader, int64_t u,
     TFM_TRY(load_ffn(unit, loader, ffn, err));
   }
   if (attention >= 0) {
-    TFM_TRY(ffn >= 0 ? load_beside(unit, loader, err)
+    TFM_TRY(ffn >= 0 ? load_beside(unit, loader, attention, err)
                      : load_attention(unit, loader, attention, err));
   }
 
@@ -173,6 +180,7 @@ void tfm__unit_fini(tfm__unit *unit)
   }
   if (!unit->shared && !unit->on_shelf) {
     tfm_free(unit->norm);
+    tfm_free(unit->after);
     tfm_free(unit->query_norm);
     tfm_free(unit->key_norm);
     tfm_free(unit->final);
@@ -238,6 +246,7 @@ static void list_unit(inventory *all, const tfm__unit *unit)
   list_product(all, unit->in, unit->in_name);
   list_product(all, unit->out, unit->out_name);
   list_floats(all, unit->norm, norm_bytes(unit->H));
+  list_floats(all, unit->after, norm_bytes(unit->H));
   list_floats(all, unit->query_norm, norm_bytes(unit->D));
   list_floats(all, unit->key_norm, norm_bytes(unit->D));
   list_floats(all, unit->final, norm_bytes(unit->H));

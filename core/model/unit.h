@@ -21,6 +21,7 @@ typedef struct {
                                    ffn: up [F,H] or, gated, gate and up [2F,H] */
   tfm_linear *out;              /* attention: [H,N*D]; ffn: down [H,F] */
   float *norm;                  /* of H */
+  float *after;                 /* of H, what the half layer adds to x, or NULL */
   float *query_norm, *key_norm; /* attention: of D, of each head of them */
   float *final; /* ffn of a last layer, of each side: of H, the norm that ends it */
   float *key_rows, *query_rows; /* attention: relative positions as queries and keys meet them,
@@ -31,19 +32,20 @@ typedef struct {
   float scale;                  /* attention: of scores */
   tfm__sees sees;               /* attention: which keys */
   int64_t page_offset;          /* attention: floats before its part of a page */
-  tfm__beside *beside;          /* ffn of a first layer: all else of it, or NULL */
+  tfm__beside *beside;          /* ffn that does the whole layer: all else of it, or NULL */
   tfm__cross *cross;            /* attention: the second one, to an encoder's output, or NULL */
   bool shared;                  /* with a unit before it, which frees them */
   bool on_shelf;                /* all of it is where the loader's shelf is */
   const char *in_name, *out_name; /* the family's, static */
 } tfm__unit;
 
-/** What a first layer has where a convolution of its input is beside it: the convolution sees what
- * goes into the attention and is added behind the ffn. So the ffn's unit does the whole layer, and
- * the attention's unit nothing. */
+/** What an ffn's unit has that does a whole layer, and the attention's unit nothing: where a
+ * convolution of a first layer's input is beside it, which is added behind the ffn, or where
+ * attention and ffn see the same input. */
 struct tfm__beside {
   tfm__unit attention;
-  tfm_linear *convolution; /* [H, tokens*H]: a token between its neighbours, side by side */
+  tfm_linear *convolution; /* [H, tokens*H]: a token between its neighbours, side by side; NULL:
+                              there is none, and no norm */
   int64_t tokens;          /* odd */
   float *norm;             /* of H */
 };

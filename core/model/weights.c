@@ -236,6 +236,9 @@ tfm_status tfm__norm_load(float **out, const tfm__loader *loader, tfm__module mo
   if (found.bias) {
     TFM_TRY(tfm_checkpoint_read(model->checkpoint, found.bias, norm + rows, err));
   }
+  for (int64_t i = 0; model->config.arch->gain_less_one && i < rows; ++i) {
+    norm[i] += 1.0f;
+  }
   *out = norm;
   return TFM_OK;
 

@@ -49,6 +49,7 @@ SPANS = ["mpnet", "modernbert", "deberta"]
 
 # Decoders: classifiers by the last token.
 TINY = dict(vocab_size=57, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=36, max_position_embeddings=50)
+NEOX = dict(vocab_size=57, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=36, max_position_embeddings=50, rotary_pct=0.5)
 DECODERS = {
     "gpt2": ("GPT2", {"vocab_size": 57, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 50}),
     "gpt2-by-layer": ("GPT2", {"vocab_size": 57, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 50, "n_inner": 40, "activation_function": "relu",
@@ -62,8 +63,19 @@ DECODERS = {
     "mistral": ("Mistral", {**TINY, "sliding_window": 7}),
     "qwen2": ("Qwen2", {**TINY, "num_hidden_layers": 3, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
     "qwen3": ("Qwen3", {**TINY, "head_dim": 8}),
+    "gpt2-upcast": ("GPT2", {"vocab_size": 57, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 50, "reorder_and_upcast_attn": True,
+                             "scale_attn_by_inverse_layer_idx": True}),
+    "llama-dynamic": ("Llama", {**TINY, "rope_parameters": {"rope_type": "dynamic", "rope_theta": 500.0, "factor": 4.0}}),
+    "neox": ("GPTNeoX", {**NEOX}),
+    "neox-serial": ("GPTNeoX", {**NEOX, "use_parallel_residual": False, "attention_bias": False, "tie_word_embeddings": True, "hidden_act": "gelu_new",
+                                "rope_parameters": {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5, "partial_rotary_factor": 1.0}}),
+    "gemma": ("Gemma", {**TINY, "num_key_value_heads": 1, "head_dim": 10}),
+    "gemma2": ("Gemma2", {**TINY, "num_hidden_layers": 3, "head_dim": 10, "sliding_window": 5, "query_pre_attn_scalar": 7, "attn_logit_softcapping": 2.0,
+                          "final_logit_softcapping": 3.0}),
+    "gemma2-uncapped": ("Gemma2", {**TINY, "head_dim": 8, "attention_bias": True, "attn_logit_softcapping": None, "final_logit_softcapping": None,
+                                   "layer_types": ["full_attention", "sliding_attention"], "sliding_window": 9}),
 }
-LANGUAGE = ["gpt2", "llama", "mistral", "qwen2", "qwen3"]  # also NAME-lm, with the logits of every token
+LANGUAGE = ["gpt2", "llama", "mistral", "qwen2", "qwen3", "neox", "neox-serial", "gemma", "gemma2"]  # also NAME-lm, with the logits of every token
 
 
 def randomize(model, generator):

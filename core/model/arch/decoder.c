@@ -124,15 +124,20 @@ fail:
 
 tfm_status tfm__config_rotation(tfm_config *config, const tfm_json *json, tfm_err *err)
 {
+  return tfm__config_rotation_of(config, json, "rope_theta", "partial_rotary_factor", 1.0, err);
+}
+
+tfm_status tfm__config_rotation_of(tfm_config *config, const tfm_json *json, const char *base,
+                                   const char *part_key, double missing, tfm_err *err)
+{
   tfm_status st = TFM_OK;
   const tfm_json_node *root = tfm_json_root(json);
   const tfm_json_node *rope = tfm_json_get(root, "rope_scaling");
-  double part = 1.0;
+  double part = missing;
   rope = rope ? rope : tfm_json_get(root, "rope_parameters");
   config->rope = 10000.0;
-  TFM_TRY(
-      tfm_json_opt_double(json, root, "rope_theta", ROPE_LEAST, ROPE_MOST, &config->rope, err));
-  TFM_TRY(tfm_json_opt_double(json, root, "partial_rotary_factor", 0.0, 1.0, &part, err));
+  TFM_TRY(tfm_json_opt_double(json, root, base, ROPE_LEAST, ROPE_MOST, &config->rope, err));
+  TFM_TRY(tfm_json_opt_double(json, root, part_key, 0.0, 1.0, &part, err));
   if (rope) {
     TFM_TRY(read_rope(config, json, rope, &part, err));
   }
@@ -148,8 +153,7 @@ fail:
   return st;
 }
 
-/* Getters take null for missing; here null says that there is no window. */
-static bool is_null(const tfm_json *json, const char *key)
+bool tfm__config_is_null(const tfm_json *json, const char *key)
 {
   const tfm_json_node *n = tfm_json_first(tfm_json_root(json));
   while (n && strcmp(tfm_json_key(n), key) != 0) {
@@ -180,11 +184,11 @@ tfm_status tfm__config_layer_types(const tfm_config *config, const tfm_json_node
 }
 
 tfm_status tfm__config_window(tfm_config *config, const tfm_json *json, int64_t first,
-                              tfm_err *err)
+                              int64_t every, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm_json_node *types = tfm_json_get(tfm_json_root(json), "layer_types");
-  if (is_null(json, "sliding_window")) {
+  if (tfm__config_is_null(json, "sliding_window")) {
     return TFM_OK;
   }
   config->window = WINDOW;
@@ -194,7 +198,7 @@ tfm_status tfm__config_window(tfm_config *config, const tfm_json *json, int64_t 
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "config.json: %lld layers", (long long)config->L));
   }
   for (int64_t l = 0; l < config->L; ++l) {
-    local[l] = l >= first;
+    local[l] = l >= first && (l - first) % every == 0;
   }
   if (types) {
     TFM_TRY(tfm__config_layer_types(config, types, local, err));

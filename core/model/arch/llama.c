@@ -62,7 +62,7 @@ static tfm_status read_mistral(tfm_config *config, const tfm_json *json, tfm_err
   TFM_TRY(tfm__config_only_false(json, "mlp_bias", err));
   TFM_TRY(read_common(config, json, 0, false, err));
   TFM_TRY(tfm__config_only_null(json, "layer_types", err));
-  TFM_TRY(tfm__config_window(config, json, 0, err));
+  TFM_TRY(tfm__config_window(config, json, 0, 1, err));
 
 fail:
   return st;
@@ -78,7 +78,7 @@ static tfm_status read_qwen_window(tfm_config *config, const tfm_json *json, tfm
   TFM_TRY(tfm_json_opt_int(json, tfm_json_root(json), "max_window_layers", 0, INT32_MAX, &first,
                            err));
   if (windowed) {
-    TFM_TRY(tfm__config_window(config, json, first, err));
+    TFM_TRY(tfm__config_window(config, json, first, 1, err));
   }
 
 fail:

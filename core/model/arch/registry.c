@@ -220,8 +220,8 @@ bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t laye
 
 int64_t tfm__unit_attention(const tfm_config *config, int64_t unit)
 {
-  const bool whole = config->convolution > 0 && unit < 2;
-  const bool does = whole ? unit == 1 : unit % 2 == 0;
+  const bool whole = config->parallel || (config->convolution > 0 && unit < 2);
+  const bool does = unit % 2 == (whole ? 1 : 0);
   return does ? unit / 2 : -1;
 }
 

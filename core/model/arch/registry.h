@@ -35,6 +35,9 @@
   X(mistral)                                                                                   \
   X(qwen2)                                                                                     \
   X(qwen3)                                                                                     \
+  X(gemma)                                                                                     \
+  X(gemma2)                                                                                    \
+  X(gpt_neox)                                                                                  \
   X(t5)                                                                                        \
   X(bart)                                                                                      \
   X(mbart)                                                                                     \
@@ -63,8 +66,9 @@ typedef enum {
  * position table, Y types, R relative positions; E the width of the embedding tables, W of their
  * norm; I the head's inner width, O its outputs (labels, 2 for spans, V). Q is N*D, K is G*D, QKV
  * Q + 2*K. QKV stands for QUERY, KEY and VALUE in one, GATE_UP for GATE and UP; an ffn's activation
- * sees GATE where there is one. CONVOLUTION is beside the first layer, over C tokens. CROSS modules
- * are of layers of a decoder that look at an encoder's output; F is then the layer's own side's. */
+ * sees GATE where there is one. AFTER norms are of what a half layer adds to x. CONVOLUTION is
+ * beside the first layer, over C tokens. CROSS modules are of layers of a decoder that look at an
+ * encoder's output; F is then the layer's own side's. */
 #define TFM__MODULE_MAP(X)                                                                     \
   X(WORD, EMBED, TABLE, V, E)                                                                  \
   X(POSITION, EMBED, TABLE, P, E)                                                              \
@@ -84,6 +88,7 @@ typedef enum {
   X(KEY_NORM, ATTENTION, NORM, D, ONE)                                                         \
   X(CONTEXT, ATTENTION, LINEAR, H, Q)                                                          \
   X(ATTENTION_NORM, ATTENTION, NORM, H, ONE)                                                   \
+  X(ATTENTION_AFTER, ATTENTION, NORM, H, ONE)                                                  \
   X(CROSS_QUERY, ATTENTION, LINEAR, Q, H)                                                      \
   X(CROSS_KEY, ATTENTION, LINEAR, K, H)                                                        \
   X(CROSS_VALUE, ATTENTION, LINEAR, K, H)                                                      \
@@ -94,6 +99,7 @@ typedef enum {
   X(UP, FFN, LINEAR, F, H)                                                                     \
   X(DOWN, FFN, LINEAR, H, F)                                                                   \
   X(FFN_NORM, FFN, NORM, H, ONE)                                                               \
+  X(FFN_AFTER, FFN, NORM, H, ONE)                                                              \
   X(CONVOLUTION, FFN, CONVOLUTION, H, HC)                                                      \
   X(CONVOLUTION_NORM, FFN, NORM, H, ONE)                                                       \
   X(FINAL_NORM, FINAL, NORM, H, ONE)                                                           \
@@ -171,6 +177,8 @@ struct tfm_arch {
   const char *module[TFM__MODULE_COUNT]; /* names; NULL: the family has none of these */
   bool causal;                           /* a token sees itself and those before it */
   bool rms;           /* norms are by the root mean square and have no bias */
+  bool gain_less_one; /* files have a norm's gain less 1 */
+  bool qkv_by_head;   /* QKV has query, key and value of the first head, then of the next */
   bool first_bare;    /* the first layer has no ATTENTION_NORM */
   bool transposed;    /* files have the weights of layers as [width,rows] */
   bool project_first; /* the embedding norm comes after the projection, not before it */
@@ -211,7 +219,8 @@ int64_t tfm__part_floats(const tfm_config *config, tfm__part part);
 bool tfm__layer_lacks(const tfm_config *config, tfm__module module, int64_t layer);
 
 /** The layer whose attention, or whose ffn, this unit does; -1 for none. They are its own two but
- * for a first layer with a convolution beside it, which its ffn unit does as a whole. */
+ * for a first layer with a convolution beside it, and for layers whose halves see the same input,
+ * which the ffn unit does as a whole. */
 int64_t tfm__unit_attention(const tfm_config *config, int64_t unit);
 int64_t tfm__unit_ffn(int64_t unit);
 

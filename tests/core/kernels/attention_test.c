@@ -127,6 +127,15 @@ static float chain(const float *a, const float *b, int64_t D)
   return sum;
 }
 
+static float scaled(const batch *b, float s)
+{
+  s *= b->heads.scale;
+  if (b->heads.cap > 0.0f) {
+    tfm_softcap(b->heads.cap, &s, 1);
+  }
+  return s;
+}
+
 /* A score of query i and key j by the header's words. */
 static float score_by_definition(const batch *b, const term_tables *t, int64_t head,
                                  const float *q, const float *k, int64_t distance)
@@ -134,7 +143,7 @@ static float score_by_definition(const batch *b, const term_tables *t, int64_t h
   const int64_t D = b->heads.D;
   float s = chain(q, k, D);
   if (!t) {
-    return s * b->heads.scale;
+    return scaled(b, s);
   }
   const int64_t at = t->terms.reach - 1 + distance;
   const int64_t row = t->place[at] * b->heads.N * D + head * D;
@@ -142,7 +151,7 @@ static float score_by_definition(const batch *b, const term_tables *t, int64_t h
   s += t->terms.key_rows ? chain(q, t->key_rows + row, D) : 0.0f;
   s += t->terms.query_rows ? chain(k, t->query_rows + row, D) : 0.0f;
   const bool hidden = distance > t->terms.before || -distance > t->terms.after;
-  return t->terms.windowed && hidden ? -INFINITY : s * b->heads.scale;
+  return t->terms.windowed && hidden ? -INFINITY : scaled(b, s);
 }
 
 /* Scratch is exactly what is asked for, so that the sanitizers see a step beyond it. */
@@ -268,6 +277,26 @@ static void terms_equal_their_definition(void **state)
     (void)snprintf(what, sizeof what, "terms %d window %d,%d", mask, (int)window[0],
                    (int)window[1]);
     choose_terms(&t, mask, window[0], window[1]);
+    check_terms(&b, &t, want, what);
+  }
+  tfm_free(want);
+  terms_close(&t);
+  batch_close(&b);
+}
+
+/* A cap comes after bias and scale, and before what a query does not see. */
+static void caps_equal_their_definition(void **state)
+{
+  (void)state;
+  static const int len[] = {1, 17, 33, 210, 5};
+  batch b = batch_open(2, 20, len, 5, 13);
+  term_tables t = terms_open(&b, 460, 14);
+  float *want = want_memory((size_t)(longest(&b) * b.heads.D), sizeof(float));
+  b.heads.cap = 1.5f;
+  for (int mask = 0; mask < 4; ++mask) {
+    char what[64];
+    (void)snprintf(what, sizeof what, "a cap, terms %d", mask);
+    choose_terms(&t, mask, 8, 3);
     check_terms(&b, &t, want, what);
   }
   tfm_free(want);
@@ -480,6 +509,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equals_its_definition),
       cmocka_unit_test(terms_equal_their_definition),
+      cmocka_unit_test(caps_equal_their_definition),
       cmocka_unit_test(is_attention),
       cmocka_unit_test(neighbours_change_nothing),
       cmocka_unit_test(groups_equal_copies),

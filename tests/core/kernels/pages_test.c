@@ -141,18 +141,26 @@ static void tell(story *s, int64_t first, int64_t then, const char *what)
   }
 }
 
-static void check(int64_t N, int64_t G, int64_t D, const tfm_attention_terms *terms,
-                  const char *what)
+static void check_capped(const tfm_heads *heads, const tfm_attention_terms *terms,
+                         const char *what)
 {
   static const int cuts[][2] = {{MOST, 1}, {1, 1}, {64, 64}, {17, 5}, {200, 1}, {191, 193}};
   tfm_attention_terms causal = {.windowed = true, .before = INT32_MAX};
-  story s = story_open(N, G, D, terms ? terms : &causal);
+  story s = story_open(heads->N, heads->G, heads->D, terms ? terms : &causal);
+  s.heads.cap = heads->cap;
   whole(&s);
   s.heads.terms = terms; /* nothing is ahead of a token anyhow */
   for (size_t i = 0; i < sizeof cuts / sizeof *cuts; ++i) {
     tell(&s, cuts[i][0], cuts[i][1], what);
   }
   story_close(&s);
+}
+
+static void check(int64_t N, int64_t G, int64_t D, const tfm_attention_terms *terms,
+                  const char *what)
+{
+  const tfm_heads heads = {.N = N, .G = G, .D = D};
+  check_capped(&heads, terms, what);
 }
 
 static void no_cut_changes_a_bit(void **state)
@@ -170,6 +178,16 @@ static void windows_change_no_bit(void **state)
   const tfm_attention_terms wide = {.windowed = true, .before = 200};
   check(4, 2, 20, &narrow, "a narrow window");
   check(4, 2, 20, &wide, "a wide window");
+}
+
+static void caps_change_no_bit(void **state)
+{
+  (void)state;
+  const tfm_attention_terms narrow = {.windowed = true, .before = 11};
+  const tfm_heads own = {.N = 3, .G = 3, .D = 16, .cap = 2.0f};
+  const tfm_heads shared = {.N = 4, .G = 2, .D = 20, .cap = 0.7f};
+  check_capped(&own, NULL, "a cap");
+  check_capped(&shared, &narrow, "a cap and a window");
 }
 
 /* One bias by distance a head, as T5's decoders have. */
@@ -290,6 +308,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_cut_changes_a_bit),
       cmocka_unit_test(windows_change_no_bit),
+      cmocka_unit_test(caps_change_no_bit),
       cmocka_unit_test(a_bias_changes_no_bit),
       cmocka_unit_test(all_keys_are_seen_with_the_same_bits),
       cmocka_unit_test(narrower_pages_round_each_number_once),

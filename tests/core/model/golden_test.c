@@ -72,8 +72,9 @@ static void every_decoder_has_the_reference_states_and_logits(void **state)
 static void language_models_score_as_the_reference(void **state)
 {
   (void)state;
-  static const char *const names[] = {"gpt2-lm", "llama-lm", "mistral-lm", "qwen2-lm",
-                                      "qwen3-lm"};
+  static const char *const names[] = {"gpt2-lm",        "llama-lm", "mistral-lm",
+                                      "qwen2-lm",       "qwen3-lm", "neox-lm",
+                                      "neox-serial-lm", "gemma-lm", "gemma2-lm"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     char name[64];
     (void)snprintf(name, sizeof name, "families/%s", names[i]);

@@ -29,11 +29,23 @@ const char *const family_models[] = {"families/roberta",
                                      "families/deberta-p2c",
                                      NULL};
 
-const char *const decoder_models[] = {"families/gpt2",    "families/gpt2-by-layer",
-                                      "families/llama",   "families/llama-biases",
-                                      "families/llama3",  "families/llama-yarn",
-                                      "families/mistral", "families/qwen2",
-                                      "families/qwen3",   NULL};
+const char *const decoder_models[] = {"families/gpt2",
+                                      "families/gpt2-by-layer",
+                                      "families/llama",
+                                      "families/llama-biases",
+                                      "families/llama3",
+                                      "families/llama-yarn",
+                                      "families/mistral",
+                                      "families/qwen2",
+                                      "families/qwen3",
+                                      "families/gpt2-upcast",
+                                      "families/llama-dynamic",
+                                      "families/neox",
+                                      "families/neox-serial",
+                                      "families/gemma",
+                                      "families/gemma2",
+                                      "families/gemma2-uncapped",
+                                      NULL};
 
 const tfm_engine native_float32 = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32};
 
