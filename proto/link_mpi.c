@@ -195,6 +195,7 @@ static tfm_status isend(tfm_link *out, tfm__slot *slot, tfm_err *err)
                      "MPI_Isend", err);
   if (st == TFM_OK) {
     mpi->errands[mpi->n++] = (errand){.slot = slot};
+    out->world->nerrand = mpi->n;
     tfm__shm_ring(mpi->shm, out->peer);
   }
   return st;
@@ -447,6 +448,7 @@ tfm_status tfm__mpi_poll(tfm_world *world, tfm_err *err)
   }
 
 fail:
+  world->nerrand = mpi->n;
   return st;
 }
 

@@ -93,8 +93,9 @@ struct tfm_world {
   tfm_link *links; /* data links first, control links after them */
   tfm_link **control_out, **control_in; /* [nrank], NULL where there is none */
   int nsending, nfilling;               /* slots in these states */
-  bool leaving;                         /* leave() has begun */
-  bool left;                            /* leave() is over */
+  int nerrand;            /* messages that move only while this rank looks after them */
+  bool leaving;           /* leave() has begun */
+  bool left;              /* leave() is over */
   _Atomic uint32_t *bell; /* others ring it for news; NULL: only `event` wakes this rank */
   uint32_t bell_seen;     /* its value when poll() last began */
   bool all_ring;          /* every other rank does */

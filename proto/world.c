@@ -25,8 +25,12 @@ static const double spin_s = 20e-6;
 static const double nap_first_s = 20e-6;
 static const double nap_last_s = 1e-3;
 static const double nap_growth = 1.25;
-/* Where everybody rings, only the last turns of leaving are left to look for. */
+/* Where everybody rings, what is under way in MPI is left to look for (the last turns of leaving
+ * too), and where nothing is, nothing: a wake-up is news, and a nap ends now and then all the same.
+ */
 static const double nap_ringing_s = 5e-3;
+static const double nap_rung_s = 50e-3;
+static const double nap_rung_growth = 4;
 /* While a large message moves, naps stay short: it moves only when both ends look after it. Its
  * receiver knows how long that is; its sender waits for a receiver that may be computing, so it
  * gives up looking after a while without news. */
@@ -207,6 +211,11 @@ static void nap(const tfm_world *world, double seconds)
   }
 }
 
+static double least(double a, double b)
+{
+  return a < b ? a : b;
+}
+
 void tfm_world_idle(tfm_world *world)
 {
   double now = tfm_now_s();
@@ -219,12 +228,11 @@ void tfm_world_idle(tfm_world *world)
   }
   bool moving = world->nfilling > 0 || (world->nsending > 0 && quiet < send_news_s);
   bool look = moving && !world->all_ring; /* else somebody rings when it has moved */
-  nap(world, look && world->nap_s > nap_moving_s ? nap_moving_s : world->nap_s);
-  const double last_s = world->all_ring ? nap_ringing_s : nap_last_s;
-  world->nap_s *= nap_growth;
-  if (world->nap_s > last_s) {
-    world->nap_s = last_s;
-  }
+  bool rung = world->all_ring && !world->leaving && world->nerrand == 0;
+  const double last_s = rung ? nap_rung_s : world->all_ring ? nap_ringing_s : nap_last_s;
+  world->nap_s = least(world->nap_s, last_s);
+  nap(world, look ? least(world->nap_s, nap_moving_s) : world->nap_s);
+  world->nap_s *= rung ? nap_rung_growth : nap_growth;
 }
 
 void tfm_world_busy(tfm_world *world)

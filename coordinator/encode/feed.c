@@ -208,6 +208,7 @@ tfm_status tfm_feed_open(tfm_feed **out, tfm_reader *reader, const tfm_encoder *
   feed->encoder = encoder;
   feed->wake = wake;
   feed->arg = arg;
+  tfm_reader_tell(reader, wake, arg);
   (void)pthread_mutex_init(&feed->lock, NULL);
   (void)pthread_cond_init(&feed->work, NULL);
   (void)pthread_cond_init(&feed->ready, NULL);

@@ -24,8 +24,8 @@ enum { TFM_FEED_THREADS_MOST = 64 };
 
 /** Start the threads: as many as asked for, at least one and at most TFM_FEED_THREADS_MOST.
  * borrows: reader and encoder, until closed; encoder->row is called from all of them. wake(arg) is
- * called from a thread when the next item became ready; NULL: nobody is woken. gives: *out.
- * Errors: TFM_E_NOMEM. */
+ * called from a thread when the next item became ready, and when the input becomes slow; NULL:
+ * nobody is woken. gives: *out. Errors: TFM_E_NOMEM. */
 tfm_status tfm_feed_open(tfm_feed **out, tfm_reader *reader, const tfm_encoder *encoder,
                          int64_t threads, void (*wake)(void *arg), void *arg,
                          tfm_err *err) TFM_MUST_USE;

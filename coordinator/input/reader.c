@@ -591,6 +591,12 @@ bool tfm_reader_waiting(const tfm_reader *reader)
   return atomic_load(&reader->gauge.waiting);
 }
 
+void tfm_reader_tell(tfm_reader *reader, void (*waits)(void *arg), void *arg)
+{
+  reader->gauge.waits = waits;
+  reader->gauge.arg = arg;
+}
+
 int tfm_reader_passthrough(const tfm_reader *reader, const tfm_span **names)
 {
   *names = reader->names;

@@ -69,6 +69,9 @@ tfm_status tfm_reader_count(const tfm_options *options, const tfm_row_wants *wan
  * Callable from any thread. */
 bool tfm_reader_waiting(const tfm_reader *reader);
 
+/** Call waits(arg) whenever that becomes true, from the thread that reads. Before any reads. */
+void tfm_reader_tell(tfm_reader *reader, void (*waits)(void *arg), void *arg);
+
 /** Names of the columns that are passed through, for CSV headers. all: those of the first CSV
  * file. */
 int tfm_reader_passthrough(const tfm_reader *reader, const tfm_span **names);

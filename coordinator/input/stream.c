@@ -120,7 +120,9 @@ static tfm_status wait_for_bytes(tfm__stream *s, tfm_err *err)
 {
   struct pollfd p = {.fd = s->fd, .events = POLLIN};
   for (int wait_ms = 0; poll(&p, 1, wait_ms) <= 0; wait_ms = LOOK_UP_MS) {
-    atomic_store(&s->gauge->waiting, true);
+    if (!atomic_exchange(&s->gauge->waiting, true) && s->gauge->waits) {
+      s->gauge->waits(s->gauge->arg);
+    }
     if (tfm_stop_asked() != TFM_STOP_NONE) {
       return tfm_stop_fail(err);
     }

@@ -13,7 +13,9 @@ typedef struct tfm__stream tfm__stream;
 
 /** What other threads may look at while one reads. */
 typedef struct {
-  atomic_bool waiting;       /* a read of something slow is blocked */
+  atomic_bool waiting;      /* a read of something slow is blocked */
+  void (*waits)(void *arg); /* called when it begins to be, or NULL */
+  void *arg;
   atomic_int_fast64_t bytes; /* read so far, as they are stored */
 } tfm__gauge;
 
