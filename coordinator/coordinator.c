@@ -58,7 +58,7 @@ static void log_lines(tfm_log_level level, tfm_buf *text)
 
 /* ---- scoring ----------------------------------------------------------------------------- */
 
-static tfm_status write_summary(const tfm_job *job, const tfm_outlet *outlet, tfm_err *err)
+static tfm_status write_summary(tfm_job *job, const tfm_outlet *outlet, tfm_err *err)
 {
   if (!job->options->summary_json) {
     return TFM_OK;
@@ -104,7 +104,7 @@ fail:
 }
 
 /* A signal ended the job early: what is there is kept, and said. */
-static void conclude_early(const tfm_job *job, tfm_delivery *d, tfm_err *err)
+static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
 {
   tfm_err ignored = {0}; /* the signal is what is told */
   tfm_progress_clear(&d->progress);

@@ -303,12 +303,18 @@ static tfm_status open_sample(tfm_job *job, tfm_err *err)
              : st;
 }
 
+static void mark_phase(double *now_s, double *cpu_s)
+{
+  *now_s = tfm_now_s();
+  *cpu_s = tfm_cpu_s();
+}
+
 tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *options, bool demo,
                         tfm_err *err)
 {
   tfm_status st = TFM_OK;
   *job = (tfm_job){.options = options, .world = world, .demo = demo};
-  job->times.begin = tfm_now_s();
+  mark_phase(&job->times.begin, &job->cpu.begin);
   TFM_TRY(tfm_outlet_check(options, err));
   TFM_TRY(find_folder(job, err));
   TFM_TRY(open_model(job, err));
@@ -683,7 +689,7 @@ tfm_status tfm_job_load(tfm_job *job,
                         tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  job->times.load = tfm_now_s();
+  mark_phase(&job->times.load, &job->cpu.load);
   TFM_TRY(tfm_crew_assign(&job->crew, err));
   TFM_TRY(tfm_job_encoder(job, err));
   tfm_pump_options options = {.crew = &job->crew,
@@ -716,10 +722,10 @@ fail:
 tfm_status tfm_job_run(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  job->times.run = tfm_now_s();
+  mark_phase(&job->times.run, &job->cpu.run);
   tfm_err stats = {0};
   st = tfm_pump_run(job->pump, err);
-  job->times.end = tfm_now_s();
+  mark_phase(&job->times.end, &job->cpu.end);
   if (tfm_pump_ended(job->pump) && tfm_crew_await_stats(&job->crew, &stats) != TFM_OK) {
     *err = stats;
     st = stats.status;

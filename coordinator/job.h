@@ -12,7 +12,7 @@
 #include "core/text/tokenizer.h"
 #include "core/topo/machine.h"
 
-/** When the phases of a job began, by tfm_now_s(). */
+/** When the phases of a job began. */
 typedef struct {
   double begin, load, run, end;
 } tfm_job_times;
@@ -56,7 +56,9 @@ typedef struct {
   tfm_reader *reader;
   tfm_feed *feed;
   tfm_pump *pump;
-  tfm_job_times times;
+  tfm_job_times times; /* by tfm_now_s() */
+  tfm_job_times cpu;   /* by tfm_cpu_s() of rank 0's process, which began at 0 */
+  double peak_flops;   /* of rank 0's core, once a report has wanted it */
 } tfm_job;
 
 /** Find the model (named, or the embedded default), read what it is and its tokenizer, find the

@@ -40,6 +40,22 @@ static double rate(double amount, double seconds)
   return seconds > 0 ? amount / seconds : 0;
 }
 
+tfm_coordination tfm_coordination_of(const tfm_job *job)
+{
+  double computing_s = 0;
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    computing_s += job->crew.ranks[rank].stats.compute_cpu_s;
+  }
+  tfm_coordination c = {.start_s = job->cpu.load,
+                        .load_s = job->cpu.run - job->cpu.load,
+                        .run_s = job->cpu.end - job->cpu.run};
+  if (!tfm_world_is_mpi(job->world)) {
+    c.run_s = fmax(0, c.run_s - computing_s);
+  }
+  c.share = rate(c.run_s, computing_s);
+  return c;
+}
+
 static tfm_pace_rows rows_sent(const tfm_job *job)
 {
   return (tfm_pace_rows){.count = tfm_pump_lengths(job->pump),
@@ -70,9 +86,12 @@ double tfm_summary_predicted(const tfm_job *job)
 }
 
 /* Of rank 0's core, which others are held against: 0 where there is nothing to hold. */
-static double peak_of(const tfm_job *job)
+static double peak_of(tfm_job *job)
 {
-  return tfm_pump_lengths(job->pump) ? tfm_linear_peak(job->engine.precision) : 0;
+  if (job->peak_flops <= 0 && tfm_pump_lengths(job->pump)) {
+    job->peak_flops = tfm_linear_peak(job->engine.precision);
+  }
+  return job->peak_flops;
 }
 
 /* Only of the same processor is the peak known. */
@@ -83,7 +102,7 @@ static double peak_of_rank(const tfm_job *job, int rank, double peak)
 }
 
 /* What each stage did with its time: what a person looks at to find the slow one. */
-static void log_stages(const tfm_job *job, double run_s)
+static void log_stages(tfm_job *job, double run_s)
 {
   const double peak = peak_of(job);
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
@@ -117,6 +136,17 @@ static void log_prediction(const tfm_job *job, double run_s)
   }
 }
 
+static void log_coordination(const tfm_job *job)
+{
+  const tfm_coordination c = tfm_coordination_of(job);
+  if (c.share > 0) {
+    tfm_log(TFM_LOG_INFO,
+            "rank 0: %.2f s of CPU to read, encode and write, %.2f %% of what the stages "
+            "computed with; %.2f s before that",
+            c.run_s, 100 * c.share, c.start_s + c.load_s);
+  }
+}
+
 /* What it cost that the job could have been interrupted, and what that saved. */
 static void log_journal(const tfm_outlet *outlet, double run_s)
 {
@@ -131,8 +161,11 @@ static void log_journal(const tfm_outlet *outlet, double run_s)
   }
 }
 
-void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet)
+void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet)
 {
+  if (!tfm_log_enabled(TFM_LOG_INFO)) {
+    return;
+  }
   double run_s = job->times.end - job->times.run;
   tfm_pump_counts sent = tfm_pump_counted(job->pump);
   tfm_pop pop = tfm_pop_of(&job->crew, run_s);
@@ -149,6 +182,7 @@ void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet)
           rate((double)sent.tokens, run_s), job->times.load - job->times.begin,
           job->times.run - job->times.load);
   log_prediction(job, run_s);
+  log_coordination(job);
   log_stages(job, run_s);
   tfm_log(TFM_LOG_INFO,
           "parallel efficiency %.2f = load balance %.2f x communication efficiency %.2f",
@@ -254,11 +288,15 @@ static int64_t predicted(const tfm_job *job, int rank)
 /* The coordinator's own line: what it cost, so that "it shares a core" can be checked. */
 static void put_coordinator(const tfm_job *job, tfm_buf *out)
 {
+  const tfm_coordination c = tfm_coordination_of(job);
   put_string(out, "{\"rank\":0,\"host\":", job->crew.ranks[0].hello.host);
   put_string(out, ",\"cpuset\":", job->crew.ranks[0].hello.cpuset);
   (void)tfm_buf_str(out, ",\"numa\":null,\"slice\":null,\"busy_s\":null,\"wait_s\":null,"
                          "\"send_s\":null");
   put_number(out, ",\"cpu_s\":", tfm_cpu_s());
+  put_number(out, ",\"start_cpu_s\":", c.start_s);
+  put_number(out, ",\"load_cpu_s\":", c.load_s);
+  put_number(out, ",\"run_cpu_s\":", c.run_s);
   put_int(out, ",\"peak_rss_bytes\":", tfm_memory_of_process().peak);
   put_int(out, ",\"predicted_rss_bytes\":", predicted(job, 0));
   (void)tfm_buf_str(out, ",\"local_pages_share\":null}");
@@ -299,7 +337,7 @@ static void put_rank(const tfm_job *job, int rank, double peak, tfm_buf *out)
   (void)tfm_buf_char(out, '}');
 }
 
-tfm_status tfm_summary_json(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
+tfm_status tfm_summary_json(tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
 {
   tfm_pop pop = tfm_pop_of(&job->crew, job->times.end - job->times.run);
   const double peak = peak_of(job);
@@ -316,7 +354,8 @@ tfm_status tfm_summary_json(const tfm_job *job, const tfm_outlet *outlet, tfm_bu
   put_number(out, "],\"pop\":{\"parallel_efficiency\":", pop.parallel);
   put_number(out, ",\"load_balance\":", pop.load_balance);
   put_number(out, ",\"communication_efficiency\":", pop.communication);
-  (void)tfm_buf_str(out, "},\"output_sha256\":");
+  put_number(out, "},\"coordination_share\":", tfm_coordination_of(job).share);
+  (void)tfm_buf_str(out, ",\"output_sha256\":");
   if (outlet->sha256[0]) {
     (void)tfm_buf_json_string(out, tfm_span_of(outlet->sha256));
   } else {

@@ -14,6 +14,17 @@ typedef struct {
 
 tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s);
 
+/** What rank 0 cost, in CPU seconds of its process; where all ranks are in it, less what the stages
+ * computed with. */
+typedef struct {
+  double start_s; /* until the ranks were given their parts, MPI's own start included */
+  double load_s;  /* until all were ready */
+  double run_s;   /* from then to the last result: this grows with the rows */
+  double share;   /* run_s of what the stages computed with meanwhile; 0: they did nothing */
+} tfm_coordination;
+
+tfm_coordination tfm_coordination_of(const tfm_job *job);
+
 /** How well the cores of a rank were used, and how well the job was predicted. */
 typedef struct {
   double
@@ -29,7 +40,7 @@ tfm_rank_use tfm_rank_use_of(const tfm_job *job, int rank, double peak_flops);
 double tfm_summary_predicted(const tfm_job *job);
 
 /** Log the summary at level info. */
-void tfm_summary_log(const tfm_job *job, const tfm_outlet *outlet);
+void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet);
 
 /** Check early that --summary-json can be made. Errors: those of tfm_sink_check(). */
 tfm_status tfm_summary_check(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
@@ -40,6 +51,6 @@ tfm_status tfm_summary_write(const tfm_options *options, const tfm_buf *text,
                              tfm_err *err) TFM_MUST_USE;
 
 /** Append the object of INTERFACE section 4, with the members named there. Errors: TFM_E_NOMEM. */
-tfm_status tfm_summary_json(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out);
+tfm_status tfm_summary_json(tfm_job *job, const tfm_outlet *outlet, tfm_buf *out);
 
 #endif

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 
@@ -187,6 +188,36 @@ def test_summary_json_has_its_members():
     assert [r["rank"] for r in s["ranks"]] == [0, 1, 2, 3]
     assert s["output_sha256"] == harness.digest(folder / "o.jsonl")
     assert set(s["seconds"]) == {"start", "load", "run", "total"}
+
+
+def test_the_summary_tells_what_rank_0_cost():
+    """Its start apart from what grows with the rows, and that of what the stages computed with."""
+    folder = scratch()
+    src = rows(harness.texts()[:9], folder / "rows.jsonl")
+    for np in (0, 3):
+        run = must(call("classify", "-i", src, "-o", folder / f"{np}.jsonl", "--summary-json", folder / "s.json", np=np))
+        s = json.loads((folder / "s.json").read_text())
+        own, computed = s["ranks"][0], sum(r["compute_cpu_s"] for r in s["ranks"][1:])
+        assert min(own["start_cpu_s"], own["load_cpu_s"], own["run_cpu_s"], computed) > 0, own
+        assert own["start_cpu_s"] + own["load_cpu_s"] + own["run_cpu_s"] <= own["cpu_s"], own
+        assert abs(s["coordination_share"] - own["run_cpu_s"] / computed) <= 1e-4 * s["coordination_share"], s
+        assert re.search(r"rank 0: \S+ s of CPU to read, encode and write", run.err), run.err
+
+
+def test_a_row_is_answered_while_the_pipe_stays_open():
+    """It waits for no other row, although a window and a micro-batch would hold many."""
+    for np in (0, 2, 4):
+        words = [*(("mpirun", "-np", str(np)) if np else ()), PROGRAM, "classify", "-i", "-", "-o", "-", "--quiet",
+                 "--sort-window", "4096", "--max-batch-tokens", "8192"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                              env={**os.environ, **harness.MPI, **harness.sanitizer_options(np)}) as run:
+            for i, text in enumerate(("one row", "and another", "a last one")):
+                run.stdin.write(json.dumps({"text": text}).encode() + b"\n")
+                ready, _, _ = select.select([run.stdout], [], [], 120)
+                assert ready, f"np {np}: row {i} has no answer while the input stays open"
+                assert json.loads(run.stdout.readline())["id"] == i
+            run.stdin.close()
+            assert run.wait(timeout=120) == 0 and run.stdout.read() == b""
 
 
 def test_facts_need_no_ranks():
