@@ -248,6 +248,7 @@ static void run_block(const native_task *t, const block_of_panels *b, const floa
   tfm__operands from = {.b = weights_of(lin, b->panel, b->k0, k), .b_next = k * TFM__LANES};
   from.ahead = b->ahead ? b->ahead : from.b;
   from.ahead_step = b->ahead ? (ldc + t->strips - 1) / t->strips : 0;
+  from.ahead_more = from.ahead_step > TFM__LANES ? TFM__LANES : 0;
   for (int64_t s = 0; s < t->strips; ++s) {
     const int64_t first = tfm__share(t->rows, t->strips, s);
     const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
@@ -282,9 +283,9 @@ static void run_group(const native_task *t, int64_t group, int64_t begin, int64_
     b.k = block_words(b.k0, end);
     const int64_t next = b.k0 + b.k;
     b.ahead = NULL;
-    if (t->strips > 1 && next < end) {
+    if (next < end) {
       b.ahead = weights_of(lin, panel, next, block_words(next, end));
-    } else if (t->strips > 1 && !last) {
+    } else if (!last) {
       b.ahead = weights_of(lin, panel + wide, begin, block_words(begin, end));
     }
     run_block(t, &b, strips, sums);

@@ -26,7 +26,9 @@ typedef struct {
   int64_t a_step;
   const float *b; /* panels; k steps are 16 apart, panels are b_next apart */
   int64_t b_next;
-  const float *ahead; /* fetched into the cache on the way, one line a step: what comes next */
+  const float
+      *ahead; /* what comes next, fetched into the cache on the way: a line a step, and */
+  int64_t ahead_more; /* the one so far behind it, if that is another */
   int64_t ahead_step;
 } tfm__operands;
 
