@@ -283,14 +283,14 @@ static tfm_status check_envelope(const unsigned char *bytes, size_t n, tfm_err *
     return tfm_fail(err, TFM_E_FORMAT, "magic: want 54464d46 (hex), got %08" PRIx32,
                     __builtin_bswap32((uint32_t)get(bytes + AT_MAGIC, 4)));
   }
+  uint32_t want = tfm_crc32c(0, bytes, AT_HEADER_CRC);
+  uint32_t got = (uint32_t)get(bytes + AT_HEADER_CRC, 4);
   unsigned version = (unsigned)get(bytes + AT_VERSION, 2);
   if (version != TFM_WIRE_VERSION) {
-    return tfm_fail(err, TFM_E_FORMAT,
+    return tfm_fail(err, want == got ? TFM_E_CONFIG : TFM_E_FORMAT,
                     "wire version: want %d, got %u; start the same build on every node",
                     TFM_WIRE_VERSION, version);
   }
-  uint32_t want = tfm_crc32c(0, bytes, AT_HEADER_CRC);
-  uint32_t got = (uint32_t)get(bytes + AT_HEADER_CRC, 4);
   if (want != got) {
     return tfm_fail(err, TFM_E_FORMAT, "header checksum: want %08" PRIx32 ", got %08" PRIx32,
                     want, got);

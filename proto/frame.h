@@ -110,8 +110,8 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
  * sources sum to T and marks ascend below the sum of lengths, for RESULT that every status is
  * one we know, and that the padding is zero. The values themselves are not looked at: any bits
  * are a legal f32. Source and sequence are the link's to check. borrows: bytes, aligned to 4.
- * Never reads past n.  Errors: TFM_E_FORMAT naming the field, wanted and got; *head is
- * undefined then. */
+ * Never reads past n.  Errors: TFM_E_FORMAT naming the field, wanted and got; TFM_E_CONFIG for
+ * another build's frame, of another version and whole by its checksum; *head is undefined then. */
 tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,
                           tfm_frame_head *head, tfm_err *err) TFM_MUST_USE;
 

@@ -114,12 +114,13 @@ tfm_status tfm_link_receive(tfm_link *in, tfm_frame **frame, tfm_err *err)
   }
   tfm_status st = check_arrived(in, slot, err);
   if (st != TFM_OK) {
+    st = st == TFM_E_CONFIG ? st : TFM_E_PEER; /* nobody's file is malformed */
     if (err) {
-      err->status = TFM_E_PEER; /* nobody's file is malformed */
+      err->status = st;
       (void)tfm_err_prefix(err, "frame %" PRIu64 " from rank %d", in->sequence, in->peer);
     }
     go_home(slot);
-    return TFM_E_PEER;
+    return st;
   }
   ++in->sequence;
   *frame = &slot->frame;

@@ -45,7 +45,8 @@ tfm_status tfm_link_send(tfm_link *out, tfm_frame *frame, tfm_err *err) TFM_MUST
 
 /** The next frame that has arrived, checked against the link's limits, peer and sequence, or
  * NULL. gives: *frame, until sent on or released. Errors: TFM_E_PEER (a transport failure, or
- * a bad frame: *frame is NULL, nothing of it is used, and the same number is still due). */
+ * a bad frame: *frame is NULL, nothing of it is used, and the same number is still due),
+ * TFM_E_CONFIG (the same, a frame of another build). */
 tfm_status tfm_link_receive(tfm_link *in, tfm_frame **frame, tfm_err *err) TFM_MUST_USE;
 
 /** Give a frame back to its home. */

@@ -57,5 +57,16 @@ def test_a_rank_that_is_not_like_the_others():
         assert not list(folder.glob("out.jsonl*"))
 
 
+def test_a_rank_of_another_wire_version():
+    """Its first frame is refused whole: there is no table of what it cannot tell."""
+    folder = scratch()
+    src = rows(words(3, 1), folder / "rows.jsonl")
+    out = folder / "out.jsonl"
+    for rank in (0, 2):
+        run = run_faulty(f"{rank}:wire", "classify", "-m", MODEL, "-i", src, "-o", out, code=78)
+        assert "wire version: want " in run.err and "start the same build" in run.err, run.err
+        assert not list(folder.glob("out.jsonl*"))
+
+
 if __name__ == "__main__":
     harness.run(globals())

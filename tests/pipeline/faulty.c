@@ -11,10 +11,13 @@
  *  | nan | sequence WHEN of every micro-batch has an infinity after this stage |
  *  | nomem | allocation WHEN of core/base/mem.h finds no memory, counted from 1 |
  *  | differ | field WHEN of what the rank says of itself is another |
+ *  | wire | every frame says that it has another version |
  */
 #include "core/base/clock.h"
+#include "core/base/crc32c.h"
 #include "core/base/mem.h"
 #include "core/model/slice.h"
+#include "proto/frame.h"
 #include "proto/messages.h"
 
 #include <math.h>
@@ -110,6 +113,23 @@ tfm_status __wrap_tfm_msg_hello_encode(const tfm_msg_hello *msg, tfm_buf *out)
     fields[f.when][0] ^= 1;
   }
   return __real_tfm_msg_hello_encode(&said, out);
+}
+
+void __real_tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head);
+void __wrap_tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head);
+
+void __wrap_tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
+{
+  enum { AT_VERSION = 4, AT_HEADER_CRC = 60 };
+  const fault f = of_this_rank();
+  __real_tfm_frame_seal(bytes, head);
+  if (is(&f, "wire")) {
+    bytes[AT_VERSION] ^= 1;
+    const uint32_t crc = tfm_crc32c(0, bytes, AT_HEADER_CRC);
+    for (int i = 0; i < 4; ++i) {
+      bytes[AT_HEADER_CRC + i] = (unsigned char)(crc >> (8 * i));
+    }
+  }
 }
 
 /* ---- memory ------------------------------------------------------------------------------ */
