@@ -39,16 +39,18 @@ static long lock_holder(int fd)
 static tfm_status refuse_busy(int fd, const char *output, const char *journal, tfm_err *err)
 {
   char who[128] = "";
+  const char *unless = "";
   long pid = lock_holder(fd);
   if (pid > 0) {
     (void)snprintf(who, sizeof who, "process %ld", pid);
   } else if (journal) {
     tfm__journal_owner(journal, who, sizeof who);
+    unless = "; if that host is down, its lock ends when the file server gives it up";
   }
   return tfm_fail(
       err, TFM_E_OUTPUT,
-      "output %.400s is busy: %s is writing it; wait for it, or choose another name", output,
-      who[0] ? who : "another process, perhaps on another host,");
+      "output %.400s is busy: %s is writing it; wait for it, or choose another name%s", output,
+      who[0] ? who : "another process, perhaps on another host,", unless);
 }
 
 /* Whether the descriptor is still what the name stands for: a job that has just finished may have

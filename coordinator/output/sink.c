@@ -130,10 +130,12 @@ fail:
 
 /* ---- writing ---- */
 
+/* Without locks, a twin may have renamed the file we write: then it is another job's result. */
 static tfm_status write_part(tfm_sink *sink, tfm_err *err)
 {
   tfm_sha256_add(&sink->sha, sink->part.out.data, sink->part.out.n);
-  tfm_status st = tfm__grown_write(&sink->part, err);
+  tfm_status st = sink->journal ? tfm__journal_ours(sink->journal, err) : TFM_OK;
+  st = st == TFM_OK ? tfm__grown_write(&sink->part, err) : st;
   sink->broken = sink->broken || st != TFM_OK;
   return st;
 }

@@ -369,13 +369,18 @@ static bool still_ours(const tfm__journal *journal)
   return same;
 }
 
+tfm_status tfm__journal_ours(const tfm__journal *journal, tfm_err *err)
+{
+  return still_ours(journal)
+             ? TFM_OK
+             : not_ours(journal,
+                        "was taken over or removed: another job writes this output now", err);
+}
+
 tfm_status tfm__journal_add(tfm__journal *journal, tfm__record *record, tfm_err *err)
 {
-  if (!still_ours(journal)) {
-    return not_ours(journal, "was taken over or removed: another job writes this output now",
-                    err);
-  }
-  tfm_status st = put_record(journal, record, err);
+  tfm_status st = tfm__journal_ours(journal, err);
+  st = st == TFM_OK ? put_record(journal, record, err) : st;
   return st == TFM_OK && fdatasync(journal->fd) != 0 ? failed(journal, "syncing", err) : st;
 }
 

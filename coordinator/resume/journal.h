@@ -45,9 +45,12 @@ bool tfm__journal_get(const tfm__journal *journal, int64_t i, tfm__record *recor
  * the disk afterwards. Errors: TFM_E_IO. */
 tfm_status tfm__journal_take(tfm__journal *journal, int64_t n, tfm_err *err) TFM_MUST_USE;
 
-/** Add a COMMIT or FINAL and sync it. Its epoch and sequence are filled in. First looks whether the
- * journal is still ours alone: locks may be off on a cluster's file system. Errors: TFM_E_OUTPUT
- * (another attempt has taken over), TFM_E_IO; nothing may be added after either. */
+/** Whether the journal is still ours alone: locks may be off on a cluster's file system. Errors:
+ * TFM_E_OUTPUT (another attempt has taken over): nothing may be written any more. */
+tfm_status tfm__journal_ours(const tfm__journal *journal, tfm_err *err) TFM_MUST_USE;
+
+/** Add a COMMIT or FINAL and sync it, if the journal is still ours. Its epoch and sequence are
+ * filled in. Errors: those of tfm__journal_ours(), TFM_E_IO; nothing may be added after either. */
 tfm_status tfm__journal_add(tfm__journal *journal, tfm__record *record,
                             tfm_err *err) TFM_MUST_USE;
 

@@ -17,6 +17,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pipeline"))
 import harness  # noqa: E402
+from resume import commits  # noqa: E402
 from harness import MODEL, PROGRAM  # noqa: E402
 
 IO_ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EINTR", "ESTALE", "EFBIG", "0")
@@ -140,10 +141,10 @@ def test_the_clock_jumps():
     print(f"      the last run looked at the time of day {job.log['looks']} times", flush=True)
 
 
-def killed_midway(job):
+def killed_midway(job, **more):
     """An attempt that dies with rows on the disk, before they have their name."""
     for at in range(8):
-        job.start(CALL="rename", AT=at, ERROR=-1)
+        job.start(CALL="rename", AT=at, ERROR=-1, **more)
         part = pathlib.Path(f"{job.out}.part")
         if part.exists() and part.read_bytes().count(b"\n") and not job.out.exists():
             return
@@ -250,6 +251,43 @@ def test_two_jobs_on_one_output():
         job.is_right("one of four")
         job.clean()
     print(f"      four at once, by exit code: {dict(codes)}", flush=True)
+
+
+def test_twins_on_a_file_system_without_locks():
+    """One has committed and waits for its input; a twin takes over, the same job or another one, and is
+    through. The first one then finds out before it writes, and says so."""
+    job = Job(SHIM)
+    line = [*job.args[:4], "-", *job.args[5:]]
+    body = job.rows.read_bytes()
+    half = body.index(b"\n", len(body) // 2) + 1
+    env = {**os.environ, **harness.MPI, "LD_PRELOAD": SHIM, "TFM_SHIM_LOCK": "free"}
+    for more in ([], ["--restart", "--top-k", "all"]) * max(1, 10 // EACH):
+        with subprocess.Popen([PROGRAM, *line], env=env, stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as first:
+            first.stdin.write(body[:half])
+            first.stdin.flush()
+            while not commits(job.out):
+                assert first.poll() is None, first.stderr.read()
+            twin = harness.must(harness.call(*line, *more, stdin=body, env={
+                "LD_PRELOAD": SHIM, "TFM_SHIM_LOCK": "free"}))
+            want = harness.digest(job.out)
+            assert (want == job.want) == (not more), twin.err
+            told = first.communicate(body[half:], timeout=120)[1].decode()
+        assert first.returncode == 73 and "another job" in told, (first.returncode, told)
+        assert harness.digest(job.out) == want, f"the first one wrote into its twin's output: {more}"
+        left = [end for end in LEFT if pathlib.Path(f"{job.out}{end}").exists()]
+        assert not left, left
+        job.clean()
+
+
+def test_a_host_that_is_gone():
+    """It died at work. While its lock lives on, the next one names it and leaves; then it goes on."""
+    job = Job(SHIM)
+    killed_midway(job, HOST="node7")
+    run = harness.must(job.start(LOCK="held", HOST="node8"), 73)
+    assert "process " in run.err and " on node7 is writing it" in run.err, run.err
+    assert "if that host is down" in run.err, run.err
+    job.goes_on("the lock of a host that is gone")
 
 
 def test_nobody_reads_what_is_written():

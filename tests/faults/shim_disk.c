@@ -7,6 +7,9 @@
  *                      process is killed before it
  *  TFM_SHIM_ROOM=N     the disk takes N bytes more, then it is full
  *  TFM_SHIM_DRAIN=N    SIGUSR1 comes before the N-th call of any kind
+ *  TFM_SHIM_LOCK=W     "free": every lock is granted, as on a file system without them;
+ *                      "held": none, as when another host has it
+ *  TFM_SHIM_HOST=NAME  what this host is called
  *  TFM_SHIM_CLOCK=1    the time of day jumps by up to a hundred years at every look at it
  *  TFM_SHIM_LOG=FILE   at the end: calls of each kind, seconds in them, of the journal alone
  */
@@ -21,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -278,6 +282,26 @@ int unlinkat(int folder, const char *path, int flags)
 int unlink(const char *path)
 {
   ACT(KIND_unlink, kind_of_path(path), REAL(int, "unlink", const char *)(path));
+}
+
+int flock(int fd, int how)
+{
+  const char *lock = text_of("TFM_SHIM_LOCK");
+  if (strcmp(lock, "held") == 0) {
+    errno = EWOULDBLOCK;
+    return -1;
+  }
+  return *lock ? 0 : REAL(int, "flock", int, int)(fd, how);
+}
+
+int gethostname(char *name, size_t n)
+{
+  const char *host = text_of("TFM_SHIM_HOST");
+  if (*host) {
+    (void)snprintf(name, n, "%s", host);
+    return 0;
+  }
+  return REAL(int, "gethostname", char *, size_t)(name, n);
 }
 
 static double real_now(void)
