@@ -634,7 +634,8 @@ int tfm_worker_main(tfm_world *world)
     if (err.status == TFM_OK) { /* some steps have a status alone */
       (void)tfm_fail(&err, st, "%s", tfm_status_text(st));
     }
-    (void)tfm_err_prefix(&err, "rank %d", tfm_world_rank(world));
+    (void)tfm_err_prefix(&err, "rank %d%s%.64s", tfm_world_rank(world),
+                         w->machine.host[0] ? " on " : "", w->machine.host);
     report_failure(w, &err);
   }
   await_leave(w);

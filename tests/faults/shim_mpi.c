@@ -9,6 +9,7 @@
  *                      another
  *  TFM_SHIM_KILL=N     rank TFM_SHIM_KILL_RANK is killed before the N-th, from 1, of its calls that
  *                      begin something: messages, what all ranks do together, the end
+ *  TFM_SHIM_FLUSH=1    MPI_Init leaves the processor taking denormals for zero
  *  TFM_SHIM_SEED=S     of all of these; ranks draw different numbers
  *  TFM_SHIM_LOG=PREFIX at the end PREFIX.RANK tells what went through, and the requests and
  *                      messages that were begun and never completed
@@ -69,6 +70,11 @@ int MPI_Init_thread(int *argc, char ***argv, int wanted, int *given)
   flip_at = number_of("TFM_SHIM_FLIP_RANK") == rank ? number_of("TFM_SHIM_FLIP") : 0;
   kill_at = number_of("TFM_SHIM_KILL_RANK") == rank ? number_of("TFM_SHIM_KILL") : 0;
   step();
+#if defined(__x86_64__)
+  if (number_of("TFM_SHIM_FLUSH")) {
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
+  }
+#endif
   return code;
 }
 
