@@ -19,6 +19,7 @@ typedef struct {
   const char *field;       /* of the result, static */
   char *prefix;            /* what comes before a text for an encoder; NULL: nothing */
   int32_t source_language; /* the language's token of such a text; -1: the tokenizer's own */
+  bool language_first;     /* it stands before the text wherever the tokenizer puts it */
 } tfm_generation;
 
 /** Settle everything: *g, context->spec->choice and what goes with it. gives: *g, release with

@@ -6,14 +6,19 @@
 #include "coordinator/task/sentence_files.h"
 #include "core/base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- languages ---- */
 
-/* en_XX, pt_XX, eng_Latn: how mBART and NLLB name languages. */
+/* en_XX, pt_XX, eng_Latn, __en__: how mBART, NLLB and M2M100 name languages. */
 static bool is_language(tfm_span token)
 {
   size_t small = 0;
+  if (token.n > 4 && token.n <= 7 && memcmp(token.p, "__", 2) == 0 &&
+      memcmp(token.p + token.n - 2, "__", 2) == 0) {
+    return true;
+  }
   while (small < token.n && token.p[small] >= 'a' && token.p[small] <= 'z') {
     ++small;
   }
@@ -25,15 +30,20 @@ static bool is_language(tfm_span token)
 static tfm_status find_language(const tfm_task_context *context, const char *option,
                                 const char *name, int32_t *id, tfm_err *err)
 {
-  const tfm_span token = tfm_span_of(name);
-  *id = tfm_tokenizer_id(context->tokenizer, token);
-  return *id >= 0 && is_language(token)
+  char between[16];
+  tfm_span token = tfm_span_of(name);
+  *id = is_language(token) ? tfm_tokenizer_id(context->tokenizer, token) : -1;
+  if (*id < 0 && token.n <= 3) { /* M2M100's own tokenizer puts the lines around it */
+    (void)snprintf(between, sizeof between, "__%s__", name);
+    *id = tfm_tokenizer_id(context->tokenizer, tfm_span_of(between));
+  }
+  return *id >= 0
              ? TFM_OK
-             : tfm_fail(
-                   err, TFM_E_USAGE,
-                   "--%s %.40s: the tokenizer has no such language; mBART's are like en_XX, "
-                   "T5's pairs are those of task_specific_params in config.json",
-                   option, name);
+             : tfm_fail(err, TFM_E_USAGE,
+                        "--%s %.40s: the tokenizer has no such language; mBART's are like "
+                        "en_XX, NLLB's like eng_Latn, M2M100's like en, T5's pairs are those "
+                        "of task_specific_params in config.json",
+                        option, name);
 }
 
 /* Where the tokenizer puts the language of a text: before it or behind it. */
@@ -53,7 +63,15 @@ static void say_language(const tfm_generation *g, tfm_item *item)
   tfm_sequence *text = &item->seqs[0];
   const int64_t at = language_at(g->tokenizer, text);
   if (at >= 0) {
-    text->source[at] = g->source_language;
+    const int32_t own = text->source[at];
+    if (at > 0 && g->language_first) {
+      memmove(text->source + 1, text->source, (size_t)at * sizeof *text->source);
+    }
+    text->source[g->language_first ? 0 : at] =
+        g->source_language >= 0 ? g->source_language : own;
+    return;
+  }
+  if (g->source_language < 0) {
     return;
   }
   tfm_err bad = {0};
@@ -62,12 +80,34 @@ static void say_language(const tfm_generation *g, tfm_item *item)
   tfm_item_fail(item, &bad);
 }
 
+/* NLLB's tokenizers have the language before the text, whatever their file says, unless they are
+ * said to behave as once. Source: transformers, models/nllb. */
+static tfm_status read_order(tfm_generation *g, const tfm_task_context *context, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_json *json = NULL;
+  const char *kind = NULL;
+  bool legacy = false;
+  TFM_TRY(tfm_sentence_file(context->model->folder, "tokenizer_config.json", &json, err));
+  if (json) {
+    const tfm_json_node *root = tfm_json_root(json);
+    TFM_TRY(tfm_json_opt_string(json, root, "tokenizer_class", &kind, err));
+    TFM_TRY(tfm_json_opt_bool(json, root, "legacy_behaviour", &legacy, err));
+  }
+  g->language_first = !legacy && kind && strncmp(kind, "Nllb", 4) == 0;
+
+fail:
+  tfm_json_close(json);
+  return st;
+}
+
 static tfm_status read_languages(tfm_generation *g, tfm_task_context *context, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm_options *o = context->options;
   int32_t target = 0;
   g->source_language = -1;
+  TFM_TRY(read_order(g, context, err));
   if (o->src_lang) {
     TFM_TRY(find_language(context, "src-lang", o->src_lang, &g->source_language, err));
   }
@@ -186,7 +226,7 @@ static tfm_status answer_row(const tfm_encoder *encoder, tfm_item *item, tfm_enc
   const tfm_status st = whole.failed ? tfm_fail(err, TFM_E_NOMEM, "a text behind its prefix")
                                      : tfm_task_generate.row(encoder, item, scratch, err);
   item->row->text = text;
-  if (st == TFM_OK && item->nseq > 0 && g->source_language >= 0) {
+  if (st == TFM_OK && item->nseq > 0 && (g->source_language >= 0 || g->language_first)) {
     say_language(g, item);
   }
   tfm_buf_fini(&whole);

@@ -88,11 +88,12 @@ typedef struct {
   bool scores_by_layer; /* ... and there also by 1/(layer + 1) */
   float norm_eps;
   tfm_activation act;
-  bool sinusoidal;  /* positions have fixed vectors; files may lack the table */
-  float word_scale; /* the word table's rows are multiplied with */
-  float head_scale; /* what a language model's head sees is */
-  int64_t start_id; /* a decoder's first token (decoder_start_token_id); -1: none */
-  int64_t eos_id;   /* ends an encoder's text; -1: none, or not one */
+  bool sinusoidal;   /* positions have fixed vectors; files may lack the table */
+  bool sines_to_end; /* of those, the last pair's angles grow by 1/10000, not those behind it */
+  float word_scale;  /* the word table's rows are multiplied with */
+  float head_scale;  /* what a language model's head sees is */
+  int64_t start_id;  /* a decoder's first token (decoder_start_token_id); -1: none */
+  int64_t eos_id;    /* ends an encoder's text; -1: none, or not one */
   int64_t E; /* width of the embedding tables, and of a masked-language head tied to them: H
                 unless the family says otherwise */
   int64_t groups;    /* layers share the weights of so many groups of `inner` layers; 0: none */

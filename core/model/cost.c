@@ -135,7 +135,7 @@ int64_t tfm_cost_embed_bytes(const tfm_config *config)
 {
   const int64_t second = tfm_config_decoder(config);
   int64_t floats = tfm__part_floats(config, TFM__PART_EMBED);
-  floats += config->sinusoidal ? config->positions * config->E : 0;
+  floats += config->sinusoidal ? (second ? 2 : 1) * config->positions * config->E : 0;
   if (second) {
     floats += tfm__module_floats(config, TFM__MODULE_POSITION, second) +
               tfm__module_floats(config, TFM__MODULE_EMBED_NORM, second);

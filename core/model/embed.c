@@ -8,6 +8,7 @@
 #include "core/model/weights.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { RUN = 128, MAX_TABLES = 4 };
 
@@ -39,6 +40,24 @@ struct tfm_embed {
   tfm__image image; /* where tables, norm and projection are, unless they are the heap's */
 };
 
+/* The fixed vectors of M2M100: float32 steps, as the reference takes them, around functions in
+ * double precision; a pad token's is zero. Source: transformers, models/m2m_100. */
+static void make_positions_to_end(const tfm_config *config, float *table)
+{
+  const int64_t E = config->E;
+  const int64_t half = E / 2;
+  const float step = (float)(log(10000.0) / (double)(half > 1 ? half - 1 : 1));
+  memset(table, 0, (size_t)(config->positions * E) * sizeof *table);
+  for (int64_t i = 0; i < half; ++i) {
+    const float frequency = (float)exp(-(double)((float)i * step));
+    for (int64_t p = 0; p < config->positions; ++p) {
+      const double angle = (double)((float)p * frequency);
+      table[p * E + i] = p == config->pad_id ? 0.0f : (float)sin(angle);
+      table[p * E + half + i] = p == config->pad_id ? 0.0f : (float)cos(angle);
+    }
+  }
+}
+
 /* Vectors of positions, which a checkpoint may have or not: sines in the first half, cosines in the
  * second, of angles whose frequencies fall with their place. Source: Vaswani et al. 2017, section
  * 3.5; halves and steps as in transformers, models/marian/modeling_marian.py. In double precision,
@@ -62,6 +81,10 @@ static tfm_status make_positions(float **out, const tfm__loader *loader, int64_t
   }
   if (stored) {
     return tfm_checkpoint_read(model->checkpoint, stored, table, err);
+  }
+  if (config->sines_to_end) {
+    make_positions_to_end(config, table);
+    return TFM_OK;
   }
   for (int64_t i = 0; i < half; ++i) {
     const double slow = pow(10000.0, (double)(2 * i) / (double)E);
@@ -264,7 +287,7 @@ static void add_tables(const embed_job *job, int64_t t, int64_t e, int64_t start
       rows = job->ids->type_ids + t;
     } else if (embed->sum[i] == TFM__MODULE_POSITION) {
       rows = embed->place + (t - start);
-      if (embed->skip_pad) {
+      if (embed->skip_pad && job->side == embed->sides) { /* a decoder's begin came earlier */
         place_around_pads(job, t, e, start, around);
         rows = around;
       }

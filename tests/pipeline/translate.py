@@ -9,7 +9,7 @@ import harness
 from harness import call, digest, must, scratch
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "translate"
-MODELS = {"t5": ["--src-lang", "en", "--tgt-lang", "fr"], "marian": [], "mbart": ["--src-lang", "en_XX"]}
+MODELS = {"t5": ["--src-lang", "en", "--tgt-lang", "fr"], "marian": [], "mbart": ["--src-lang", "en_XX"], "nllb": ["--src-lang", "eng_Latn"]}
 LAYOUTS = [
     [],
     ["--stages", 8],
@@ -28,7 +28,7 @@ def languages(name):
     rows, want = lines(FIXTURES / name / "rows.jsonl"), lines(FIXTURES / name / "expected.jsonl")
     for language in sorted({row["language"] for row in rows}):  # forty rows of each show all that a hundred do
         mine = [i for i, row in enumerate(rows) if row["language"] == language][:40]
-        yield [rows[i]["text"] for i in mine], [want[i] for i in mine], [*MODELS[name], *(["--tgt-lang", language] if name == "mbart" else [])]
+        yield [rows[i]["text"] for i in mine], [want[i] for i in mine], [*MODELS[name], *(["--tgt-lang", language] if name in ("mbart", "nllb") else [])]
 
 
 def write_rows(folder, texts):
@@ -84,6 +84,43 @@ def test_samples_are_the_same_for_any_layout():
         must(call("translate", "-m", FIXTURES / "mbart", "-i", rows, "-o", out, "--max-new-tokens", 12, "--do-sample", "on", "--temperature", 2, "--seed", 3, *options, *layout))
         seen.add(digest(out))
     assert len(seen) == 1, seen
+
+
+def renamed(folder, names, **more):
+    """nllb's folder with other names for the languages, and more said in tokenizer_config.json."""
+    shutil.copytree(FIXTURES / "nllb", folder)
+    path = folder / "tokenizer.json"
+    text = path.read_text()
+    for old, new in names.items():
+        text = text.replace(old, new)
+    path.write_text(text)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
+    return folder
+
+
+def test_languages_have_the_names_of_their_models():
+    folder = scratch()
+    texts, want, _ = next(languages("nllb"))
+    rows = write_rows(folder, texts)
+    said = {}
+    m2m = renamed(folder / "m2m", {"eng_Latn": "__en__", "fra_Latn": "__fr__", "deu_Latn": "__de__"})
+    for key, model, options in (
+        ("lines around", m2m, ["--src-lang", "en", "--tgt-lang", "de"]),
+        ("named in full", m2m, ["--src-lang", "__en__", "--tgt-lang", "__de__"]),
+        ("the tokenizer's own", FIXTURES / "nllb", ["--tgt-lang", "deu_Latn"]),
+        ("another source", FIXTURES / "nllb", ["--src-lang", "fra_Latn", "--tgt-lang", "deu_Latn"]),
+        ("behind the text", renamed(folder / "legacy", {}, legacy_behaviour=True), ["--tgt-lang", "deu_Latn"]),
+    ):
+        out = folder / f"{key}.jsonl"
+        must(call("translate", "-m", model, "-i", rows, "-o", out, "--max-new-tokens", 24, "--return-tokens", "--num-beams", 4, "--num-return-sequences", 2, *options))
+        said[key] = [row["predictions"] for row in lines(out)]
+    expected = [w["beams"]["token_ids"][1:] for w in want]
+    for key in ("lines around", "named in full", "the tokenizer's own"):
+        assert [row[0]["token_ids"][1:] for row in said[key]] == expected, key
+    scores = {key: [row[0]["score"] for row in rows] for key, rows in said.items()}
+    for key in ("another source", "behind the text"):
+        assert scores[key] != scores["the tokenizer's own"], key
 
 
 def test_fields_have_the_names_of_their_task():
@@ -154,6 +191,7 @@ def test_what_cannot_be_is_refused():
     cases = [(69, "no encoder", ["translate", "-m", decoder]), (69, "no encoder", ["summarize", "-m", decoder]),
              (69, "score is not supported", ["score", "-m", FIXTURES / "t5"]),
              (64, "--tgt-lang xx_XX", ["translate", "-m", FIXTURES / "mbart", "--tgt-lang", "xx_XX"]),
+             (64, "--tgt-lang fr:", ["translate", "-m", FIXTURES / "nllb", "--tgt-lang", "fr"]),
              (64, "--src-lang cat", ["translate", "-m", FIXTURES / "mbart", "--src-lang", "cat"]),
              (64, "--tgt-lang", ["summarize", "-m", FIXTURES / "mbart", "--tgt-lang", "fr_XX"])]
     for code, text, words in cases:

@@ -35,6 +35,7 @@ MODELS = {
     "t5": ("T5ForConditionalGeneration", T5),
     "t5-gated": ("T5ForConditionalGeneration", {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False, "num_decoder_layers": 2}),
     "mt5": ("MT5ForConditionalGeneration", {**T5, "feed_forward_proj": "gated-silu"}),
+    "m2m100": ("M2M100ForConditionalGeneration", {**BART, "scale_embedding": True, "activation_function": "relu"}),
 }
 
 
@@ -74,7 +75,7 @@ def make(out, name, kind, config, seed):
     if hasattr(model, "final_logits_bias"):
         model.final_logits_bias.data = (0.2 * torch.randn(model.final_logits_bias.shape, generator=generator)).half().float()
     for m in model.modules():
-        if "Sinusoidal" in type(m).__name__:
+        if "Sinusoidal" in type(m).__name__ and hasattr(m, "create_weight"):
             m.weight.data = m.create_weight()
             if "Pegasus" in kind:  # whose files hold them
                 m.weight.data = m.weight.data.half().float()

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Trains three small translators with the reference library, and holds the program's translations against the reference's.
 
-usage: train_translators.py train OUT [NAME ...]      a minute each on one core: t5, marian, mbart
+usage: train_translators.py train OUT [NAME ...]      a minute each on one core: t5, marian, mbart, nllb
        train_translators.py measure PROGRAM OUT       their quality by both, and how many rows are equal
 Needs torch, transformers and tokenizers (made with transformers 5.23, torch 2.13). A made language of 44 words: adjectives change places with their noun, the
 time comes first, words have other words. Each folder of OUT is a checkpoint as save_pretrained writes it (weights F16, computed with in float32) with rows.jsonl
-(texts kept aside from the training, with the right answer) and expected.jsonl (what the reference says: greedy and with 4 beams). The t5 and marian folders and
-mbart's are tests/fixtures/translate. t5 has its prefix in task_specific_params; mbart two target languages.
+(texts kept aside from the training, with the right answer) and expected.jsonl (what the reference says: greedy and with 4 beams). These folders
+are tests/fixtures/translate. t5 has its prefix in task_specific_params; mbart and nllb two target languages; nllb's tokenizer.json has the language behind the
+text, as published files do, where its class has it before the text.
 """
 import argparse
 import json
@@ -23,7 +24,7 @@ TIMES = {"today": "aujourd'hui", "often": "souvent", "here": "ici"}
 ARTICLES = {"the": "le", "one": "un"}
 WORDS = {**NOUNS, **ADJECTIVES, **VERBS, **TIMES, **ARTICLES, "and": "et"}
 MARKS = ["translate", "English", "to", "French:"]
-LANGUAGES = ["en_XX", "fr_XX", "de_XX"]
+LANGUAGES = {"mbart": ["en_XX", "fr_XX", "de_XX"], "nllb": ["eng_Latn", "fra_Latn", "deu_Latn"]}
 SPECIALS = ["<pad>", "</s>", "<unk>"]
 KEPT, MOST = 100, 24
 
@@ -54,12 +55,12 @@ def german(fr):
 def tokenizer(name):
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
-    words = SPECIALS + sorted({*WORDS, *WORDS.values(), *(MARKS if name == "t5" else [])}) + (LANGUAGES if name == "mbart" else [])
+    words = SPECIALS + sorted({*WORDS, *WORDS.values(), *(MARKS if name == "t5" else [])}) + LANGUAGES.get(name, [])
     tok = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
     tok.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tok.add_special_tokens([AddedToken(w, special=True) for w in SPECIALS + (LANGUAGES if name == "mbart" else [])])
-    single = "$A </s> en_XX" if name == "mbart" else "$A </s>"
-    used = [w for w in ("</s>", "en_XX") if w in single]
+    tok.add_special_tokens([AddedToken(w, special=True) for w in SPECIALS + LANGUAGES.get(name, [])])
+    single = " ".join(["$A </s>", *LANGUAGES.get(name, [])[:1]])
+    used = [w for w in ["</s>", *LANGUAGES.get(name, [])[:1]] if w in single]
     tok.post_processor = processors.TemplateProcessing(single=single, special_tokens=[(w, tok.token_to_id(w)) for w in used])
     return PreTrainedTokenizerFast(tokenizer_object=tok, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=48, clean_up_tokenization_spaces=False)
 
@@ -76,6 +77,8 @@ def model_of(name, tok):
     if name == "marian":
         model = tf.MarianMTModel(tf.MarianConfig(**ends, **sizes, activation_function="swish", init_std=0.1))
         model.generation_config.bad_words_ids = [[0]]
+    elif name == "nllb":
+        model = tf.M2M100ForConditionalGeneration(tf.M2M100Config(**{**ends, "decoder_start_token_id": 1}, **sizes, activation_function="relu", init_std=0.1, encoder_layerdrop=0.0, decoder_layerdrop=0.0))
     else:
         model = tf.MBartForConditionalGeneration(tf.MBartConfig(**{**ends, "decoder_start_token_id": 1}, **sizes, init_std=0.1))
         model.generation_config.forced_bos_token_id = tok.convert_tokens_to_ids("fr_XX")
@@ -87,14 +90,16 @@ def encode(name, tok, pairs):
     """Source ids, and what the decoder is to say, by sentence."""
     prefix = "translate English to French: " if name == "t5" else ""
     sources = [tok(prefix + " ".join(en))["input_ids"] for en, _, _ in pairs]
-    answers = [([tok.convert_tokens_to_ids(language)] if name == "mbart" else []) + tok.convert_tokens_to_ids(other) + [1] for _, other, language in pairs]
+    if name == "nllb":
+        sources = [ids[-1:] + ids[:-1] for ids in sources]
+    answers = [([tok.convert_tokens_to_ids(language)] if name in LANGUAGES else []) + tok.convert_tokens_to_ids(other) + [1] for _, other, language in pairs]
     return sources, answers
 
 
 def draw(name, r):
     en, fr = sentence(r)
-    language = r.choice(["fr_XX", "de_XX"]) if name == "mbart" else "fr_XX"
-    return en, fr if language == "fr_XX" else german(fr), language
+    language = r.choice(LANGUAGES[name][1:]) if name in LANGUAGES else "fr_XX"
+    return en, fr if language.startswith("fr") else german(fr), language
 
 
 def train(out, name):
@@ -119,7 +124,7 @@ def train(out, name):
         sources, answers = encode(name, tok, batch)
         pad = lambda rows, fill: torch.tensor([row + [fill] * (max(map(len, rows)) - len(row)) for row in rows])
         ids, labels = pad(sources, 0), pad(answers, -100)
-        start = 1 if name == "mbart" else 0
+        start = 1 if name in LANGUAGES else 0
         shifted = torch.cat([torch.full((size, 1), start), labels[:, :-1].clamp(min=0)], dim=1)
         for group in optimizer.param_groups:
             group["lr"] = best * min(1.0, (step + 1) / 60, 3 * (steps - step) / steps)
@@ -141,6 +146,9 @@ def store(folder, name, model, tok, kept):
             p.data = p.data.half().float()
     model.save_pretrained(folder)
     tok.save_pretrained(folder)
+    if name == "nllb":
+        said = json.loads((folder / "tokenizer_config.json").read_text())
+        (folder / "tokenizer_config.json").write_text(json.dumps({**said, "tokenizer_class": "NllbTokenizer"}, indent=2) + "\n")
     path = folder / "model.safetensors"
     save_file({k: v.half() for k, v in load_file(path).items()}, path, metadata={"format": "pt"})
     rows = [{"text": " ".join(en), "gold": " ".join(other), "language": language} for en, other, language in kept]
@@ -148,7 +156,7 @@ def store(folder, name, model, tok, kept):
     sources, _ = encode(name, tok, kept)
     with torch.no_grad(), open(folder / "expected.jsonl", "w", encoding="utf-8") as f:
         for ids, (_, _, language) in zip(sources, kept):
-            more = {"forced_bos_token_id": tok.convert_tokens_to_ids(language)} if name == "mbart" else {}
+            more = {"forced_bos_token_id": tok.convert_tokens_to_ids(language)} if name in LANGUAGES else {}
             said = {}
             for key, beams in (("greedy", 1), ("beams", 4)):
                 got = model.generate(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), do_sample=False, num_beams=beams, max_new_tokens=MOST, **more)[0].tolist()[1:]
@@ -157,7 +165,7 @@ def store(folder, name, model, tok, kept):
 
 
 def options_of(name, language):
-    return {"t5": ["--src-lang", "en", "--tgt-lang", "fr"], "marian": [], "mbart": ["--src-lang", "en_XX", "--tgt-lang", language]}[name]
+    return {"t5": ["--src-lang", "en", "--tgt-lang", "fr"], "marian": [], **{k: ["--src-lang", v[0], "--tgt-lang", language] for k, v in LANGUAGES.items()}}[name]
 
 
 def measure(program, out):
@@ -196,7 +204,7 @@ def main():
     a = p.parse_args()
     if a.what == "measure":
         sys.exit(1 if measure(a.program, a.out) else 0)
-    for name in a.names or ["t5", "marian", "mbart"]:
+    for name in a.names or ["t5", "marian", "mbart", "nllb"]:
         train(a.out, name)
 
 

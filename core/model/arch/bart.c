@@ -1,8 +1,9 @@
 /* BART and what is built like it: mBART (norms first, and one more at the end of each side), Marian
- * (fixed positions, no norm behind the embeddings) and Pegasus (both). Source: Lewis et al. 2019
- * (arXiv 1910.13461), Liu et al. 2020 (2001.08210), Junczys-Dowmunt et al. 2018 (1804.00344), Zhang
- * et al. 2019 (1912.08777); names and order of operations as in transformers,
- * models/{bart,mbart,marian,pegasus}. */
+ * (fixed positions, no norm behind the embeddings), Pegasus (both) and M2M100, whose form NLLB has
+ * (as Pegasus, positions counted without pad tokens). Source: Lewis et al. 2019 (arXiv 1910.13461),
+ * Liu et al. 2020 (2001.08210), Junczys-Dowmunt et al. 2018 (1804.00344), Zhang et al. 2019
+ * (1912.08777), Fan et al. 2020 (2010.11125); names and order of operations as in transformers,
+ * models/{bart,mbart,marian,pegasus,m2m_100}. */
 #include "core/model/arch/decoder.h"
 #include "core/model/arch/keys.h"
 #include "core/model/arch/registry.h"
@@ -55,6 +56,15 @@ static tfm_status read_fixed(tfm_config *config, const tfm_json *json, tfm_err *
   return read_common(config, json, err);
 }
 
+static tfm_status read_m2m_100(tfm_config *config, const tfm_json *json, tfm_err *err)
+{
+  config->sines_to_end = true;
+  config->skip_pad = true;
+  config->position_offset = config->pad_id + 1;
+  config->positions += config->position_offset;
+  return read_fixed(config, json, err);
+}
+
 /* Both sides read and write the same words in all models that are published without saying so. */
 static tfm_status read_marian(tfm_config *config, const tfm_json *json, tfm_err *err)
 {
@@ -86,6 +96,15 @@ static const tfm__head_row bart_heads[] = {
      .dense = "classification_head.dense",
      .act = TFM_ACT_TANH,
      .out = "classification_head.out_proj"},
+    {.task = TFM_TASK_NONE},
+};
+
+static const tfm__head_row m2m_100_heads[] = {
+    {.task = TFM_TASK_TEXT_GENERATION,
+     .view = TFM__VIEW_LM,
+     .out = "lm_head",
+     .plain = true,
+     .tied = true},
     {.task = TFM_TASK_NONE},
 };
 
@@ -147,4 +166,11 @@ const tfm_arch tfm__arch_pegasus = {.model_type = "pegasus",
                                     .module = {BART_MODULES, POSITIONS, FINAL_NORM},
                                     .block = &tfm__block_pre_norm,
                                     .heads = other_heads,
+                                    BART_PARTS};
+
+const tfm_arch tfm__arch_m2m_100 = {.model_type = "m2m_100",
+                                    .read = read_m2m_100,
+                                    .module = {BART_MODULES, FINAL_NORM},
+                                    .block = &tfm__block_pre_norm,
+                                    .heads = m2m_100_heads,
                                     BART_PARTS};

@@ -43,6 +43,7 @@
   X(mbart)                                                                                     \
   X(marian)                                                                                    \
   X(pegasus)                                                                                   \
+  X(m2m_100)                                                                                   \
   TFM__FAMILIES_OF_TESTS(X)
 
 typedef enum {

@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const models[] = {"seq2seq/bart",     "seq2seq/bart-mnli", "seq2seq/mbart",
-                                     "seq2seq/marian",   "seq2seq/pegasus",   "seq2seq/t5",
-                                     "seq2seq/t5-gated", "seq2seq/mt5",       NULL};
+static const char *const models[] = {"seq2seq/bart",    "seq2seq/bart-mnli",
+                                     "seq2seq/mbart",   "seq2seq/marian",
+                                     "seq2seq/pegasus", "seq2seq/m2m100",
+                                     "seq2seq/t5",      "seq2seq/t5-gated",
+                                     "seq2seq/mt5",     NULL};
 
 enum { MOST_SEQUENCES = 8, MOST_TOKENS = 512 };
 
