@@ -32,7 +32,8 @@ struct tfm_jread {
   const char *text;
   const char *p; /* next byte to read */
   const char *end;
-  size_t mark; /* offset of the value or key read last: where tfm_jread_fail() points */
+  size_t mark;    /* offset of the value or key read last: where tfm_jread_fail() points */
+  tfm_span known; /* the longest value stepped over so far: well-formed */
   tfm_json_unicode unicode;
   int depth;                        /* containers that are open */
   frame frames[TFM_JSON_DEPTH + 1]; /* [0] is the text itself, which holds one value */
@@ -55,8 +56,14 @@ tfm_jread *tfm_jread_open(const char *name, const char *text, size_t n,
 void tfm_jread_restart(tfm_jread *r, const char *text, size_t n)
 {
   r->text = n ? text : "";
-  r->p = r->text;
   r->end = r->text + n;
+  r->known = (tfm_span){NULL, 0};
+  tfm_jread_rewind(r);
+}
+
+void tfm_jread_rewind(tfm_jread *r)
+{
+  r->p = r->text;
   r->mark = 0;
   r->depth = 0;
   r->frames[0] = (frame){.step = STEP_VALUE};
@@ -552,15 +559,10 @@ static void skip_one(tfm_jread *r)
   }
 }
 
-tfm_span tfm_jread_skip(tfm_jread *r)
+/* Steps over the value at r->p, which is not known. */
+static void skip_all(tfm_jread *r)
 {
-  if (!tfm_jread_ok(r)) {
-    return nothing;
-  }
-  TFM_ASSERT(top(r)->step == STEP_VALUE);
   int outside = r->depth;
-  r->p = tfm__json_space(r->p, r->end);
-  const char *start = r->p;
   do {
     skip_one(r);
     while (tfm_jread_ok(r) && r->depth > outside &&
@@ -568,11 +570,29 @@ tfm_span tfm_jread_skip(tfm_jread *r)
       /* a container was left: go on in the one around it */
     }
   } while (tfm_jread_ok(r) && r->depth > outside);
+}
+
+tfm_span tfm_jread_skip(tfm_jread *r)
+{
+  if (!tfm_jread_ok(r)) {
+    return nothing;
+  }
+  TFM_ASSERT(top(r)->step == STEP_VALUE);
+  r->p = tfm__json_space(r->p, r->end);
+  const char *start = r->p;
+  if (r->known.p == start) {
+    r->p += r->known.n;
+    top(r)->step = STEP_NEXT;
+  } else {
+    skip_all(r);
+  }
   if (!tfm_jread_ok(r)) {
     return nothing;
   }
   r->mark = (size_t)(start - r->text);
-  return (tfm_span){start, (size_t)(r->p - start)};
+  tfm_span value = {start, (size_t)(r->p - start)};
+  r->known = value.n > r->known.n ? value : r->known;
+  return value;
 }
 
 void tfm_jread_end(tfm_jread *r)

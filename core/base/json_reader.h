@@ -60,6 +60,10 @@ tfm_jread *tfm_jread_open(const char *name, const char *text, size_t n,
 /** Start over on another text with the same buffers: one reader serves a million rows. */
 void tfm_jread_restart(tfm_jread *r, const char *text, size_t n);
 
+/** Start over on the same text, which has not changed. The longest value that was stepped over is
+ *  not looked at again where it is stepped over again. */
+void tfm_jread_rewind(tfm_jread *r);
+
 void tfm_jread_close(tfm_jread *r);
 
 /** The kind of the value that comes next, without reading it. */
@@ -69,7 +73,8 @@ tfm_json_kind tfm_jread_peek(tfm_jread *r);
 void tfm_jread_object(tfm_jread *r);
 
 /** Step to the next member of the innermost object: true with its key decoded (borrowed until
- * the next call on r), false at the end of the object (which is left) or after a failure.
+ * the next key, string or double is read), false at the end of the object (which is left) or
+ * after a failure.
  *  Duplicate keys are not looked for here: see tfm_jread_fail(). */
 bool tfm_jread_key(tfm_jread *r, tfm_span *key);
 

@@ -12,11 +12,28 @@
 #include "core/base/span.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
+static inline bool tfm__json_is_space(char c)
+{
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/** Behind the white space at p. Indented texts are mostly blanks: they go by words of 8. */
 static inline const char *tfm__json_space(const char *p, const char *end)
 {
-  while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
-    ++p;
+  while (p < end && tfm__json_is_space(*p)) {
+    uint64_t blanks = 0x2020202020202020u;
+    uint64_t word = 0;
+    for (++p; (size_t)(end - p) >= sizeof word; p += sizeof word) {
+      memcpy(&word, p, sizeof word);
+      if (word != blanks) {
+        p += __builtin_ctzll(word ^ blanks) / 8; /* little-endian: json_scan.c makes sure */
+        break;
+      }
+    }
   }
   return p;
 }

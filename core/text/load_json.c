@@ -249,7 +249,7 @@ tfm_status tfm__load_json(tfm_tokenizer *t, const char *name, tfm_span text, tfm
   }
   note_types(&j);
   TFM_TRY(tfm_jread_status(j.l.r, err));
-  tfm_jread_restart(j.l.r, text.p, text.n);
+  tfm_jread_rewind(j.l.r);
   read_all(&j);
   TFM_TRY(tfm_jread_status(j.l.r, err));
   st = tfm__added_ready(&t->added, &t->vocab, &t->normalizer, &t->memory, err);

@@ -688,6 +688,42 @@ static void restarting_is_clean_and_takes_no_memory(void **state)
   tfm_jread_close(NULL);
 }
 
+/* What is read after rewinding is what was read before, stepped over or entered. Of two values
+ * the longer one is remembered, so both ways through skipping are taken. */
+static void rewinding_reads_the_same_again(void **state)
+{
+  (void)state;
+  tfm_jread *r = open_text(SPAN("{\"a\": [1, [2, 3]] ,\"b\":[4],\"c\":5}"));
+  for (int round = 0; round < 3; ++round) {
+    tfm_span key;
+    tfm_jread_object(r);
+    assert_true(tfm_jread_key(r, &key));
+    CHECK_SPAN(tfm_jread_skip(r), SPAN("[1, [2, 3]]"));
+    assert_true(tfm_jread_key(r, &key));
+    CHECK_SPAN(tfm_jread_skip(r), SPAN("[4]"));
+    assert_true(tfm_jread_key(r, &key));
+    assert_int_equal(tfm_jread_int(r, 0, 9), 5);
+    assert_false(tfm_jread_key(r, &key));
+    tfm_jread_end(r);
+    assert_true(tfm_jread_ok(r));
+    tfm_jread_rewind(r);
+  }
+  tfm_jread_close(r);
+}
+
+/* Another text at the same address is another text: nothing known of the first one holds. */
+static void restarting_forgets_what_was_stepped_over(void **state)
+{
+  (void)state;
+  char text[] = "[1, 2, 3]";
+  tfm_jread *r = open_text((tfm_span){text, sizeof text - 1});
+  CHECK_SPAN(tfm_jread_skip(r), SPAN("[1, 2, 3]"));
+  memcpy(text, "[1]   ,7 ", sizeof text - 1);
+  tfm_jread_restart(r, text, sizeof text - 1);
+  CHECK_SPAN(tfm_jread_skip(r), SPAN("[1]"));
+  tfm_jread_close(r);
+}
+
 /* ---- misuse is a bug of ours ---- */
 
 static void read_twice(void *arg)
@@ -753,6 +789,8 @@ int main(void)
       cmocka_unit_test(doubles_must_be_finite),
       cmocka_unit_test(lossy_reading_replaces_and_lossy_skipping_copies),
       cmocka_unit_test(restarting_is_clean_and_takes_no_memory),
+      cmocka_unit_test(rewinding_reads_the_same_again),
+      cmocka_unit_test(restarting_forgets_what_was_stepped_over),
       cmocka_unit_test(misuse_asserts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

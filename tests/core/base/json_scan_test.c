@@ -325,6 +325,25 @@ static void doubles_at_the_edges(void **state)
   tfm_buf_fini(&room);
 }
 
+/* White space goes by words of 8 blanks; how long it is, what stands among the blanks and where
+ * the text ends must not matter. */
+static void white_space_of_any_length_is_stepped_over(void **state)
+{
+  (void)state;
+  static const char spaces[] = " \n\r\t";
+  for (size_t n = 0; n < 40; ++n) {
+    for (size_t odd = 0; odd <= n; ++odd) {
+      char text[48];
+      memset(text, ' ', sizeof text);
+      text[odd] = spaces[(n + odd) % 4];
+      assert_ptr_equal(tfm__json_space(text, text + sizeof text), text + sizeof text);
+      assert_ptr_equal(tfm__json_space(text, text + n), text + n);
+      text[n] = n % 2 ? '!' : '\x1f'; /* next to a blank on either side */
+      assert_ptr_equal(tfm__json_space(text, text + sizeof text), text + n);
+    }
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -338,6 +357,7 @@ int main(void)
       cmocka_unit_test(integers_are_exact_up_to_their_ends),
       cmocka_unit_test(doubles_are_the_nearest_ones),
       cmocka_unit_test(doubles_at_the_edges),
+      cmocka_unit_test(white_space_of_any_length_is_stepped_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
