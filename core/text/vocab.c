@@ -4,7 +4,11 @@
 
 #include <string.h>
 
-enum { LEAST_SLOTS = 1024 };
+enum {
+  LEAST_SLOTS = 1024,
+  AHEAD = 16, /* entries whose slots are asked for beforehand */
+  GROUP = 32  /* tokens that are looked up together */
+};
 
 void tfm__vocab_init(tfm__vocab *v)
 {
@@ -38,9 +42,9 @@ static uint32_t hash_of(const tfm__vocab *v, tfm_span s)
 static size_t slot_of(const tfm__vocab *v, tfm_span token, uint32_t hash)
 {
   size_t i = hash & (v->nslot - 1);
-  while (v->slot[i] >= 0) {
-    const tfm__vocab_entry *e = &v->entry[v->slot[i]];
-    if (e->hash == hash && tfm_span_eq(tfm__vocab_entry_text(v, e), token)) {
+  while (v->slot[i].entry >= 0) {
+    if (v->slot[i].hash == hash &&
+        tfm_span_eq(tfm__vocab_entry_text(v, &v->entry[v->slot[i].entry]), token)) {
       return i;
     }
     i = (i + 1) & (v->nslot - 1);
@@ -48,24 +52,31 @@ static size_t slot_of(const tfm__vocab *v, tfm_span token, uint32_t hash)
   return i;
 }
 
-static bool grow_slots(tfm__vocab *v)
+static bool take_slots(tfm__vocab *v, size_t nslot)
 {
-  size_t nslot = v->nslot ? v->nslot * 4 : LEAST_SLOTS; /* entries are moved seldom */
-  int32_t *slot = tfm_realloc(NULL, nslot, sizeof *slot);
+  tfm__vocab_slot *slot = tfm_realloc(NULL, nslot, sizeof *slot);
   if (!slot) {
     return false;
   }
   memset(slot, 0xff, nslot * sizeof *slot);
-  for (size_t k = 0; k < v->n; ++k) {
-    size_t i = v->entry[k].hash & (nslot - 1);
-    while (slot[i] >= 0) {
-      i = (i + 1) & (nslot - 1);
-    }
-    slot[i] = (int32_t)k;
-  }
   tfm_free(v->slot);
   v->slot = slot;
   v->nslot = nslot;
+  return true;
+}
+
+static bool grow_slots(tfm__vocab *v)
+{
+  if (!take_slots(v, v->nslot ? v->nslot * 4 : LEAST_SLOTS)) { /* entries are moved seldom */
+    return false;
+  }
+  for (size_t k = 0; k < v->n; ++k) {
+    size_t i = v->entry[k].hash & (v->nslot - 1);
+    while (v->slot[i].entry >= 0) {
+      i = (i + 1) & (v->nslot - 1);
+    }
+    v->slot[i] = (tfm__vocab_slot){v->entry[k].hash, (int32_t)k};
+  }
   return true;
 }
 
@@ -112,18 +123,11 @@ static tfm__vocab_answer set_id(tfm__vocab *v, int32_t k, int32_t id)
   return TFM__ADDED;
 }
 
-tfm__vocab_answer tfm__vocab_add(tfm__vocab *v, tfm_span token, int32_t id)
+/* Append the entry of a token; its text gets no slot. */
+static tfm__vocab_answer append(tfm__vocab *v, tfm_span token, uint32_t hash, int32_t id)
 {
-  if (v->n * 2 >= v->nslot && !grow_slots(v)) {
-    return TFM__NO_MEMORY;
-  }
   if (v->n == v->cap && !grow_entries(v)) {
     return TFM__NO_MEMORY;
-  }
-  uint32_t hash = hash_of(v, token);
-  size_t i = slot_of(v, token, hash);
-  if (v->slot[i] >= 0) {
-    return TFM__SAME_TEXT;
   }
   size_t from = v->text.n;
   if (token.n > UINT32_MAX - from || v->n >= INT32_MAX ||
@@ -136,14 +140,59 @@ tfm__vocab_answer tfm__vocab_add(tfm__vocab *v, tfm_span token, int32_t id)
     v->text.n = from;
     return answer;
   }
-  v->entry[v->n] = (tfm__vocab_entry){(uint32_t)from, (uint32_t)token.n, hash, id};
-  v->slot[i] = (int32_t)v->n++;
+  v->entry[v->n++] = (tfm__vocab_entry){(uint32_t)from, (uint32_t)token.n, hash, id};
+  return TFM__ADDED;
+}
+
+tfm__vocab_answer tfm__vocab_add(tfm__vocab *v, tfm_span token, int32_t id)
+{
+  if (v->n * 2 >= v->nslot && !grow_slots(v)) {
+    return TFM__NO_MEMORY;
+  }
+  uint32_t hash = hash_of(v, token);
+  size_t i = slot_of(v, token, hash);
+  if (v->slot[i].entry >= 0) {
+    return TFM__SAME_TEXT;
+  }
+  tfm__vocab_answer answer = append(v, token, hash, id);
+  if (answer == TFM__ADDED) {
+    v->slot[i] = (tfm__vocab_slot){hash, (int32_t)(v->n - 1)};
+  }
+  return answer;
+}
+
+tfm__vocab_answer tfm__vocab_append(tfm__vocab *v, tfm_span token, int32_t id)
+{
+  return append(v, token, hash_of(v, token), id);
+}
+
+tfm__vocab_answer tfm__vocab_index(tfm__vocab *v, size_t *twice)
+{
+  size_t nslot = LEAST_SLOTS;
+  while (nslot < v->n * 2) {
+    nslot *= 2;
+  }
+  if (!take_slots(v, nslot)) {
+    return TFM__NO_MEMORY;
+  }
+  for (size_t k = 0; k < v->n; ++k) {
+    if (k + AHEAD < v->n) {
+      __builtin_prefetch(&v->slot[v->entry[k + AHEAD].hash & (nslot - 1)], 1);
+    }
+    const tfm__vocab_entry *e = &v->entry[k];
+    tfm__vocab_slot *slot = &v->slot[slot_of(v, tfm__vocab_entry_text(v, e), e->hash)];
+    if (slot->entry >= 0) {
+      *twice = k;
+      return TFM__SAME_TEXT;
+    }
+    *slot = (tfm__vocab_slot){e->hash, (int32_t)k};
+  }
   return TFM__ADDED;
 }
 
 tfm__vocab_answer tfm__vocab_move(tfm__vocab *v, tfm_span token, int32_t id)
 {
-  int32_t k = v->slot[slot_of(v, token, hash_of(v, token))];
+  int32_t k = v->slot[slot_of(v, token, hash_of(v, token))].entry;
   TFM_ASSERT(k >= 0);
   tfm__vocab_answer answer = set_id(v, k, id);
   if (answer == TFM__ADDED) {
@@ -158,8 +207,55 @@ int32_t tfm__vocab_id(const tfm__vocab *v, tfm_span token)
   if (v->n == 0) {
     return -1;
   }
-  int32_t k = v->slot[slot_of(v, token, hash_of(v, token))];
+  int32_t k = v->slot[slot_of(v, token, hash_of(v, token))].entry;
   return k < 0 ? -1 : v->entry[k].id;
+}
+
+/* The entry whose hash is the token's, and most probably the token; -1: there is none. */
+static int32_t likely_entry(const tfm__vocab *v, uint32_t hash)
+{
+  size_t i = hash & (v->nslot - 1);
+  while (v->slot[i].entry >= 0 && v->slot[i].hash != hash) {
+    i = (i + 1) & (v->nslot - 1);
+  }
+  return v->slot[i].entry;
+}
+
+/* Each loop asks for what the next one needs, so that waits overlap. */
+static void find_group(const tfm__vocab *v, const tfm_span *token, size_t n, int32_t *id)
+{
+  uint32_t hash[GROUP];
+  int32_t entry[GROUP];
+  for (size_t i = 0; i < n; ++i) {
+    hash[i] = hash_of(v, token[i]);
+    __builtin_prefetch(&v->slot[hash[i] & (v->nslot - 1)]);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    entry[i] = likely_entry(v, hash[i]);
+    if (entry[i] >= 0) {
+      __builtin_prefetch(&v->entry[entry[i]]);
+    }
+  }
+  for (size_t i = 0; i < n; ++i) {
+    if (entry[i] >= 0) {
+      __builtin_prefetch(v->text.data + v->entry[entry[i]].from);
+    }
+  }
+  for (size_t i = 0; i < n; ++i) {
+    int32_t k = v->slot[slot_of(v, token[i], hash[i])].entry;
+    id[i] = k < 0 ? -1 : v->entry[k].id;
+  }
+}
+
+void tfm__vocab_ids(const tfm__vocab *v, const tfm_span *token, size_t n, int32_t *id)
+{
+  if (v->n == 0) {
+    memset(id, 0xff, n * sizeof *id);
+    return;
+  }
+  for (size_t i = 0; i < n; i += GROUP) {
+    find_group(v, token + i, n - i < GROUP ? n - i : GROUP, id + i);
+  }
 }
 
 tfm_span tfm__vocab_text(const tfm__vocab *v, int32_t id)

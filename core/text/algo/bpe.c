@@ -3,12 +3,11 @@
  *
  * A long piece (a row of a model that does not split at blanks, or a sentence without any) is cut
  * first, between characters that no merge ever joins: no token of the answer spans such a place,
- * and the parts are words that come again. Which characters may join is the last one of a merge's
- * left token and the first one of its right token, kept as a set of hashed pairs: what collides
- * there only leaves a cut out. */
+ * and the parts are words that come again (tfm__joins). */
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 #include "core/text/algo/bpe_merge.h"
+#include "core/text/algo/read_merges.h"
 #include "core/text/algo/read_vocab.h"
 #include "core/text/kinds.h"
 
@@ -17,7 +16,6 @@
 
 enum {
   LOW = 0x800,         /* code points whose tokens are in an array */
-  JOIN_BITS = 1 << 17, /* of the set of joining characters */
   CUT_FROM = 33,       /* pieces of fewer bytes are not searched for cuts */
   MANY_PARTS = 1 << 16 /* a list longer than this is given back */
 };
@@ -31,7 +29,7 @@ typedef struct {
   bool fuse_unknown, byte_fallback, ignore_merges, cuts;
   int32_t byte_id[256]; /* of "<0x00>" and so on; -1: none */
   int32_t low[LOW];     /* -1: no token */
-  uint64_t joins[JOIN_BITS / 64];
+  tfm__joins joins;
 } bpe;
 
 typedef struct {
@@ -206,17 +204,6 @@ fail:
   return st;
 }
 
-static inline size_t join_bit(uint32_t left, uint32_t right)
-{
-  return (left * 0x9e3779b1u + right * 0x85ebca77u) >> 15;
-}
-
-static inline bool joins(const bpe *b, uint32_t left, uint32_t right)
-{
-  size_t i = join_bit(left, right);
-  return b->joins[i / 64] >> i % 64 & 1;
-}
-
 static bool has_token(const bpe *b, const char *p)
 {
   size_t len = 0;
@@ -234,7 +221,8 @@ static tfm_status put_long(const bpe *b, memo *m, const char *p, size_t n)
   uint32_t left = tfm_utf8_decode(p, &len);
   for (size_t i = len; i < n; i += len) {
     uint32_t right = tfm_utf8_decode(p + i, &len);
-    if (!joins(b, left, right) && has_token(b, p + before) && has_token(b, p + i)) {
+    if (!tfm__joins_has(&b->joins, left, right) && has_token(b, p + before) &&
+        has_token(b, p + i)) {
       TFM_TRY(put_cut(b, m, p + from, i - from));
       from = i;
     }
@@ -349,137 +337,6 @@ static void close_model(void *self)
   tfm__merges_fini(&b->merges); /* the rest is the loader's memory */
 }
 
-static uint32_t last_character(tfm_span s)
-{
-  size_t i = s.n;
-  size_t len = 0;
-  do {
-    --i;
-  } while (i > 0 && ((unsigned char)s.p[i] & 0xc0) == 0x80);
-  return tfm_utf8_decode(s.p + i, &len);
-}
-
-static void note_join(bpe *b, tfm_span left, tfm_span right)
-{
-  size_t len = 0;
-  if (left.n && right.n) {
-    size_t i = join_bit(last_character(left), tfm_utf8_decode(right.p, &len));
-    b->joins[i / 64] |= (uint64_t)1 << i % 64;
-  }
-}
-
-static int32_t find_token(tfm_jread *r, const bpe *b, tfm_span token)
-{
-  int32_t id = tfm__vocab_id(b->vocab, token);
-  if (id < 0) {
-    tfm_jread_fail(r, TFM_E_FORMAT, "the token \"%.*s\" of a merge is not in the vocabulary",
-                   token.n > 64 ? 64 : (int)token.n, token.n ? token.p : "");
-  }
-  return id;
-}
-
-/* The token that two make: the right one without the prefix behind the left one. */
-static void add_merge(tfm_jread *r, bpe *b, tfm_span left, tfm_span right, tfm_buf *room)
-{
-  int32_t a = find_token(r, b, left);
-  int32_t c = find_token(r, b, right);
-  size_t skip = b->prefix.n;
-  if (!tfm_jread_ok(r)) {
-    return;
-  }
-  if (right.n < skip || (right.n > skip && ((unsigned char)right.p[skip] & 0xc0) == 0x80)) {
-    tfm_jread_fail(r, TFM_E_FORMAT,
-                   "the right token of the merge is no longer than the prefix");
-    return;
-  }
-  tfm_buf_clear(room);
-  (void)tfm_buf_span(room, left);
-  (void)tfm_buf_append(room, right.p + skip, right.n - skip);
-  int32_t made = room->failed ? -1 : find_token(r, b, tfm_buf_view(room));
-  b->merges.shrinking |= left.n == 0 || right.n == skip;
-  note_join(b, left, right);
-  if (room->failed || (tfm_jread_ok(r) && tfm__merges_add(&b->merges, a, c, made) != TFM_OK)) {
-    tfm_jread_fail(r, TFM_E_NOMEM, "not enough memory for the merges");
-  }
-}
-
-/* "a b" */
-static void read_merge_string(tfm_jread *r, bpe *b, tfm_buf *room)
-{
-  static const char version[] = "#version";
-  tfm_span s = tfm_jread_string(r);
-  const char *blank = s.n ? memchr(s.p, ' ', s.n) : NULL;
-  if (s.n >= sizeof version - 1 && memcmp(s.p, version, sizeof version - 1) == 0) {
-    return; /* the first line of a merges.txt */
-  }
-  size_t left = blank ? (size_t)(blank - s.p) : s.n;
-  if (!blank || memchr(blank + 1, ' ', s.n - left - 1)) {
-    tfm_jread_fail(r, TFM_E_FORMAT, "want two tokens with a blank between, got \"%.*s\"",
-                   s.n > 64 ? 64 : (int)s.n, s.n ? s.p : "");
-    return;
-  }
-  add_merge(r, b, (tfm_span){s.p, left}, (tfm_span){blank + 1, s.n - left - 1}, room);
-}
-
-/* ["a", "b"] */
-static void read_merge_array(tfm_jread *r, bpe *b, tfm_buf *left, tfm_buf *room)
-{
-  int n = 0;
-  tfm_buf_clear(left);
-  tfm_jread_array(r);
-  for (; tfm_jread_element(r); ++n) {
-    tfm_span s = tfm_jread_string(r);
-    if (n == 0) {
-      (void)tfm_buf_span(left, s);
-    } else if (n == 1 && tfm_jread_ok(r)) {
-      add_merge(r, b, tfm_buf_view(left), s, room);
-    }
-  }
-  if (n != 2) {
-    tfm_jread_fail(r, TFM_E_FORMAT, "want two tokens, got %d", n);
-  }
-}
-
-/* The merges need the vocabulary and the prefix, wherever these stand: they are stepped over and
- * read at the end, from their raw text. */
-static void read_merges(tfm__loader *l, bpe *b, tfm_span raw)
-{
-  tfm_buf left = {0};
-  tfm_buf room = {0};
-  if (l->given && tfm_span_is(raw, "null")) {
-    for (size_t i = 0; i < l->given->nmerge; ++i) {
-      add_merge(l->r, b, l->given->merge[i].left, l->given->merge[i].right, &room);
-    }
-    tfm_buf_fini(&room);
-    return;
-  }
-  tfm_err err = {0};
-  tfm_jread *r = tfm_jread_open("merges", raw.p, raw.n, TFM_JSON_STRICT);
-  if (!r) {
-    tfm_jread_fail(l->r, TFM_E_NOMEM, "not enough memory for the merges");
-    return;
-  }
-  tfm_json_kind first = TFM_JSON_NONE;
-  tfm_jread_array(r);
-  while (tfm_jread_element(r)) {
-    tfm_json_kind kind = tfm_jread_peek(r);
-    first = first == TFM_JSON_NONE ? kind : first;
-    if (kind != first) {
-      tfm_jread_fail(r, TFM_E_FORMAT, "want all merges in one form, strings or arrays");
-    } else if (kind == TFM_JSON_ARRAY) {
-      read_merge_array(r, b, &left, &room);
-    } else {
-      read_merge_string(r, b, &room);
-    }
-  }
-  if (tfm_jread_status(r, &err) != TFM_OK) {
-    tfm_jread_fail(l->r, err.status, "%s", err.text);
-  }
-  tfm_jread_close(r);
-  tfm_buf_fini(&left);
-  tfm_buf_fini(&room);
-}
-
 /* Merges left out at random are for training; answers of a checkpoint must not be random. */
 static void read_dropout(tfm_jread *r)
 {
@@ -554,7 +411,7 @@ static void *read(tfm__loader *l)
       if (vocab) {
         tfm__read_vocab(l);
         seen_vocab = true;
-      } else {
+      } else { /* they need the vocabulary and the prefix, wherever these stand */
         merges = tfm_jread_skip(r);
       }
     } else if (!read_member(l, key, b)) {
@@ -564,7 +421,7 @@ static void *read(tfm__loader *l)
   tfm__loader_want(l, seen_vocab, "vocab");
   tfm__loader_want(l, merges.p != NULL, "merges");
   if (tfm_jread_ok(r)) {
-    read_merges(l, b, merges);
+    tfm__read_merges(l, merges, b->prefix, &b->merges, &b->joins);
     fill_tables(l, b);
   }
   return b;

@@ -32,10 +32,15 @@ static inline uint64_t pair_of(int32_t left, int32_t right)
   return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 }
 
+static inline size_t place_of(const tfm__merges *m, uint64_t pair)
+{
+  return (size_t)((pair ^ pair >> 29) * 0x9e3779b97f4a7c15u >> m->shift);
+}
+
 static inline tfm__merge_slot *slot_of(const tfm__merges *m, uint64_t pair)
 {
   size_t mask = ((size_t)1 << (64 - m->shift)) - 1;
-  size_t i = (size_t)((pair ^ pair >> 29) * 0x9e3779b97f4a7c15u >> m->shift);
+  size_t i = place_of(m, pair);
   while (m->slot[i].pair != pair && m->slot[i].pair != UINT64_MAX) {
     i = (i + 1) & mask;
   }
@@ -48,10 +53,12 @@ static inline uint32_t rank_of(const tfm__merges *m, int32_t left, int32_t right
   return slot_of(m, pair_of(left, right))->rank;
 }
 
-static tfm_status grow_slots(tfm__merges *m)
+enum { LEAST_BITS = 10 };
+
+/* Move to a table of 2^bits, which is larger than the one before. */
+static tfm_status grow_slots(tfm__merges *m, unsigned bits)
 {
   tfm__merges old = *m;
-  unsigned bits = old.slot ? 64 - old.shift + 1 : 10;
   m->slot = tfm_realloc(NULL, (size_t)1 << bits, sizeof *m->slot);
   if (!m->slot) {
     m->slot = old.slot;
@@ -59,7 +66,7 @@ static tfm_status grow_slots(tfm__merges *m)
   }
   m->shift = 64 - bits;
   memset(m->slot, 0xff, sizeof *m->slot << bits);
-  for (size_t i = 0; old.slot && i < (size_t)1 << (bits - 1); ++i) {
+  for (size_t i = 0; old.slot && i < (size_t)1 << (64 - old.shift); ++i) {
     if (old.slot[i].pair != UINT64_MAX) {
       *slot_of(m, old.slot[i].pair) = old.slot[i];
     }
@@ -68,12 +75,28 @@ static tfm_status grow_slots(tfm__merges *m)
   return TFM_OK;
 }
 
+tfm_status tfm__merges_reserve(tfm__merges *m, size_t n)
+{
+  unsigned bits = m->slot ? 64 - m->shift : LEAST_BITS;
+  bool small = !m->slot;
+  while (n > ((size_t)1 << bits) / 2) {
+    ++bits;
+    small = true;
+  }
+  return small ? grow_slots(m, bits) : TFM_OK;
+}
+
+void tfm__merges_expect(const tfm__merges *m, int32_t left, int32_t right)
+{
+  if (m->slot) {
+    __builtin_prefetch(&m->slot[place_of(m, pair_of(left, right))], 1);
+  }
+}
+
 tfm_status tfm__merges_add(tfm__merges *m, int32_t left, int32_t right, int32_t result)
 {
   tfm_status st = TFM_OK;
-  if (!m->slot || m->n * 2 >= (size_t)1 << (64 - m->shift)) {
-    TFM_TRY(grow_slots(m));
-  }
+  TFM_TRY(tfm__merges_reserve(m, m->n + 1));
   if (m->ranks == m->rank_cap) {
     size_t cap = m->rank_cap ? m->rank_cap * 2 : 1024;
     int32_t *v = cap < INT32_MAX ? tfm_realloc(m->result, cap, sizeof *v) : NULL;
@@ -94,7 +117,7 @@ fail:
 
 tfm_status tfm__merges_ready(tfm__merges *m, int32_t highest)
 {
-  if (!m->slot && grow_slots(m) != TFM_OK) {
+  if (tfm__merges_reserve(m, 0) != TFM_OK) {
     return TFM_E_NOMEM;
   }
   size_t nslot = (size_t)1 << (64 - m->shift);

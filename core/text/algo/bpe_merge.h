@@ -40,6 +40,12 @@ typedef struct tfm__merge_work {
   size_t nbucket;
 } tfm__merge_work;
 
+/** Make room for n pairs. Errors: TFM_E_NOMEM. */
+tfm_status tfm__merges_reserve(tfm__merges *m, size_t n) TFM_MUST_USE;
+
+/** A pair will soon be added: ask for what is to be fetched from memory then. Any ids. */
+void tfm__merges_expect(const tfm__merges *m, int32_t left, int32_t right);
+
 /** Add the next rank: left and right give result. A pair that is there already gets the new rank
  *  and result. Errors: TFM_E_NOMEM (also: 2^31 ranks). */
 tfm_status tfm__merges_add(tfm__merges *m, int32_t left, int32_t right,

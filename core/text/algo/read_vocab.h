@@ -5,7 +5,8 @@
 #include "core/text/component.h"
 
 /** Read the object {"token": id, ...} that comes next into the loader's vocabulary. Fails (the
- *  reader) at the entry that is no id, and at a token or an id that stands there twice. */
+ *  reader) at the entry that is no id or whose id is taken, and at the object when a token stands
+ *  there twice. */
 void tfm__read_vocab(tfm__loader *l);
 
 /** Add one token; fails the reader when the text or the id is taken. */

@@ -1,5 +1,6 @@
 /* Models that are malformed, and numbers as the library reads them. */
 #include "core/base/clock.h"
+#include "core/base/utf8.h"
 #include "core/text/algo/read_score.h"
 #include "tests/core/text/support.h"
 
@@ -66,7 +67,81 @@ static void malformed_models_are_refused_by_name(void **state)
   }
 }
 
-/* Without a type the fields tell. */
+enum { CHAIN = 100 };
+
+/* The characters from U+0100 on, of two bytes each. */
+static const char *letters(void)
+{
+  static char text[2 * CHAIN + 4];
+  for (uint32_t i = 0; i < CHAIN; ++i) {
+    (void)tfm_utf8_encode(0x100 + i, text + 2 * (size_t)i);
+  }
+  return text;
+}
+
+/* Merges that add a letter to the letters before, but merge `odd` is another one. Token n is the
+ * first n letters, token CHAIN + n letter n. */
+static tfm_span chain_of_merges(tfm_buf *json, int odd, const char *instead)
+{
+  const char *all = letters();
+  tfm_buf_clear(json);
+  (void)tfm_buf_str(json, "{\"model\":{\"type\":\"BPE\",\"merges\":[");
+  for (int i = 1; i < CHAIN; ++i) {
+    (void)tfm_buf_str(json, i > 1 ? "," : "");
+    if (i - 1 == odd) {
+      (void)tfm_buf_str(json, instead);
+    } else {
+      (void)tfm_buf_printf(json, "[\"%.*s\",\"%.2s\"]", 2 * i, all, all + 2 * i);
+    }
+  }
+  (void)tfm_buf_str(json, "],\"vocab\":{\"\":0");
+  for (int i = 1; i <= CHAIN; ++i) {
+    (void)tfm_buf_printf(json, ",\"%.*s\":%d", 2 * i, all, i);
+  }
+  for (int i = 1; i < CHAIN; ++i) {
+    (void)tfm_buf_printf(json, ",\"%.2s\":%d", all + 2 * i, CHAIN + i);
+  }
+  (void)tfm_buf_str(json, "}}}");
+  assert_false(json->failed);
+  return tfm_buf_view(json);
+}
+
+/* Merges are looked up many at a time. Each of them must take effect, at its rank: the first n
+ * letters become one token by the first n - 1 merges. */
+static void all_of_many_merges_count(void **state)
+{
+  (void)state;
+  tfm_buf json = {0};
+  tfm_err err = {0};
+  tfm_tokenizer *t = NULL;
+  tfm_encoding e = {0};
+  CHECK_OK(open_text(&t, chain_of_merges(&json, -1, ""), &err), &err);
+  for (int n = 1; n <= CHAIN; ++n) {
+    encode(t, (tfm_span){letters(), 2 * (size_t)n}, NULL, (tfm_encode_options){0}, &e);
+    CHECK_IDS(&e, n);
+  }
+  tfm_encoding_fini(&e);
+  tfm_tokenizer_close(t);
+  tfm_buf_fini(&json);
+}
+
+/* One that is wrong among many is told by its own place, and the first of two is told. */
+static void a_wrong_merge_is_told_wherever_it_stands(void **state)
+{
+  (void)state;
+  tfm_buf json = {0};
+  const int odd[] = {0, 1, 31, 32, 33, 63, 64, 97, 98};
+  for (size_t i = 0; i < COUNT_OF(odd); ++i) {
+    tfm_tokenizer *t = NULL;
+    tfm_err err = {0};
+    char want[80];
+    (void)snprintf(want, sizeof want, "$[%d][1]: the token \"x\" of a merge is not", odd[i]);
+    CHECK_FAILS(open_text(&t, chain_of_merges(&json, odd[i], "[\"\",\"x\"],7"), &err),
+                TFM_E_FORMAT, &err, want);
+  }
+  tfm_buf_fini(&json);
+}
+
 /* As the library does, which a Marian tokenizer.json of the checks' zoo needs. */
 static void the_last_of_two_equal_pieces_counts(void **state)
 {
@@ -85,6 +160,7 @@ static void the_last_of_two_equal_pieces_counts(void **state)
   tfm_tokenizer_close(t);
 }
 
+/* Without a type the fields tell. */
 static void models_are_told_by_their_fields(void **state)
 {
   (void)state;
@@ -221,6 +297,8 @@ static void unigram_time_is_linear(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(malformed_models_are_refused_by_name),
+                                     cmocka_unit_test(all_of_many_merges_count),
+                                     cmocka_unit_test(a_wrong_merge_is_told_wherever_it_stands),
                                      cmocka_unit_test(the_last_of_two_equal_pieces_counts),
                                      cmocka_unit_test(models_are_told_by_their_fields),
                                      cmocka_unit_test(a_row_may_need_an_unknown_token_in_vain),
