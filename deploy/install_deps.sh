@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Install the Debian 12 packages tfm-cluster needs: the one list of them, with what each is for.
 #
-# usage: deploy/install_deps.sh [run|tests|valgrind]...     default: run
+# usage: deploy/install_deps.sh [run|serve|tests|package|valgrind]...     default: run
 #   run       to build and run the program
+#   serve     to run a program that was built elsewhere (containers)
 #   tests     to build the tests and run the checks
+#   package   to make a Debian package (deploy/package.sh)
 #   valgrind  for tests/sanitize.sh valgrind
 # No set includes another: name all you want.
 #
@@ -31,6 +33,21 @@ libzstd-dev      zst input and output (coordinator)
 LIST
 }
 
+list_serve() {
+  cat <<'LIST'
+openmpi-bin      mpirun
+libopenmpi3      MPI
+libopenblas0     matrix products, any variant
+libdnnl2         oneDNN, for --backend onednn
+libhwloc15       the machine's tree of nodes and cores
+libcjson1        small JSON
+libutf8proc2     Unicode normalisation
+libpcre2-8-0     regular expressions of tokenizers
+zlib1g           gz
+libzstd1         zst
+LIST
+}
+
 list_tests() {
   cat <<'LIST'
 libcmocka-dev    unit tests
@@ -38,7 +55,15 @@ python3          lint scripts, the sum of the test results; standard library onl
 zsh              completion is asked of the shells themselves
 fish             likewise
 mandoc           checks the manual page
+environment-modules  loads the module file
 clang-format-14  the format check; this major version only, others format differently
+LIST
+}
+
+list_package() {
+  cat <<'LIST'
+dpkg-dev         finds which libraries a Debian package depends on
+file             likewise
 LIST
 }
 
@@ -62,9 +87,11 @@ wanted() {
   for set in "$@"; do
     case $set in
     run) list_run ;;
+    serve) list_serve ;;
     tests) list_tests ;;
+    package) list_package ;;
     valgrind) list_valgrind ;;
-    *) die "no package set '$set'; there are: run tests valgrind" ;;
+    *) die "no package set '$set'; there are: run serve tests package valgrind" ;;
     esac
   done | awk '{ print $1 }'
 }
