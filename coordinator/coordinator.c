@@ -7,6 +7,7 @@
 #include "coordinator/report/facts.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/stop.h"
+#include "coordinator/submit/submit.h"
 #include "coordinator/task/tokenize.h"
 #include "coordinator/task/verify.h"
 #include "core/base/file.h"
@@ -185,6 +186,8 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
     return tfm_env_print(world, options->json, text, err);
   case TFM_VERB_BENCH:
     return tfm_bench_run(world, options, text, err);
+  case TFM_VERB_SBATCH:
+    return tfm_submit_print(options, environ, text, err);
   case TFM_VERB_COMPLETION:
     return tfm_options_completion(options->shell, text);
   case TFM_VERB_HELP:

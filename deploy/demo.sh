@@ -7,13 +7,8 @@ set -euo pipefail
 TFM_RANKS=8
 . "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
-# With the test packages there, the tests stay configured: no needless reconfiguration.
-has_cmocka() {
-  pkg-config --exists cmocka && echo ON || echo OFF
-}
-
 say "packages"
 bash deploy/install_deps.sh run
-build release tfm-cluster "$(has_cmocka)"
+build release tfm-cluster "$(tests_wanted)"
 say "mpirun -np $TFM_RANKS build/release/tfm-cluster"
 mpirun -np "$TFM_RANKS" build/release/tfm-cluster </dev/null

@@ -8,7 +8,7 @@ set -euo pipefail
 
 say "packages"
 bash deploy/install_deps.sh run package
-build release all OFF
+build release "tfm-cluster tfm_printed" "$(tests_wanted)"
 out=$PWD/build/package
 rm -rf "$out"
 mkdir -p "$out"

@@ -14,6 +14,11 @@ say() {
   printf '==> %s\n' "$*"
 }
 
+# ON where the test packages are: then the tests stay configured, and nothing is configured anew.
+tests_wanted() {
+  pkg-config --exists cmocka && echo ON || echo OFF
+}
+
 # build PRESET TARGETS TESTS: configure and build; the output is shown only when it fails.
 # TESTS is ON or OFF. Compiles what changed, so a second run is quick.
 build() {

@@ -8,7 +8,8 @@ enum { WIDTH = 100, INDENT = 10, EXIT_CODES = 128, HARD_SPACE = 0x1f };
 static const char *const group_titles[TFM__GROUP_COUNT] = {
     [TFM__GROUP_MODEL] = "Model",     [TFM__GROUP_INPUT] = "Input",
     [TFM__GROUP_OUTPUT] = "Output",   [TFM__GROUP_TASK] = "Results",
-    [TFM__GROUP_CLUSTER] = "Cluster", [TFM__GROUP_GENERAL] = "General"};
+    [TFM__GROUP_CLUSTER] = "Cluster", [TFM__GROUP_SUBMIT] = "Job",
+    [TFM__GROUP_GENERAL] = "General"};
 
 static const char *const verb_help[TFM_VERB_COUNT] = {
 #define VERB_HELP(name, text, task, help) help,
@@ -139,6 +140,11 @@ static void append_verb(tfm_buf *out, tfm_verb verb)
     append_subjects(out);
   } else if (verb == TFM_VERB_COMPLETION) {
     append_shells(out);
+  } else if (verb == TFM_VERB_SBATCH) {
+    (void)tfm_buf_printf(out,
+                         "tfm-cluster sbatch: %s\n\nUsage: tfm-cluster sbatch [options] -- "
+                         "VERB [options of the job] > job.sh\n",
+                         verb_help[verb]);
   } else {
     (void)tfm_buf_printf(
         out, "tfm-cluster %s: %s\n\nUsage: mpirun -np N tfm-cluster %s [options]%s\n",

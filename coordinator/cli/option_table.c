@@ -51,6 +51,8 @@ static const tfm__option rows[] = {
 
 #include "coordinator/cli/option_cluster.inc"
 
+#include "coordinator/cli/option_submit.inc"
+
 #include "coordinator/cli/option_general.inc"
 };
 

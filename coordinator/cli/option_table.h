@@ -25,6 +25,7 @@ typedef enum {
   TFM__GROUP_OUTPUT,
   TFM__GROUP_TASK,
   TFM__GROUP_CLUSTER,
+  TFM__GROUP_SUBMIT,
   TFM__GROUP_GENERAL,
   TFM__GROUP_COUNT
 } tfm__option_group;

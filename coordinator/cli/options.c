@@ -206,6 +206,11 @@ static tfm_status read_word(reading *r, bool *first, tfm_err *err)
   bool option = !r->no_more && word[0] == '-' && word[1];
   if (option && strcmp(word, "--") == 0) {
     r->no_more = true;
+    if (r->options->verb == TFM_VERB_SBATCH) { /* what follows is a command line of its own */
+      r->options->command = r->argv + r->at + 1;
+      r->options->ncommand = r->argc - r->at - 1;
+      r->at = r->argc;
+    }
     return TFM_OK;
   }
   if (option) {

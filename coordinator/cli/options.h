@@ -43,6 +43,7 @@
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
   X(BENCH, "bench", NULL,                                                                      \
     "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
+  X(SBATCH, "sbatch", NULL, "a filled job script for Slurm, PBS, LSF or Kubernetes")           \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
   X(COMPLETION, "completion", NULL, "what makes bash, zsh or fish complete these words")       \
   X(HELP, "help", NULL, "this help, or the help of a verb")
@@ -231,6 +232,13 @@ typedef struct {
   bool openblas_probe;
   int64_t stall_limit, load_limit; /* seconds; 0: none, by rule */
   tfm_bind_mode bind;
+
+  char *const *command; /* sbatch: [ncommand] words behind "--"; the command line's own */
+  int ncommand;
+  const char *scheduler, *job_name, *image;
+  const char *time_limit, *node_memory, *coordinator_memory, *partition, *account; /* or NULL */
+  int64_t nodes, ranks_per_node, cores_per_rank;
+  int64_t array; /* jobs of the array; 0: one job */
 
   tfm_progress progress;
   const char *log_level, *log_format;

@@ -1,0 +1,30 @@
+#!/bin/bash
+#SBATCH --job-name=tfm-cluster
+#SBATCH --time=04:00:00
+#SBATCH --output=%x-%j.log
+#SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@120
+#SBATCH --requeue
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=4
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=32G
+# tfm-cluster 0.1.0 sbatch, for: tfm-cluster embed -m MODEL -i rows.jsonl.gz -o vectors.npy
+
+export OPENBLAS_NUM_THREADS=1
+out=vectors.npy
+progress() { stat -c %s -- "$out.journal" 2>/dev/null || echo 0; }
+before=$(progress)
+srun --mpi=pmix --cpus-per-task=8 --cpu-bind=cores \
+  tfm-cluster embed -m MODEL -i rows.jsonl.gz -o vectors.npy &
+step=$!
+# Before the time limit: the ranks finish what is under way, commit it and leave with 75.
+trap 'kill -USR1 "$step"' USR1
+wait "$step"; code=$?
+while kill -0 "$step" 2>/dev/null; do wait "$step"; code=$?; done
+echo "tfm-cluster: exit code $code, $(progress) bytes of journal (before: $before), restart ${SLURM_RESTART_COUNT:-0}"
+# 75 is "run me again"; without progress it would come back for ever.
+if [ "$code" = 75 ] && [ "$(progress)" != "$before" ]; then
+  scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
