@@ -25,7 +25,7 @@ STOPPED = 75
 
 class Tally:
     def __init__(self):
-        self.jobs = self.before = self.crashed = 0
+        self.jobs = self.before = self.crashed = self.hung = 0
         self.signals, self.codes = collections.Counter(), collections.Counter()
         self.ends_s = []
 
@@ -67,7 +67,12 @@ def attempt(args, np, folder, rng, span):
             sent.append(sig)
             time.sleep(pause)
     begin = time.monotonic()
-    code = run.wait(timeout=END_LIMIT_S)
+    try:
+        code = run.wait(timeout=END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        assert np and not any(kills.is_alive(p) for p in kills.children(run.pid)), "it does not end"
+        run.kill()
+        code = run.wait()
     took = time.monotonic() - begin
     while any(kills.is_alive(p) for p in ranks):
         assert time.monotonic() - begin < END_LIMIT_S, "ranks live on"
@@ -80,6 +85,9 @@ def judge(np, done, out, tally):
     code, sent, took, told = done
     what = f"np {np}, {[s.name for s in sent]}: exit {code}: {told[-600:]}"
     tally.codes[code] += bool(sent)
+    if code == -signal.SIGKILL:
+        tally.hung += 1  # mpirun alone, on its way out: see kills.kill()
+        return False
     if np and code == -signal.SIGSEGV and "mca_ess_hnp" in told:
         tally.crashed += 1  # in the signal handler of Open MPI 4.1.4's mpirun, while it starts ranks
         return False
@@ -151,7 +159,7 @@ def main():
                 one_job(folder, np, src, want, rng, tally, a.signals, seconds * (1.5 if np else 0.8))
             print(f"np {np}: {tally.jobs} jobs, {sum(tally.signals.values())} signals "
                   f"{dict(tally.signals)}, exit codes {dict(tally.codes)}, {tally.before} before "
-                  f"main(), mpirun itself crashed {tally.crashed} times; {len(tally.ends_s)} "
+                  f"main(), mpirun itself crashed {tally.crashed} times, hung {tally.hung}; {len(tally.ends_s)} "
                   f"ends in ms: {spread(tally.ends_s)}; every output the same", flush=True)
     finally:
         harness.shutil.rmtree(folder, ignore_errors=True)

@@ -35,7 +35,7 @@ def source(folder, name="rows.jsonl", n=ROWS):
 def kill_after(seconds, *args, np=0):
     """Run the program and kill it, or its launcher, unless it ends before."""
     command = [PROGRAM, *map(str, args)]
-    env = {**os.environ, **harness.MPI}
+    env = {**os.environ, **harness.MPI, **harness.sanitizer_options(np)}
     if np:  # what a killed launcher leaves behind stays in the test's folder
         command = ["mpirun", "-np", str(np), *command]
         env.update(TMPDIR=str(harness.SCRATCH[-1]),

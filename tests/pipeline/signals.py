@@ -23,7 +23,8 @@ def start(args, np=0, **more):
     command = [PROGRAM, *map(str, args)]
     if np:
         command = ["mpirun", "-np", str(np), *command]
-    more = {"stdin": subprocess.DEVNULL, "env": {**os.environ, **harness.MPI}, **more}
+    env = {**os.environ, **harness.MPI, **harness.sanitizer_options(np)}
+    more = {"stdin": subprocess.DEVNULL, "env": env, **more}
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, **more)
 
 
@@ -117,7 +118,7 @@ def test_ranks_end_with_their_launcher():
     args, out, want = work_of(folder)
     own = {"TMPDIR": str(folder), "OMPI_MCA_btl_vader_backing_directory": str(folder)}
     for wait_s in (0.05, 0.1, 0.15, 0.2, None):
-        run = start(args, 3, env={**os.environ, **harness.MPI, **own})
+        run = start(args, 3, env={**os.environ, **harness.MPI, **harness.sanitizer_options(3), **own})
         time.sleep(wait_s or 0)
         if wait_s is None:
             until_it_works(out)
