@@ -596,7 +596,10 @@ static void await_leave(worker *w)
       tfm_world_abort(tfm_status_exit(err.status), err.text);
     }
     tfm_err odd = {0}; /* frames that are not LEAVE no longer matter */
-    (void)!tfm__stage_control(&w->stage, &odd);
+    if (tfm__stage_control(&w->stage, &odd) == TFM_E_CONFIG) {
+      w->stage.left = true; /* rank 0 is another build, and says no more than LEAVE by now */
+      w->stage.code = tfm_status_exit(TFM_E_CONFIG);
+    }
     if (w->stage.in) { /* keep the line draining: the rank before may still be sending */
       tfm_frame *frame = NULL;
       if (tfm_link_receive(w->stage.in, &frame, &odd) == TFM_OK && frame) {

@@ -65,6 +65,7 @@ def test_a_rank_of_another_wire_version():
     for rank in (0, 2):
         run = run_faulty(f"{rank}:wire", "classify", "-m", MODEL, "-i", src, "-o", out, code=78)
         assert "wire version: want " in run.err and "start the same build" in run.err, run.err
+        assert "MPI_ABORT" not in run.err, f"ranks waited for one that cannot be told: {run.err}"
         assert not list(folder.glob("out.jsonl*"))
 
 
