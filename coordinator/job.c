@@ -559,6 +559,14 @@ static void set_patience(tfm_job *job)
   job->crew.load_s = o->load_limit ? (double)o->load_limit : fmax(600, bytes / 5e6);
 }
 
+static tfm_status open_store(tfm_job *job, tfm_err *err)
+{
+  const tfm_store_options kept = {.folder = job->cache,
+                                  .digest = job->digest,
+                                  .digest_full = strcmp(job->options->digest, "full") == 0};
+  return job->store ? TFM_OK : tfm_store_open(&job->store, &job->model, &kept, err);
+}
+
 tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -586,7 +594,8 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   TFM_TRY(own_hello(job, &hello, err));
   TFM_TRY(tfm_crew_start(&job->crew, &start, &hello, err));
   if (job->request.nworker > 1) { /* while the others look around; one worker has no layouts */
-    TFM_TRY(tfm_pace_measure(job, err));
+    TFM_TRY(open_store(job, err));
+    TFM_TRY(tfm_pace_measure(job, job->store, err));
   }
   TFM_TRY(tfm_crew_await_hello(&job->crew, err));
   TFM_TRY(choose_isa(job, err));
@@ -661,10 +670,7 @@ static tfm_status set_answering(tfm_job *job, tfm_err *err)
 tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_store_options kept = {.folder = job->cache,
-                                  .digest = job->digest,
-                                  .digest_full = strcmp(job->options->digest, "full") == 0};
-  TFM_TRY(tfm_store_open(&job->store, &job->model, &kept, err));
+  TFM_TRY(open_store(job, err));
   TFM_TRY(tfm_embed_open(&job->embed, &job->model, job->store, err));
   job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
                                .limits = tfm_embed_limits(job->embed),
@@ -710,6 +716,7 @@ tfm_status tfm_job_load(tfm_job *job,
   TFM_TRY(tfm_feed_open(&job->feed, job->reader, &job->encoder, own_threads(job), wake_world,
                         job->world, err));
   options.feed = job->feed;
+  tfm_world_place_buffers(job->world, job->machine.nnode_machine > 1);
   TFM_TRY(tfm_pump_open(&job->pump, &options, err));
   TFM_TRY(tfm_crew_await_ready(&job->crew, err));
   TFM_TRY(check_probes(job, err));

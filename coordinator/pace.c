@@ -53,7 +53,7 @@ static bool worth_it(const tfm_job *job, const tfm_slice_options *options)
   return !job->task->grows && bytes <= tfm_cost_embed_bytes(&job->model.config);
 }
 
-tfm_status tfm_pace_measure(tfm_job *job, tfm_err *err)
+tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err)
 {
   enum { TOKENS = 256, SEQUENCES = 16 };
   tfm_status st = TFM_OK;
@@ -64,7 +64,8 @@ tfm_status tfm_pace_measure(tfm_job *job, tfm_err *err)
                                      .engine = job->engine,
                                      .max_tokens = TOKENS,
                                      .max_sequences = SEQUENCES,
-                                     .nthread = 1};
+                                     .nthread = 1,
+                                     .store = store};
   tfm_slice *slice = NULL;
   if (!worth_it(job, &options)) {
     return TFM_OK;
@@ -121,10 +122,23 @@ double tfm_pace_parallel(const tfm_crew *crew, int threads)
 
 /* ---- predictions ---- */
 
+static tfm_speed said_speed(const tfm_crew *crew, int rank)
+{
+  const tfm_msg_speed *said = &crew->ranks[rank].speed;
+  return (tfm_speed){said->attention_s, said->scores_s, said->ffn_s, said->head_s};
+}
+
+/* As it measured itself, else as another on its cores did, else as rank 0 did. */
 static tfm_speed speed_of(const tfm_job *job, int rank)
 {
-  const tfm_msg_speed *said = &job->crew.ranks[rank].speed;
-  tfm_speed speed = {said->attention_s, said->scores_s, said->ffn_s, said->head_s};
+  tfm_speed speed = said_speed(&job->crew, rank);
+  for (int other = job->crew.nrank - 1; other > 0 && !(is_known(&speed) && speed.head > 0);
+       --other) {
+    if (tfm_crew_same_cores(&job->crew, rank, other)) {
+      const tfm_speed theirs = said_speed(&job->crew, other);
+      tfm_speed_fill(&speed, &theirs);
+    }
+  }
   tfm_speed_fill(&speed, &job->pace.speed);
   return speed;
 }
@@ -152,13 +166,6 @@ static double rank_s(const tfm_job *job, int rank, const tfm_pace_rows *rows)
   return sum / job->plan.replicas;
 }
 
-static bool same_cores(const tfm_crew *crew, int a, int b)
-{
-  const tfm_msg_hello *x = &crew->ranks[a].hello;
-  const tfm_msg_hello *y = &crew->ranks[b].hello;
-  return strcmp(x->host, y->host) == 0 && strcmp(x->cpuset, y->cpuset) == 0;
-}
-
 /* Seconds until the ranks that share this one's cores have had the time they need on them; while
  * the last micro-batch goes down the line it has one of them, and the others have nothing. */
 static double cores_s(const tfm_job *job, int rank, const double *need, double last)
@@ -166,7 +173,7 @@ static double cores_s(const tfm_job *job, int rank, const double *need, double l
   const double ncore = job->crew.ranks[rank].hello.ncore;
   double sum = 0;
   for (int other = 1; other < job->plan.nrank; ++other) {
-    sum += same_cores(&job->crew, rank, other) ? need[other] : 0;
+    sum += tfm_crew_same_cores(&job->crew, rank, other) ? need[other] : 0;
   }
   return sum / ncore + last * (1 - 1 / ncore);
 }

@@ -11,8 +11,9 @@ enum { TFM_PACE_LENGTH = 128 }; /* tokens of the row that plans are compared at 
 /** Measure the model's last layer, its head and what a frame costs, on rank 0, and keep it in
  *  job->pace. Does nothing where it would not help (texts that grow) or cost too much (a layer
  *  larger than the embeddings that rank 0 is about to hold anyway): costs stay flops then.
+ *  borrows: store, until return; NULL for none.
  *  Errors: TFM_E_NOMEM, of tfm_slice_open(). */
-tfm_status tfm_pace_measure(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err) TFM_MUST_USE;
 
 /** Put seconds for a row into job->cost, in place of flops, where they were measured. */
 void tfm_pace_costs(tfm_job *job);
@@ -30,7 +31,8 @@ typedef struct {
 
 /** Seconds the plan's stages need for these rows: the slowest stage, or the cores where ranks share
  * them, and the way of one micro-batch through the others. Stages count as they measured
- * themselves (SPEED); what they did not as rank 0 did. 0: nothing was measured. */
+ * themselves, or others on their cores did (SPEED); what nobody did as rank 0 did. 0: nothing was
+ * measured. */
 double tfm_pace_predict(const tfm_job *job, const tfm_pace_rows *rows);
 
 /** Tokens of a typical row: TFM_PACE_LENGTH, or as many as rows may have. */

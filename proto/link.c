@@ -193,8 +193,7 @@ tfm__slot *tfm__link_ready(const tfm_link *in)
   return NULL;
 }
 
-/* Buffers for all slots. Those of data links are written once here, by the rank's own thread:
- * that decides their NUMA node, and no page is missing later. */
+/* Buffers for all slots. */
 static tfm_status make_slots(tfm_link *link, int nslot, tfm_err *err)
 {
   size_t cap = TFM_FRAME_HEADER;
@@ -225,7 +224,7 @@ static tfm_status make_slots(tfm_link *link, int nslot, tfm_err *err)
     if (!slot->frame.bytes) {
       return tfm_fail(err, TFM_E_NOMEM, "%d frames of %zu bytes", nslot, cap);
     }
-    if (!link->control) {
+    if (!link->control && link->world->places) {
       memset(slot->frame.bytes, 0, cap);
     }
   }

@@ -94,6 +94,7 @@ struct tfm_world {
   tfm_link **control_out, **control_in; /* [nrank], NULL where there is none */
   int nsending, nfilling;               /* slots in these states */
   int nerrand;            /* messages that move only while this rank looks after them */
+  bool places;            /* buffers are written once when they are made */
   bool leaving;           /* leave() has begun */
   bool left;              /* leave() is over */
   _Atomic uint32_t *bell; /* others ring it for news; NULL: only `event` wakes this rank */

@@ -141,7 +141,7 @@ static const field sample_fields[] = {
 };
 
 static const field measure_fields[] = {
-    {I64, 1, AT(measure, tokens)},
+    {I64, 0, AT(measure, tokens)},
 };
 
 static const field speed_fields[] = {

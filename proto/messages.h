@@ -110,9 +110,9 @@ typedef struct {
   int32_t lent; /* the descriptor by which others on the host find its weights, or -1 */
 } tfm_msg_ready;
 
-/** 0 -> worker with a stage, once all are ready: measure your slice now, while all others do. */
+/** 0 -> worker with a stage, once all are ready: measure your slice now, while others do. */
 typedef struct {
-  int64_t tokens; /* of a micro-batch */
+  int64_t tokens; /* of a micro-batch; 0: others on your cores do it for you */
 } tfm_msg_measure;
 
 /** worker -> 0: seconds a flop, as core/model/speed.h has them; 0: not measured. */

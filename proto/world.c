@@ -163,6 +163,11 @@ static tfm_status check_data_link(const tfm_world *world, const tfm_link *made, 
   return TFM_OK;
 }
 
+void tfm_world_place_buffers(tfm_world *world, bool place)
+{
+  world->places = place;
+}
+
 static tfm_status open_data(tfm_world *world, tfm_link **link, const tfm_link *made,
                             int nbuffer, tfm_err *err)
 {

@@ -48,9 +48,9 @@ tfm_link *tfm_world_control_in(tfm_world *world, int peer);
 
 /** Open one end of a data link: at most one from and one to each other rank. Both ends must give
  * the same limits; a frame that is too long for the receiver is refused there. nbuffer frames
- * are made and touched by the calling thread: an outgoing link that only sends on what was
- * received needs none. gives: *link, closed with the world. Local: does not wait for the other
- * end. Errors: TFM_E_NOMEM; TFM_E_CONFIG when MPI cannot count such frames (2^31-1 bytes);
+ * are made: an outgoing link that only sends on what was received needs none. gives: *link,
+ * closed with the world. Local: does not wait for the other end. Errors: TFM_E_NOMEM;
+ * TFM_E_CONFIG when MPI cannot count such frames (2^31-1 bytes);
  * TFM_E_INTERNAL (peer, counts or limits make no sense, or the link is open already). */
 tfm_status tfm_world_open_out(tfm_world *world, tfm_link **link, int to,
                               const tfm_frame_limits *limits, int nbuffer,
@@ -58,6 +58,11 @@ tfm_status tfm_world_open_out(tfm_world *world, tfm_link **link, int to,
 tfm_status tfm_world_open_in(tfm_world *world, tfm_link **link, int from,
                              const tfm_frame_limits *limits, int nbuffer,
                              tfm_err *err) TFM_MUST_USE;
+
+/** Whether data links opened from now on have their buffers written once by the calling thread, so
+ * that they are on its NUMA node whoever fills them first: needed where there are several nodes,
+ * and a waste of a start where there is one. Not, unless told. */
+void tfm_world_place_buffers(tfm_world *world, bool place);
 
 /** What a data link with such a payload takes in its sender where both ranks are on one host: the
  * receiver's buffers, which it writes into; the pages are the same in both (DECISIONS.md). */

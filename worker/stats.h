@@ -6,8 +6,8 @@
 #include "core/topo/bind.h"
 #include "proto/messages.h"
 
-/** Where the pages of a slice's weights really are, asked of the system. node < 0: not asked,
- * because the rank's cores span several nodes. */
-tfm_locality tfm__slice_locality(const tfm_slice *slice, int node);
+/** Where the pages of a slice's weights really are: asked of the system where the machine has
+ * several nodes. node < 0: not asked, because the rank's cores span several nodes. */
+tfm_locality tfm__slice_locality(const tfm_slice *slice, const tfm_machine *machine, int node);
 
 #endif

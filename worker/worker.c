@@ -359,6 +359,7 @@ static tfm_status open_links(worker *w, tfm_err *err)
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens x %lld", (long long)a->max_tokens,
                      (long long)a->hidden));
   }
+  tfm_world_place_buffers(stage->world, w->machine.nnode_machine > 1);
   TFM_TRY(tfm_world_open_in(stage->world, &stage->in, a->previous, &in, TFM_LINK_BUFFERS, err));
   TFM_TRY(tfm_world_open_out(stage->world, &stage->out, a->next, &out, own, err));
 
@@ -372,7 +373,7 @@ static bool lies_near(void *arg, const void *p, size_t bytes)
 {
   const worker *w = arg;
   tfm_locality where = {0};
-  if (w->machine.nnode < 2 || w->share.node < 0) {
+  if (w->machine.nnode_machine < 2 || w->share.node < 0) {
     return true;
   }
   tfm_locality_add(&where, p, bytes, w->share.node);
@@ -474,7 +475,7 @@ static tfm_status say_ready(worker *w, tfm_msg_ready *ready, tfm_err *err)
   copy_text(ready->cpuset, sizeof ready->cpuset, tfm_buf_cstr(&text));
   ready->node = w->share.node;
   if (w->stage.slice) {
-    tfm_locality where = tfm__slice_locality(w->stage.slice, w->share.node);
+    tfm_locality where = tfm__slice_locality(w->stage.slice, &w->machine, w->share.node);
     ready->weight_bytes = (int64_t)tfm_slice_weight_bytes(w->stage.slice);
     ready->scratch_bytes = (int64_t)tfm_slice_scratch_bytes(w->stage.slice);
     ready->locality_known = where.known;
@@ -489,8 +490,8 @@ fail:
   return st;
 }
 
-/* How fast this stage is, for the plan's prediction, while all others measure themselves too; texts
- * that grow are not predicted. */
+/* How fast this stage is, for the plan's prediction, while other cores are measured too; texts that
+ * grow are not predicted. */
 static tfm_status say_speed(worker *w, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -511,7 +512,7 @@ static tfm_status say_speed(worker *w, tfm_err *err)
   if (measure.tokens < options.max_tokens) {
     options.max_tokens = measure.tokens;
   }
-  if (options.slots == 0) {
+  if (options.slots == 0 && measure.tokens > 0) {
     TFM_TRY(tfm_speed_measure(&speed, w->stage.slice, &w->model, &options, err));
   }
   const tfm_msg_speed said = {speed.attention, speed.scores, speed.ffn, speed.head};
@@ -525,7 +526,7 @@ fail:
 static tfm_status say_stats(worker *w, tfm_err *err)
 {
   tfm_msg_stats *stats = &w->stage.stats;
-  tfm_locality where = tfm__slice_locality(w->stage.slice, w->share.node);
+  tfm_locality where = tfm__slice_locality(w->stage.slice, &w->machine, w->share.node);
   stats->cpu_s = w->stage.team ? tfm_team_cpu_s(w->stage.team) : 0;
   stats->peak_rss_bytes = tfm_memory_of_process().peak;
   stats->locality_known = where.known;

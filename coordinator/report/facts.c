@@ -376,7 +376,7 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
   TFM_TRY(tfm_job_open(job, world, options, false, err));
   TFM_TRY(tfm_engine_choose(job, tfm_engine_isa(job), err));
   TFM_TRY(tfm_job_plan_for(job, ranks > 2 ? (int)ranks - 1 : 1, err));
-  TFM_TRY(tfm_pace_measure(job, err));
+  TFM_TRY(tfm_pace_measure(job, NULL, err));
   TFM_TRY(tfm_job_plan_again(job, err));
   TFM_TRY(tfm_growth_plan(job, err));
   TFM_TRY(predict(job, idle, processes, err));

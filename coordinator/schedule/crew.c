@@ -294,16 +294,40 @@ fail:
   return st;
 }
 
+bool tfm_crew_same_cores(const tfm_crew *crew, int a, int b)
+{
+  const tfm_msg_hello *x = &crew->ranks[a].hello;
+  const tfm_msg_hello *y = &crew->ranks[b].hello;
+  return strcmp(x->host, y->host) == 0 && strcmp(x->cpuset, y->cpuset) == 0;
+}
+
+bool tfm_crew_measures(const tfm_crew *crew, int rank)
+{
+  int behind = 0;
+  for (int other = rank + 1; other < crew->nrank; ++other) {
+    behind += crew->ranks[other].assign.stage >= 0 && tfm_crew_same_cores(crew, rank, other);
+  }
+  const int ncore = crew->ranks[rank].hello.ncore;
+  return crew->ranks[rank].assign.stage >= 0 && behind < (ncore > 1 ? ncore : 1);
+}
+
+static tfm_status tell_measure(tfm_crew *crew, int rank, int64_t tokens, tfm_err *err)
+{
+  const tfm_msg_measure measure = {.tokens = tfm_crew_measures(crew, rank) ? tokens : 0};
+  tfm_buf payload = {0};
+  (void)tfm_msg_measure_encode(&measure, &payload);
+  const tfm_status st = tell(crew, rank, TFM_FRAME_MEASURE, &payload, err);
+  tfm_buf_fini(&payload);
+  return st;
+}
+
 tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_msg_measure measure = {.tokens = tokens};
-  tfm_buf payload = {0};
   int missing = 0;
-  (void)tfm_msg_measure_encode(&measure, &payload);
   for (int rank = 1; rank < crew->nrank; ++rank) {
     if (crew->ranks[rank].assign.stage >= 0) {
-      TFM_TRY(tell(crew, rank, TFM_FRAME_MEASURE, &payload, err));
+      TFM_TRY(tell_measure(crew, rank, tokens, err));
     }
   }
   for (int rank = 1; rank < crew->nrank; ++rank) { /* the first may have answered already */
@@ -313,7 +337,6 @@ tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err)
   TFM_TRY(collect_early(crew, (collection){TFM_FRAME_SPEED, missing}, err));
 
 fail:
-  tfm_buf_fini(&payload);
   return st;
 }
 
@@ -366,12 +389,10 @@ const char *tfm_crew_common_isa(const tfm_crew *crew)
 
 void tfm_crew_share(const tfm_crew *crew, int rank, int *index, int *count)
 {
-  const tfm_msg_hello *mine = &crew->ranks[rank].hello;
   *index = 0;
   *count = 0;
   for (int other = 1; other < crew->nrank; ++other) {
-    const tfm_msg_hello *theirs = &crew->ranks[other].hello;
-    if (strcmp(mine->host, theirs->host) == 0 && strcmp(mine->cpuset, theirs->cpuset) == 0) {
+    if (tfm_crew_same_cores(crew, rank, other)) {
       *index += other < rank;
       ++*count;
     }

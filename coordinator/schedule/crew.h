@@ -63,8 +63,15 @@ tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
  * crew->load_s. */
 tfm_status tfm_crew_await_ready(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
-/** Let all ranks that have a stage measure it at once, on micro-batches of so many tokens, and
- * collect their SPEED. Errors as above. */
+/** Whether two ranks have the same cores of the same host. */
+bool tfm_crew_same_cores(const tfm_crew *crew, int a, int b);
+
+/** Whether this rank measures its stage: of those that have one on the same cores as many do as
+ * there are cores, which keeps all of them busy; the last ones, since the last has the head. */
+bool tfm_crew_measures(const tfm_crew *crew, int rank);
+
+/** Let those ranks measure their stages at once, on micro-batches of so many tokens, and collect
+ * SPEED of all that have a stage: zeros of the others. Errors as above. */
 tfm_status tfm_crew_measure(tfm_crew *crew, int64_t tokens, tfm_err *err) TFM_MUST_USE;
 
 /** Take what has come on the control links: heartbeats and statistics are kept; FAILED is

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS = 1024, SHORT = 32, LONG = 256, PASSES_MOST = 9 };
+/* From 64 tokens on a flop takes the same time; more are for cores that outrun their memory. */
+enum { TOKENS = 1024, TOKENS_LEAST = 128, SHORT = 32, LONG = 256, PASSES_MOST = 9 };
 
 static const double enough_s = 5e-3;
 
@@ -27,6 +28,8 @@ typedef struct {
   const tfm_slice_options *options;
   int64_t H;
   float *made, *x; /* [TOKENS,H]: where each pass begins, and what it changes */
+  size_t nmade;    /* floats */
+  uint32_t random;
   float *result;
   int32_t *ids; /* [TOKENS] zeros */
 } bench;
@@ -68,9 +71,14 @@ static int by_size(const void *a, const void *b)
 }
 
 /* CPU seconds of one pass through a unit, or the head (unit -1). */
-static double pass_s(const bench *b, const rows *r, int64_t unit)
+static double pass_s(bench *b, const rows *r, int64_t unit)
 {
-  memcpy(b->x, b->made, (size_t)(r->batch.T * b->H) * sizeof(float));
+  const size_t floats = (size_t)(r->batch.T * b->H);
+  for (; b->nmade < floats; ++b->nmade) {
+    b->random = b->random * 1664525U + 1013904223U;
+    b->made[b->nmade] = (float)(b->random >> 8) * 0x1p-23F - 1.0F;
+  }
+  memcpy(b->x, b->made, floats * sizeof(float));
   const double begin = tfm_thread_cpu_s();
   if (unit < 0) {
     tfm_slice_head(b->slice, &r->batch, b->result, NULL);
@@ -80,15 +88,22 @@ static double pass_s(const bench *b, const rows *r, int64_t unit)
   return tfm_thread_cpu_s() - begin;
 }
 
-/* The median of some passes, after a row has warmed up code and weights. */
-static double time_of(const bench *b, const rows *r, int64_t unit)
+/* A short row brings code and weights near, and tells how many tokens enough_s are. */
+static int64_t warm_up(bench *b, int64_t unit)
+{
+  rows first;
+  make_rows(&first, b, SHORT, SHORT);
+  const double took = pass_s(b, &first, unit);
+  const double tokens = took > 0 ? enough_s / took * (double)first.batch.T : TOKENS;
+  return tokens < TOKENS_LEAST ? TOKENS_LEAST : tokens > TOKENS ? TOKENS : (int64_t)tokens;
+}
+
+/* The median of some passes. */
+static double time_of(bench *b, const rows *r, int64_t unit)
 {
   double took[PASSES_MOST];
   double sum = 0;
   int n = 0;
-  rows first;
-  make_rows(&first, b, r->len, r->len);
-  (void)pass_s(b, &first, unit);
   while (n == 0 || (n < PASSES_MOST && sum < enough_s)) {
     took[n] = pass_s(b, r, unit);
     sum += took[n++];
@@ -107,12 +122,13 @@ static tfm_cost_parts flops_of(const bench *b, const rows *r, int64_t unit)
 }
 
 /* Two lengths tell what products and what scores take. */
-static void measure_attention(const bench *b, int64_t unit, tfm_speed *speed)
+static void measure_attention(bench *b, int64_t unit, tfm_speed *speed)
 {
   rows few;
   rows many;
-  make_rows(&few, b, TOKENS, SHORT);
-  make_rows(&many, b, TOKENS, LONG);
+  const int64_t tokens = warm_up(b, unit);
+  make_rows(&few, b, tokens, SHORT);
+  make_rows(&many, b, tokens < LONG ? LONG : tokens, LONG);
   const tfm_cost_parts p = flops_of(b, &few, unit);
   const tfm_cost_parts q = flops_of(b, &many, unit);
   const double t = time_of(b, &few, unit);
@@ -129,19 +145,20 @@ static void measure_attention(const bench *b, int64_t unit, tfm_speed *speed)
   speed->scores = scores;
 }
 
-static void measure_ffn(const bench *b, int64_t unit, tfm_speed *speed)
+static void measure_ffn(bench *b, int64_t unit, tfm_speed *speed)
 {
   rows r;
-  make_rows(&r, b, TOKENS, SHORT);
+  make_rows(&r, b, warm_up(b, unit), SHORT);
   const double flops = flops_of(b, &r, unit).products;
   speed->ffn = flops > 0 ? time_of(b, &r, unit) / flops : 0;
 }
 
-static void measure_head(const bench *b, tfm_speed *speed)
+static void measure_head(bench *b, tfm_speed *speed)
 {
   rows r;
   make_rows(&r, b, SHORT, SHORT);
   const double flops = tfm_cost_head(&b->model->config, r.len);
+  (void)warm_up(b, -1);
   speed->head = flops > 0 ? time_of(b, &r, -1) / flops : 0;
 }
 
@@ -149,17 +166,12 @@ static tfm_status make_memory(bench *b, tfm_err *err)
 {
   const size_t floats = (size_t)(TOKENS * b->H);
   const int64_t width = b->options->head ? tfm_slice_result_width(b->slice) : 1;
-  uint32_t random = 1;
   b->made = tfm_alloc_aligned(floats, sizeof *b->made);
   b->x = tfm_alloc_aligned(floats, sizeof *b->x);
   b->result = tfm_alloc_aligned((size_t)(SHORT * width), sizeof *b->result);
   b->ids = tfm_calloc(TOKENS, sizeof *b->ids);
   if (!b->made || !b->x || !b->result || !b->ids) {
     return tfm_fail(err, TFM_E_NOMEM, "measuring: %d tokens", TOKENS);
-  }
-  for (size_t i = 0; i < floats; ++i) {
-    random = random * 1664525U + 1013904223U;
-    b->made[i] = (float)(random >> 8) * 0x1p-23F - 1.0F;
   }
   return TFM_OK;
 }
@@ -170,7 +182,8 @@ tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model
   tfm_status st = TFM_OK;
   bool attention = false;
   bool ffn = false;
-  bench b = {.slice = slice, .model = model, .options = options, .H = model->config.H};
+  bench b = {
+      .slice = slice, .model = model, .options = options, .H = model->config.H, .random = 1};
   TFM_ASSERT(options->slots == 0);
   *speed = (tfm_speed){0};
   TFM_TRY(make_memory(&b, err));

@@ -17,8 +17,8 @@ typedef struct {
  * take the median of their times. Layers of a kind cost the same: one stands for all.
  *
  *  slice    of this model, made for `options`; of whole sequences (TFM_ASSERT: no slots)
- *  Cost:    a row and one or more micro-batches of at most 1024 tokens through one layer, its
- *           attention twice; no more than one of what takes 5 ms.
+ *  Cost:    a row and one or more micro-batches of 128 to 1024 tokens through one layer, its
+ *           attention twice; 5 ms each, or one of the least there is.
  *  Numerics: x is made up; what the slice computes for others later does not change.
  *  Threads: times are CPU seconds of the calling thread, so that others may share its core.
  *  Errors:  TFM_E_NOMEM. */

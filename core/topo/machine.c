@@ -141,6 +141,7 @@ static void count_nodes(tfm_machine *m)
 static tfm_status read_cores(tfm_machine *m, reading *r, tfm_err *err)
 {
   m->ncore_machine = hwloc_get_nbobjs_by_type(r->topology, r->core_type);
+  m->nnode_machine = hwloc_get_nbobjs_by_type(r->topology, HWLOC_OBJ_NUMANODE);
   m->cores = tfm_calloc((size_t)m->ncore_machine, sizeof *m->cores);
   m->pus = tfm_calloc((size_t)tfm_cpuset_count(&m->allowed), sizeof *m->pus);
   if (!m->cores || !m->pus) {

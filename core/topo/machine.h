@@ -76,6 +76,7 @@ typedef struct {
   char host[256];
   int npackage, nnode, ncore; /* of what this process may use */
   int ncore_machine;          /* of the whole machine */
+  int nnode_machine;          /* likewise, those without cores too; >= nnode */
   int ncore_granted;          /* of it, what the control group leaves; >= ncore */
   tfm_core *cores;            /* [ncore], only cores of `allowed` */
   int *pus;                   /* OS numbers of the allowed units, core by core */

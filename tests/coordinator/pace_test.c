@@ -178,6 +178,25 @@ static void nothing_is_made_up(void **state)
   close_fixture(f);
 }
 
+/* A stage that shares its cores and has not measured itself is as fast as one that has, not as rank
+ * 0 was alone. */
+static void a_stage_is_as_fast_as_another_on_its_cores(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(3, 1);
+  f->job.pace.speed = (tfm_speed){1, 1, 1, 1};
+  for (int rank = 1; rank < NRANK; ++rank) {
+    tfm_crew_rank *r = &f->job.crew.ranks[rank];
+    (void)snprintf(r->hello.host, sizeof r->hello.host, "one");
+    r->speed = rank == 3 ? (tfm_msg_speed){7, 7, 7, 7} : (tfm_msg_speed){0};
+  }
+  check_seconds(f, 7 * slowest(f));
+  f->job.crew.ranks[3].speed.ffn_s = 0; /* what nobody there has measured, rank 0 has */
+  f->job.pace.speed.ffn = 7;
+  check_seconds(f, 7 * slowest(f));
+  close_fixture(f);
+}
+
 /* Measured speeds move the cuts: where attention is far slower than an ffn, stages
  * hold like numbers of attentions. */
 static void measured_speeds_decide_the_cuts(void **state)
@@ -214,6 +233,7 @@ int main(void)
       cmocka_unit_test(the_first_batch_passes_every_stage),
       cmocka_unit_test(hops_count_in_every_stage),
       cmocka_unit_test(nothing_is_made_up),
+      cmocka_unit_test(a_stage_is_as_fast_as_another_on_its_cores),
       cmocka_unit_test(measured_speeds_decide_the_cuts),
       cmocka_unit_test(flops_are_those_of_the_slice),
   };

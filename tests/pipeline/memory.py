@@ -45,10 +45,12 @@ def test_predictions_are_within_a_tenth_of_what_is_measured():
     if SANITIZED:
         raise Skip("a sanitizer has memory of its own")
     folder = scratch()
-    src = rows(texts() * 8, folder / "rows.jsonl")
+    few = rows(texts() * 8, folder / "few.jsonl")
+    many = rows(texts() * 40, folder / "many.jsonl")  # three frames of the largest each way
     idle = 10e6
-    for options in (["--max-batch-tokens", 8192], ["--stages", 3, "--max-batch-tokens", 4096],
-                    ["--max-batch-tokens", 16384, "--dtype", "int8"]):
+    for src, options in ((few, ["--max-batch-tokens", 8192]),
+                         (few, ["--stages", 3, "--max-batch-tokens", 4096]),
+                         (many, ["--max-batch-tokens", 16384, "--dtype", "int8"])):
         peak, said = check_run(folder, src, *options)
         assert peak > DOMINATED * idle, "the case judges nothing"
         assert abs(said - peak) <= BOUND * peak, (options, peak, said)

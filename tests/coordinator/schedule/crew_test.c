@@ -216,6 +216,34 @@ static void common_isa_and_shares(void **state)
   end(&s, 0);
 }
 
+/* Three stages on the same cores: two of two cores measure, the last ones; a rank with cores of its
+ * own does, and one without a stage has nothing to. */
+static void as_many_measure_as_there_are_cores(void **state)
+{
+  (void)state;
+  stagecraft s;
+  begin(&s);
+  for (int rank = 1; rank < RANKS; ++rank) {
+    s.crew.ranks[rank].hello = common();
+    s.crew.ranks[rank].hello.ncore = 2;
+    s.crew.ranks[rank].assign.stage = rank - 1;
+  }
+  assert_false(tfm_crew_measures(&s.crew, 1));
+  assert_true(tfm_crew_measures(&s.crew, 2) && tfm_crew_measures(&s.crew, 3));
+  s.crew.ranks[3].assign.stage = -1;
+  assert_true(tfm_crew_measures(&s.crew, 1) && tfm_crew_measures(&s.crew, 2));
+  assert_false(tfm_crew_measures(&s.crew, 3));
+  s.crew.ranks[3].assign.stage = 2;
+  (void)snprintf(s.crew.ranks[1].hello.host, TFM_MSG_TEXT, "node2");
+  for (int rank = 1; rank < RANKS; ++rank) {
+    s.crew.ranks[rank].hello.ncore = 1;
+  }
+  assert_true(tfm_crew_measures(&s.crew, 1) && tfm_crew_measures(&s.crew, 3));
+  assert_false(tfm_crew_measures(&s.crew, 2));
+  assert_int_equal(start(&s, &(tfm_err){0}), TFM_OK);
+  end(&s, 0);
+}
+
 static void work(stagecraft *s)
 {
   s->crew.stall_s = 10;
@@ -323,6 +351,7 @@ int main(void)
       cmocka_unit_test(differences_are_a_table),
       cmocka_unit_test(a_workers_failure_is_returned),
       cmocka_unit_test(common_isa_and_shares),
+      cmocka_unit_test(as_many_measure_as_there_are_cores),
       cmocka_unit_test(silence_is_noticed),
       cmocka_unit_test(computing_for_ever_is_noticed),
       cmocka_unit_test(a_lost_micro_batch_is_noticed),

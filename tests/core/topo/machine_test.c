@@ -100,12 +100,13 @@ static void two_packages_are_read(void **state)
 }
 
 /* Only cores with an allowed unit are listed, with their allowed units only; the counts are of
- * what may be used, ncore_machine is not. */
+ * what may be used, ncore_machine and nnode_machine are not. */
 static void the_allowed_part_is_what_is_listed(void **state)
 {
   (void)state;
   tfm_machine m = synthetic("pack:2 numa:2 core:2 pu:2", "5-7,12");
   assert_int_equal(m.ncore_machine, 8);
+  assert_int_equal(m.nnode_machine, 4);
   assert_int_equal(m.ncore, 3);
   assert_int_equal(m.npackage, 2);
   assert_int_equal(m.nnode, 2);
@@ -233,6 +234,7 @@ static void this_machine_is_what_the_system_says(void **state)
   assert_in_range(m.ncore, 1, m.ncore_granted);
   assert_in_range(m.ncore_granted, 1, m.ncore_machine);
   assert_in_range(m.ncore_machine, 1, sysconf(_SC_NPROCESSORS_ONLN));
+  assert_in_range(m.nnode_machine, m.nnode, TFM_MACHINE_MAX_NODE);
   assert_true(m.host[0] != '\0');
   assert_true(m.memory_bytes > 0);
   int npu = 0;
@@ -268,6 +270,7 @@ static void a_bound_process_sees_its_part(void **state)
   assert_int_equal(part.ncore, 1);
   assert_int_equal(part.cores[0].pu_first, pu);
   assert_int_equal(part.ncore_machine, all.ncore_machine);
+  assert_int_equal(part.nnode_machine, all.nnode_machine);
   assert_int_equal(part.ncore_granted, all.ncore_granted);
   tfm_machine_fini(&part);
   tfm_machine_fini(&all);
