@@ -83,6 +83,7 @@ static tfm_status add_worker(const tfm_job *job, tfm_plan_rank *rank, int thread
   if (processes) {
     later += tfm_world_shared_bytes(out);
   }
+  rank->shared_bytes = need.shared;
   rank->memory_bytes += KEPT_BYTES + need.weights + need.scratch + most(need.passing, later);
   return TFM_OK;
 }
@@ -166,6 +167,7 @@ tfm_status tfm_memory_predict_crew(tfm_job *job, int own_threads, tfm_err *err)
     ranks[r] = (tfm_memory_rank){.idle = rank->hello.resident_bytes,
                                  .threads = r == 0 ? own_threads : rank->assign.threads};
   }
+  tfm_crew_find_lenders(&job->crew);
   const tfm_status st = tfm_memory_predict(job, ranks, tfm_world_is_mpi(job->world), err);
   tfm_free(ranks);
   return st;
@@ -202,8 +204,10 @@ static host_sum sum_host(const tfm_job *job, const char *host)
     if (strcmp(hello->host, host) != 0) {
       continue;
     }
+    const tfm_plan_rank *rank = &job->plan.ranks[r];
     const int64_t idle = r == 0 || processes ? hello->resident_bytes : 0;
-    sum.more += most(0, job->plan.ranks[r].memory_bytes - idle);
+    const int64_t lent = job->crew.ranks[r].lender > 0 ? rank->shared_bytes : 0;
+    sum.more += most(0, rank->memory_bytes - idle - lent);
     sum.nrank += 1;
     if (hello->available_bytes >= 0 && (sum.left < 0 || hello->available_bytes < sum.left)) {
       sum.left = hello->available_bytes;

@@ -22,11 +22,13 @@ typedef struct {
 tfm_status tfm_memory_predict(tfm_job *job, const tfm_memory_rank *ranks, bool processes,
                               tfm_err *err) TFM_MUST_USE;
 
-/** The same for the ranks that said hello and have their parts; own_threads: of rank 0. */
+/** The same for the ranks that said hello and have their parts, and who will lend to whom;
+ * own_threads: of rank 0. */
 tfm_status tfm_memory_predict_crew(tfm_job *job, int own_threads, tfm_err *err) TFM_MUST_USE;
 
 /** Refuse a host whose ranks will together take more than it has left: TFM_E_NOMEM with the
- * numbers. Hosts of which nothing is known pass. After tfm_memory_predict_crew(). */
+ * numbers. Weights that a rank gets from a lender count with the lender. Hosts of which nothing is
+ * known pass. After tfm_memory_predict_crew(). */
 tfm_status tfm_memory_check(const tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
 /** Bytes of all ranks. */

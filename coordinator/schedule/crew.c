@@ -228,7 +228,7 @@ static bool can_share(const tfm_crew_rank *a, const tfm_crew_rank *b)
          strcmp(a->hello.host, b->hello.host) == 0 && part_of_host(a) == part_of_host(b);
 }
 
-static void find_lenders(tfm_crew *crew)
+void tfm_crew_find_lenders(tfm_crew *crew)
 {
   for (int rank = 1; rank < crew->nrank; ++rank) {
     crew->ranks[rank].lender = 0;
@@ -279,7 +279,7 @@ static tfm_status await_some(tfm_crew *crew, bool borrowers, tfm_err *err)
 
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)
 {
-  find_lenders(crew);
+  tfm_crew_find_lenders(crew);
   return assign_some(crew, false, err);
 }
 

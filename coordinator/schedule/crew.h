@@ -53,6 +53,10 @@ tfm_status tfm_crew_compare(const tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 /** Append the table of what differs from rank 0, a line each; returns how many there are. */
 int tfm_crew_differences(const tfm_crew *crew, tfm_buf *out);
 
+/** Find for each rank that has a part the first of its host, as tfm_crew_assign() has it, that has
+ * the same one: its lender, 0 for none. */
+void tfm_crew_find_lenders(tfm_crew *crew);
+
 /** Send every worker its entry's `assign`, but those that can share another's weights: the first
  * rank of a host, and of a NUMA node as far as it is known beforehand, that has a slice reads it,
  * and lends it to the others once it is ready. */

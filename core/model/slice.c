@@ -167,6 +167,12 @@ static void see_passing(tfm_slice_need *need, int64_t passing)
   need->passing = passing > need->passing ? passing : need->passing;
 }
 
+/* Bytes of an image that will be asked for as so many; 0 where it will not be one. */
+static int64_t image_bytes(tfm_engine engine, int64_t asked, int64_t bytes)
+{
+  return tfm_linear_packing(engine)[0] && asked >= TFM__IMAGE_LEAST ? bytes : 0;
+}
+
 tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
                              const tfm_slice_options *options, tfm_err *err)
 {
@@ -176,7 +182,9 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
   *need = (tfm_slice_need){.weights = 0};
   for (int64_t u = options->first; u < options->last; ++u) {
     if (tfm__unit_twin(config, u) < options->first) {
-      need->weights += tfm_cost_unit_bytes(config, kept, u);
+      const int64_t bytes = tfm_cost_unit_bytes(config, kept, u);
+      need->weights += bytes;
+      need->shared += image_bytes(options->engine, bytes, bytes);
     }
     if (tfm__unit_attention(config, u) >= 0) {
       see_passing(need, passing_of(config, TFM__PART_ATTENTION));
@@ -190,6 +198,9 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
     int64_t weights = 0;
     tfm__head_measure(model, &weights, &need->scratch);
     need->weights += weights;
+    if (tfm__head_can_be_shared(model)) {
+      need->shared += image_bytes(options->engine, tfm_cost_head_bytes(config), weights);
+    }
     see_passing(need, passing_of(config, TFM__PART_HEAD));
   }
   int64_t bench = 0;

@@ -32,6 +32,7 @@ typedef struct {
 typedef struct {
   int64_t weights, scratch; /* as the slice itself will say, but for padding of the weights */
   int64_t passing;          /* what there is beside them at most while it is opened */
+  int64_t shared;           /* of the weights, what others can have of it through a store */
 } tfm_slice_need;
 
 /** The same without opening one: from the config, no weight is read. Errors: TFM_E_NOMEM. */

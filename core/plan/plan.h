@@ -50,6 +50,7 @@ typedef struct {
   int64_t weight_bytes;
   int64_t memory_bytes; /* at the peak, all of the rank's process; 0: whoever made the plan does
                            not know */
+  int64_t shared_bytes; /* of these, weights that ranks of its host with its units have too */
 } tfm_plan_rank;
 
 /** Plain data; release with tfm_plan_fini(). */

@@ -14,17 +14,20 @@ typedef struct {
   tfm_job job;
 } fixture;
 
-static const char *const folder = TFM_FIXTURES "/model/tiny";
+#define TINY      TFM_FIXTURES "/model/tiny"
+#define SENTIMENT TFM_SOURCE_DIR "/deploy/models/tfm-sentiment" /* units of 1 and 2 MB */
 
-/* Three workers, of which the last is spare. */
-static fixture *open_fixture(int64_t max_tokens)
+/* Three workers. */
+static fixture *open_fixture_of(const char *folder, int64_t stages, int64_t replicas,
+                                int64_t max_tokens)
 {
   tfm_err err = {0};
   fixture *f = tfm_calloc(1, sizeof *f);
   assert_non_null(f);
   tfm_job *job = &f->job;
   CHECK_OK(tfm_world_open_local(&f->world, 1, &err), &err);
-  f->options.stages = 2;
+  f->options.stages = stages;
+  f->options.replicas = replicas;
   job->options = &f->options;
   job->world = f->world;
   job->task = tfm_task_find("text-classification");
@@ -36,6 +39,12 @@ static fixture *open_fixture(int64_t max_tokens)
   job->context.shape = tfm_model_shape(&job->model);
   CHECK_OK(tfm_job_plan_for(job, NRANK - 1, &err), &err);
   return f;
+}
+
+/* Three workers, of which the last is spare. */
+static fixture *open_fixture(int64_t max_tokens)
+{
+  return open_fixture_of(TINY, 2, 0, max_tokens);
 }
 
 static void close_fixture(fixture *f)
@@ -127,6 +136,17 @@ static void set_host(fixture *f, int rank, const char *host, int64_t left)
   hello->resident_bytes = idle[rank].idle;
   hello->available_bytes = left;
   f->job.crew.ranks[rank].assign.threads = 1;
+  f->job.crew.ranks[rank].assign.stage = -1;
+}
+
+static void make_crew(fixture *f)
+{
+  tfm_err err = {0};
+  CHECK_OK(tfm_crew_init(&f->job.crew, f->world, &err), &err);
+  tfm_free(f->job.crew.ranks); /* of a world of one; the test wants more */
+  f->job.crew.nrank = NRANK;
+  f->job.crew.ranks = tfm_calloc(NRANK, sizeof *f->job.crew.ranks);
+  assert_non_null(f->job.crew.ranks);
 }
 
 static void a_host_that_cannot_hold_its_ranks_is_refused(void **state)
@@ -134,11 +154,7 @@ static void a_host_that_cannot_hold_its_ranks_is_refused(void **state)
   (void)state;
   fixture *f = open_fixture(64);
   tfm_err err = {0};
-  CHECK_OK(tfm_crew_init(&f->job.crew, f->world, &err), &err);
-  tfm_free(f->job.crew.ranks); /* of a world of one; the test wants more */
-  f->job.crew.nrank = NRANK;
-  f->job.crew.ranks = tfm_calloc(NRANK, sizeof *f->job.crew.ranks);
-  assert_non_null(f->job.crew.ranks);
+  make_crew(f);
   set_host(f, 0, "one", 100 * MB);
   set_host(f, 1, "one", 90 * MB);
   set_host(f, 2, "two", -1);
@@ -153,6 +169,42 @@ static void a_host_that_cannot_hold_its_ranks_is_refused(void **state)
   close_fixture(f);
 }
 
+/* What a host with so many of three replicas is refused for, in MB; the others are elsewhere. */
+static int64_t refused_for(int together, tfm_backend backend)
+{
+  fixture *f = open_fixture_of(SENTIMENT, 1, 3, 64);
+  tfm_err err = {0};
+  long long mb = 0;
+  f->job.engine.backend = backend;
+  make_crew(f);
+  for (int r = 0; r < NRANK; ++r) {
+    const bool here = r > 0 && r <= together;
+    set_host(f, r, here ? "one" : "two", here ? 1000 : -1);
+    f->job.crew.ranks[r].assign.stage = r == 0 ? -1 : 0;
+    f->job.crew.ranks[r].assign.units = f->job.plan.ranks[r].units;
+    f->job.crew.ranks[r].assign.head = r > 0;
+  }
+  CHECK_OK(tfm_memory_predict_crew(&f->job, 1, &err), &err);
+  assert_int_equal(tfm_memory_check(&f->job, &err), TFM_E_NOMEM);
+  const char *number = strstr(err.text, "will take ");
+  assert_non_null(number);
+  assert_int_equal(sscanf(number, "will take %lld MB", &mb), 1);
+  close_fixture(f);
+  return mb;
+}
+
+/* Seven layers of 3.1 MB: three replicas of a host have them once, where a backend can share. */
+static void weights_of_a_host_count_once(void **state)
+{
+  (void)state;
+  const int64_t shared = 7 * 12 * 256 * 256 * 4 / MB;
+  const int64_t saved =
+      3 * refused_for(1, TFM_BACKEND_NATIVE) - refused_for(3, TFM_BACKEND_NATIVE);
+  assert_in_range(saved, 2 * shared - 3, 2 * shared + 3);
+  const int64_t none = 3 * refused_for(1, TFM_BACKEND_REF) - refused_for(3, TFM_BACKEND_REF);
+  assert_in_range(none + 3, 0, 6);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -161,6 +213,7 @@ int main(void)
       cmocka_unit_test(larger_batches_take_what_their_frames_take),
       cmocka_unit_test(threads_take_scratch_of_their_own),
       cmocka_unit_test(a_host_that_cannot_hold_its_ranks_is_refused),
+      cmocka_unit_test(weights_of_a_host_count_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

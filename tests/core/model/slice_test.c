@@ -536,6 +536,7 @@ static void check_bytes_of(const tfm_model *model, tfm_backend backend, tfm_prec
   }
   assert_int_equal(need.scratch, tfm_slice_scratch_bytes(slice)); /* to the byte */
   assert_true(need.passing > 0 || need.weights == 0);
+  assert_in_range(need.shared, 0, backend == TFM_BACKEND_NATIVE ? need.weights : 0);
   tfm_slice_close(slice);
 }
 
