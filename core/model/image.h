@@ -57,8 +57,21 @@ void tfm__image_head_put(unsigned char *page, const tfm__image_head *head);
 const char *tfm__image_head_check(const unsigned char *page, uint64_t file_bytes,
                                   const tfm__image_head *wanted, tfm__image_head *got);
 
-/** The folder of one model within a cache's, made when it is not there. Returns a descriptor, or -1
- * with the reason in note when a person should know it. */
+/** Which folders of a cache go: those not used since then, and of the others the least recently
+ * used ones until all, what is kept included, take no more bytes than that. */
+typedef struct {
+  int64_t used_since_s; /* seconds of the system's clock */
+  int64_t bytes_most;
+} tfm__tidy_rule;
+
+/** Remove them: of this user's folders within `top` with such names, but never `keep`. A folder was
+ * last used when it was changed. What another process has of one stays with it as long as it
+ * likes. Nothing fails. */
+void tfm__image_tidy(int top, const char *keep, const tfm__tidy_rule *rule);
+
+/** The folder of one model within a cache's, marked as used now. One that is not there is made, and
+ * the cache is tidied. Returns a descriptor, or -1 with the reason in note when a person should
+ * know it. */
 int tfm__image_folder(const char *top, const char *key, char *note, size_t room);
 
 /** Map the file of image->name. True when it is good: *image is filled. *wrong: what is wrong with

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- the header ---- */
@@ -225,6 +226,25 @@ static void make_parents(char *path)
   }
 }
 
+/* A month, and a fifth of the file system: a cache grows by a folder a model, and only then is it
+ * looked at. */
+static void tidy(const char *top, const char *keep)
+{
+  enum { UNUSED_S = 30 * 24 * 3600, SHARE = 5 };
+  struct statvfs fs = {0};
+  const int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    return;
+  }
+  if (fstatvfs(fd, &fs) == 0) {
+    const uint64_t all = (uint64_t)fs.f_blocks * fs.f_frsize / SHARE;
+    const tfm__tidy_rule rule = {.used_since_s = (int64_t)time(NULL) - UNUSED_S,
+                                 .bytes_most = all < INT64_MAX ? (int64_t)all : INT64_MAX};
+    tfm__image_tidy(fd, keep, &rule);
+  }
+  (void)close(fd);
+}
+
 int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
 {
   char path[4096 + 64];
@@ -235,7 +255,9 @@ int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
     return -1;
   }
   make_parents(path);
-  (void)mkdir(path, S_IRWXU);
+  if (mkdir(path, S_IRWXU) == 0) {
+    tidy(top, strrchr(path, '/') + 1);
+  }
   const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) {
     return -1;
@@ -248,6 +270,7 @@ int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
     (void)close(fd);
     return -1;
   }
+  (void)futimens(fd, NULL);
   return fd;
 }
 

@@ -557,6 +557,134 @@ static void a_lender_that_is_not_there_is_no_error(void **state)
   }
 }
 
+/* ---- tidying ---- */
+
+enum { FOLDERS = 5, EACH = 64 << 10, NOW_S = 1000000 };
+
+/* packed-UID-name: a folder with a file of EACH bytes and an unfinished one, last used then. */
+static void make_used(const char *name, int64_t used_s)
+{
+  static const char zeros[EACH / 2];
+  char path[PATH];
+  const struct timespec times[2] = {{.tv_sec = (time_t)used_s}, {.tv_sec = (time_t)used_s}};
+  int n = snprintf(path, sizeof path, "%.200s/packed-%u-%s", top, (unsigned)geteuid(), name);
+  assert_int_equal(mkdir(path, S_IRWXU), 0);
+  for (int i = 0; i < 2; ++i) {
+    (void)snprintf(path + n, sizeof path - (size_t)n, i ? "/unit.part" : "/unit");
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(zeros, 1, sizeof zeros, file), sizeof zeros);
+    assert_int_equal(fclose(file), 0);
+  }
+  path[n] = '\0';
+  assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool is_there(const char *name)
+{
+  char path[PATH];
+  struct stat look = {0};
+  (void)snprintf(path, sizeof path, "%.200s/packed-%u-%s", top, (unsigned)geteuid(), name);
+  return stat(path, &look) == 0;
+}
+
+/* Of folders 0 (used longest ago) to 4, all but 0 since then, the first so many are gone; and
+ * never 1, which is kept. */
+static void want_tidied(int64_t bytes_most, const char *left)
+{
+  static const char *const names[FOLDERS] = {"0", "1", "2", "3", "4"};
+  char keep[32];
+  (void)snprintf(keep, sizeof keep, "packed-%u-1", (unsigned)geteuid());
+  for (int i = 0; i < FOLDERS; ++i) {
+    make_used(names[i], NOW_S + i);
+  }
+  const int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  assert_true(fd >= 0);
+  const tfm__tidy_rule rule = {.used_since_s = NOW_S + 1, .bytes_most = bytes_most};
+  tfm__image_tidy(fd, keep, &rule);
+  (void)close(fd);
+  for (int i = 0; i < FOLDERS; ++i) {
+    assert_int_equal(is_there(names[i]), strchr(left, names[i][0]) != NULL);
+  }
+  assert_int_equal(remove_top(NULL), 0);
+  assert_int_equal(mkdir(top, S_IRWXU), 0);
+}
+
+static void the_least_used_folders_go(void **state)
+{
+  (void)state;
+  want_tidied(INT64_MAX, "1234");
+  want_tidied(4 * EACH, "1234");
+  want_tidied(4 * EACH - 1, "134");
+  want_tidied(2 * EACH, "14");
+  want_tidied(0, "1");
+}
+
+static void what_is_not_ours_to_tidy_stays(void **state)
+{
+  (void)state;
+  char other[PATH];
+  char inside[PATH];
+  (void)snprintf(other, sizeof other, "%.200s/packed-%u-0", top, (unsigned)geteuid() + 1);
+  (void)snprintf(inside, sizeof inside, "%.300s/a", other);
+  assert_int_equal(mkdir(other, S_IRWXU), 0);
+  assert_int_equal(mkdir(inside, S_IRWXU), 0);
+  make_used("old", 1);
+  char link[PATH];
+  (void)snprintf(link, sizeof link, "%.200s/packed-%u-link", top, (unsigned)geteuid());
+  assert_int_equal(symlink(other, link), 0);
+  const int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  tfm__image_tidy(fd, "", &(tfm__tidy_rule){.used_since_s = NOW_S});
+  (void)close(fd);
+  struct stat look = {0};
+  assert_int_equal(stat(inside, &look), 0);
+  assert_int_equal(lstat(link, &look), 0);
+  assert_false(is_there("old"));
+}
+
+/* A folder that is there is marked as used and no other looked at; one that is new has the cache
+ * tidied. */
+static void a_new_model_has_the_cache_tidied(void **state)
+{
+  (void)state;
+  char path[PATH];
+  struct stat look = {0};
+  const struct timespec old[2] = {{.tv_sec = NOW_S}, {.tv_sec = NOW_S}};
+  assert_int_equal(with_cache().count.made, FILES);
+  model_folder(path);
+  assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+  make_used("old", 1);
+  want_all_cached();
+  assert_int_equal(stat(path, &look), 0);
+  assert_true(look.st_mtim.tv_sec > NOW_S);
+  assert_true(is_there("old"));
+  const tfm_store_options another = {.folder = top, .lent = -1, .digest = "of another"};
+  assert_int_equal(must_answer(another).count.made, FILES);
+  assert_false(is_there("old"));
+  assert_int_equal(stat(path, &look), 0);
+}
+
+/* A folder that is removed while its files are in use costs nobody anything. */
+static void a_folder_may_go_while_it_is_used(void **state)
+{
+  (void)state;
+  assert_int_equal(with_cache().count.made, FILES);
+  tfm_model model = open_model(SENTIMENT);
+  tfm_store *store = open_store(&model, (tfm_store_options){.folder = top, .lent = -1});
+  answer a;
+  const int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  tfm__image_tidy(fd, "", &(tfm__tidy_rule){.used_since_s = INT64_MAX});
+  (void)close(fd);
+  run(&model, store, &a);
+  assert_memory_equal(&a, oracle(), sizeof a);
+  assert_int_equal(tfm_store_counted(store).made, FILES);
+  assert_string_equal(tfm_store_note(store), "");
+  tfm_store_close(store);
+  tfm_model_fini(&model);
+  assert_int_equal(with_cache().count.made, FILES); /* nothing was kept */
+  want_all_cached();
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_top, remove_top)
 
 int main(void)
@@ -575,6 +703,10 @@ int main(void)
       CASE(what_lies_far_away_is_copied),
       CASE(a_process_lends_what_it_has),
       CASE(a_lender_that_is_not_there_is_no_error),
+      CASE(the_least_used_folders_go),
+      CASE(what_is_not_ours_to_tidy_stays),
+      CASE(a_new_model_has_the_cache_tidied),
+      CASE(a_folder_may_go_while_it_is_used),
   };
   return cmocka_run_group_tests(all, NULL, NULL);
 }
