@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What ranks cost that wait, and how soon a row is answered then.
 
-usage: idle.py --program tfm-cluster [--ranks 3] [--seconds 10] [--asks 20]
+usage: idle.py --program tfm-cluster [--ranks 3] [--seconds 10] [--asks 20] [-- OPTIONS]
 Feeds rows to a job through standard input, one at a time, each after a silence of 1.5 s. Prints the
 share of a core that each rank burned while silent, and the time from a row to its answer. Other jobs of the
 same program would be counted too: start it under a name of its own then.
@@ -43,8 +43,9 @@ def main():
     p.add_argument("--ranks", type=int, default=3)
     p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--asks", type=int, default=20)
+    p.add_argument("options", nargs="*")
     a = p.parse_args()
-    job = subprocess.Popen(["mpirun", "-np", str(a.ranks), a.program, "classify", "-i", "-", "-o", "-", "--quiet"],
+    job = subprocess.Popen(["mpirun", "-np", str(a.ranks), a.program, "classify", "-i", "-", "-o", "-", "--quiet", *a.options],
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     ask(job, "The first row also waits for the weights.")
     time.sleep(2)
