@@ -8,7 +8,9 @@ command goes on where it stopped, until every layout has run --repeat times. `--
 
 The table has for each layout, medians of its runs: predicted and measured rows a second; the error by
 the clock and its spread; the share of the cores that processes of others had while rows ran; the error
-when that share is given back; the rate as a share of the first layout's, run by run, and its spread.
+when that share is given back; the rate as a share of the first layout's, run by run, and its spread; the
+busiest stage's computing as a share of the run, given back likewise (100: as if it were alone); rank 0's
+CPU seconds while rows ran as a share of all computing.
 Where the system lets it, the session gets most of the cores first (autogroup); use the variables of deploy/mpi_env.sh.
 """
 import argparse
@@ -87,12 +89,15 @@ def error(r):
     return 100 * (r["predicted"] / r["rate"] - 1)
 
 
-def error_without(r):
-    """As if others had worked elsewhere: they hold up only a layout that wants the cores they take."""
+def had(r):
+    """The part of the cores it wants that a layout had: others hold it up only by what they take of those."""
     cores = os.cpu_count()
     wanted = min(cores, r["stages"] * r["replicas"] * r["threads"])
-    had = min(wanted, cores * (1 - r["others"]))
-    return 100 * (r["predicted"] * had / wanted / r["rate"] - 1)
+    return min(wanted, cores * (1 - r["others"])) / wanted
+
+
+def error_without(r):
+    return 100 * (r["predicted"] * had(r) / r["rate"] - 1)
 
 
 def spread(values):
@@ -104,8 +109,8 @@ def show(by_layout):
     first = next(iter(by_layout.values()))
     median = statistics.median
     print("| np, options | stages x replicas x threads | predicted rows/s | measured | error % (sd) | others % "
-          "| error without them % | of the first % (sd) | rank 0 % |")
-    print("|---|---|---|---|---|---|---|---|---|")
+          "| error without them % | of the first % (sd) | stage % | rank 0 % |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     plain, given_back = [], []
     for layout, runs in by_layout.items():
         plain.append(median(error(r) for r in runs))
@@ -115,6 +120,7 @@ def show(by_layout):
               f"| {median(r['predicted'] for r in runs):.1f} | {median(r['rate'] for r in runs):.1f} "
               f"| {plain[-1]:+.1f} ({spread([error(r) for r in runs]):.1f}) | {100 * median(r['others'] for r in runs):.1f} "
               f"| {given_back[-1]:+.1f} | {median(ratios):.1f} ({spread(ratios):.1f}) "
+              f"| {median(100 * r['slowest_s'] / (r['run_s'] * had(r)) for r in runs):.1f} "
               f"| {100 * median(r['coordination'] for r in runs):.2f} |")
     outputs = len({r["sha256"] for runs in by_layout.values() for r in runs})
     print(f"\n{len(by_layout)} layouts, {min(map(len, by_layout.values()))} runs or more of each: median error "
