@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How close the plan's prediction comes, and which layout is fastest: one input through many layouts.
 
-usage: predict.py --program tfm-cluster --input rows.jsonl --runs FILE [--layouts L] [--repeat 3] [--seconds 150] [-- OPTIONS]
+usage: predict.py --program tfm-cluster --input rows.jsonl --output FILE [--layouts L] [--repeat 3] [--seconds 150] [-- OPTIONS]
 All layouts run in turns. Each run is a line of FILE; after --seconds nothing new begins, and the same
 command goes on where it stopped, until every layout has run --repeat times. `--layouts
 "3;8;2 --threads 2"` takes others than those below: np (0: without mpirun) and options.
@@ -133,7 +133,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--program", required=True)
     p.add_argument("--input", required=True)
-    p.add_argument("--runs", required=True, type=pathlib.Path)
+    p.add_argument("--output", required=True, type=pathlib.Path)
     p.add_argument("--layouts", default=LAYOUTS)
     p.add_argument("--repeat", type=int, default=3)
     p.add_argument("--seconds", type=float, default=150)
@@ -141,10 +141,10 @@ def main():
     a = p.parse_args()
     begin, longest = time.monotonic(), 0.0
     by_layout = {layout.strip(): [] for layout in a.layouts.split(";")}
-    for line in a.runs.read_text(encoding="utf-8").splitlines() if a.runs.exists() else ():
+    for line in a.output.read_text(encoding="utf-8").splitlines() if a.output.exists() else ():
         by_layout[json.loads(line)["layout"]].append(json.loads(line))
     come_first()
-    with tempfile.TemporaryDirectory() as scratch, a.runs.open("a", encoding="utf-8") as out:
+    with tempfile.TemporaryDirectory() as scratch, a.output.open("a", encoding="utf-8") as out:
         while time.monotonic() - begin + longest < a.seconds:
             fewest = min(by_layout, key=lambda layout: len(by_layout[layout]))
             if len(by_layout[fewest]) >= a.repeat:
