@@ -1,7 +1,7 @@
 /** The program with one fault in one rank, for the tests of what the others do about it. The linker
  *  leads some of its calls here first. TFM_FAULT is RANK:WHAT:WHEN (rank -1:
  *  without mpirun); another rank has no fault. TFM_FAULT_COUNT names a file that gets the number of
- *  allocations that were asked for.
+ *  allocations that each rank asked for, a line each.
  *
  *  | WHAT | the fault |
  *  |---|---|
@@ -175,7 +175,7 @@ static int refuse_at; /* 0: none */
 
 static void write_count(void)
 {
-  FILE *file = fopen(getenv("TFM_FAULT_COUNT"), "w");
+  FILE *file = fopen(getenv("TFM_FAULT_COUNT"), "a");
   if (file) {
     (void)fprintf(file, "%d\n", atomic_load(&asked));
     (void)fclose(file);

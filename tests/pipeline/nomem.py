@@ -42,9 +42,12 @@ class Job:
     def allocations(self, np=0):
         """How many one process asks for; of ranks the most."""
         count = self.folder / "count"
+        count.unlink(missing_ok=True)
         must(self.run("none", np, count))
         self.clear()
-        return int(count.read_text())
+        asked = [int(line) for line in count.read_text().split()]
+        assert len(asked) == max(1, np), asked
+        return max(asked)
 
     def survives(self, rank, n, np=0):
         """What becomes of the job when allocation n fails."""
