@@ -8,12 +8,23 @@ enum {
   BLOCK = 256,
   TRIES = 32,           /* free slots looked at before a new block is opened */
   MOST_SLOTS = 1 << 30, /* so that slot numbers and their exclusive-ors fit an int32_t */
-  SMALL = 24            /* ranges up to here are grouped by insertion */
+  SMALL = 24,           /* ranges up to here are grouped by insertion */
+  NODES = 4, /* an item has so many nodes of its own in real vocabularies, or fewer */
+  WINDOW = 8 /* bytes of a key that are fetched at once */
 };
 
 enum { FREE = -1, ROOT = -2 };
 
-/* A node whose children are not made yet, and the items below it: they agree in `depth` bytes. */
+/* What is left of an item at some depth. Keys lie all over the memory, so that their bytes are
+ * fetched by windows; rows lie in the order of the nodes. */
+typedef struct {
+  uint64_t next; /* bytes to come, the first one highest; up to the next multiple of WINDOW */
+  const char *p; /* those behind */
+  uint32_t left; /* bytes of the key */
+  int32_t value;
+} row;
+
+/* A node whose children are not made yet, and the rows below it: they agree in `depth` bytes. */
 typedef struct {
   int32_t node;
   uint32_t low, high, depth;
@@ -21,34 +32,36 @@ typedef struct {
 
 typedef struct {
   tfm__trie *t;
-  tfm__trie_item *items, *spare;
-  uint16_t *code; /* of the items of the job in work */
+  row *rows, *spare;
+  uint16_t *code; /* of the rows of the job in work */
   job *jobs;      /* a queue: [done, njob) are to do */
   size_t done, njob, cap;
 } builder;
 
 /* ---- free slots ---- */
 
+static tfm_status grow_slots(tfm__trie *t, size_t cap)
+{
+  tfm__trie_unit *unit = tfm_realloc(t->unit, cap, sizeof *unit);
+  t->unit = unit ? unit : t->unit;
+  int32_t *value = tfm_realloc(t->value, cap, sizeof *value);
+  t->value = value ? value : t->value;
+  if (!unit || !value) {
+    return TFM_E_NOMEM;
+  }
+  t->slot_cap = cap;
+  return TFM_OK;
+}
+
 static tfm_status add_block(tfm__trie *t)
 {
+  tfm_status st = TFM_OK;
   size_t slots = t->slots + BLOCK;
   if (slots > MOST_SLOTS) {
     return TFM_E_NOMEM;
   }
-  /* Grow by doubling: slots is a power of two times BLOCK exactly when the arrays are full. */
-  size_t blocks = t->slots / BLOCK;
-  if ((blocks & (blocks - 1)) == 0) {
-    size_t cap = blocks ? t->slots * 2 : BLOCK;
-    tfm__trie_unit *unit = tfm_realloc(t->unit, cap, sizeof *unit);
-    t->unit = unit ? unit : t->unit;
-    int32_t *value = tfm_realloc(t->value, cap, sizeof *value);
-    t->value = value ? value : t->value;
-    if (!unit || !value) {
-      return TFM_E_NOMEM;
-    }
-  }
-  if (t->slots == 0) {
-    t->first = t->last = -1;
+  if (slots > t->slot_cap) {
+    TFM_TRY(grow_slots(t, t->slot_cap * 2 > slots ? t->slot_cap * 2 : slots));
   }
   for (size_t i = t->slots; i < slots; ++i) {
     int32_t s = (int32_t)i;
@@ -62,7 +75,9 @@ static tfm_status add_block(tfm__trie *t)
     t->last = s;
   }
   t->slots = slots;
-  return TFM_OK;
+
+fail:
+  return st;
 }
 
 static void take_slot(tfm__trie *t, int32_t s, int32_t parent)
@@ -96,7 +111,7 @@ static bool all_free(const tfm__trie *t, int32_t base, const unsigned char *labe
 /* A base that puts all labels on free slots: among the oldest free ones, else in a new block. */
 static tfm_status find_base(tfm__trie *t, const unsigned char *labels, int n, int32_t *base)
 {
-  int32_t s = t->slots ? t->first : -1;
+  int32_t s = t->first;
   for (int i = 0; i < TRIES && s >= 0; ++i, s = t->unit[s].base) {
     if (all_free(t, s ^ labels[0], labels, n)) {
       *base = s ^ labels[0];
@@ -114,7 +129,7 @@ static tfm_status find_base(tfm__trie *t, const unsigned char *labels, int n, in
 static tfm_status note_node(tfm__trie *t, int32_t node)
 {
   if (t->nodes == t->order_cap) {
-    size_t cap = t->order_cap ? t->order_cap * 2 : 1024;
+    size_t cap = t->order_cap * 2;
     int32_t *order = tfm_realloc(t->order, cap, sizeof *order);
     if (!order) {
       return TFM_E_NOMEM;
@@ -123,6 +138,22 @@ static tfm_status note_node(tfm__trie *t, int32_t node)
     t->order_cap = cap;
   }
   t->order[t->nodes++] = node;
+  return TFM_OK;
+}
+
+/* The nodes noted so far are all there are above the next depth. */
+static tfm_status note_level(tfm__trie *t)
+{
+  if (t->levels == t->level_cap) {
+    size_t cap = t->level_cap ? t->level_cap * 2 : 64;
+    size_t *level = tfm_realloc(t->level, cap, sizeof *level);
+    if (!level) {
+      return TFM_E_NOMEM;
+    }
+    t->level = level;
+    t->level_cap = cap;
+  }
+  t->level[t->levels++] = t->nodes;
   return TFM_OK;
 }
 
@@ -146,17 +177,39 @@ static tfm_status push_job(builder *b, job j)
   return TFM_OK;
 }
 
-/* ---- items, grouped by their next byte ---- */
+/* ---- rows, grouped by their next byte ---- */
 
-/* The next byte of an item and one more; 0 when it ends here. */
-static uint16_t next_code(const tfm__trie_item *item, size_t depth)
+static uint64_t window_at(const char *p, size_t n)
 {
-  return item->key.n > depth ? (uint16_t)((unsigned char)item->key.p[depth] + 1) : 0;
+  uint64_t window = 0;
+  for (size_t i = 0; i < n; ++i) {
+    window |= (uint64_t)(unsigned char)p[i] << (56 - 8 * i);
+  }
+  return window;
 }
 
-/* Both are stable, so that of equal keys the first stays the first; items that end here come
- * first. The bytes are fetched once, for keys lie all over the memory. */
-static void group_few(tfm__trie_item *v, uint16_t *code, size_t n)
+static void fetch(row *v, size_t n)
+{
+  for (size_t i = 0; i < n; ++i) {
+    size_t bytes = v[i].left < WINDOW ? v[i].left : WINDOW;
+    v[i].next = window_at(v[i].p, bytes);
+    v[i].p += bytes;
+  }
+}
+
+/* Take the next byte of each row: codes are one more, and 0 where a key ends. */
+static void step(row *v, uint16_t *code, size_t n)
+{
+  for (size_t i = 0; i < n; ++i) {
+    code[i] = v[i].left ? (uint16_t)((v[i].next >> 56) + 1) : 0;
+    v[i].next <<= 8;
+    v[i].left -= v[i].left > 0;
+  }
+}
+
+/* Both are stable, so that of equal keys the first stays the first; rows that end here come
+ * first. */
+static void group_few(row *v, uint16_t *code, size_t n)
 {
   for (size_t i = 1; i < n; ++i) {
     uint16_t c = code[i];
@@ -165,16 +218,16 @@ static void group_few(tfm__trie_item *v, uint16_t *code, size_t n)
       --k;
     }
     if (k < i) {
-      tfm__trie_item item = v[i];
+      row r = v[i];
       memmove(v + k + 1, v + k, (i - k) * sizeof *v);
       memmove(code + k + 1, code + k, (i - k) * sizeof *code);
-      v[k] = item;
+      v[k] = r;
       code[k] = c;
     }
   }
 }
 
-static void group_many(tfm__trie_item *v, uint16_t *code, tfm__trie_item *spare, size_t n)
+static void group_many(row *v, uint16_t *code, row *spare, size_t n)
 {
   uint32_t start[BLOCK + 2] = {0};
   for (size_t i = 0; i < n; ++i) {
@@ -195,21 +248,22 @@ static void group_many(tfm__trie_item *v, uint16_t *code, tfm__trie_item *spare,
   }
 }
 
-/* The children of a node: their bytes, and where the items of each begin. */
+/* The children of a node: their bytes, and where the rows of each begin. */
 typedef struct {
   unsigned char label[BLOCK];
   uint32_t first[BLOCK + 1];
   int n;
 } brood;
 
-/* Group the items of a job, take in those that end at its node, and see what children there are. */
+/* Group the rows of a job, take in those that end at its node, and see what children there are. */
 static void look(builder *b, job j, brood *out)
 {
-  tfm__trie_item *v = b->items + j.low;
+  row *v = b->rows + j.low;
   uint32_t n = j.high - j.low;
-  for (uint32_t i = 0; i < n; ++i) {
-    b->code[i] = next_code(&v[i], j.depth);
+  if (j.depth % WINDOW == 0) {
+    fetch(v, n);
   }
+  step(v, b->code, n);
   if (n <= SMALL) {
     group_few(v, b->code, n);
   } else {
@@ -242,14 +296,15 @@ static tfm_status make_children(builder *b, job j)
     return TFM_OK;
   }
   int32_t base = 0;
-  tfm_status st = find_base(t, k.label, k.n, &base);
+  tfm_status st = j.depth + 1 == t->levels ? note_level(t) : TFM_OK;
+  st = st == TFM_OK ? find_base(t, k.label, k.n, &base) : st;
   t->unit[j.node].base = st == TFM_OK ? base : -1;
   for (int i = 0; i < k.n && st == TFM_OK; ++i) {
     int32_t child = base ^ k.label[i];
-    const tfm__trie_item *below = b->items + j.low + k.first[i];
+    const row *below = b->rows + j.low + k.first[i];
     take_slot(t, child, j.node);
     st = note_node(t, child);
-    if (st == TFM_OK && k.first[i + 1] - k.first[i] == 1 && below->key.n == j.depth + 1) {
+    if (st == TFM_OK && k.first[i + 1] - k.first[i] == 1 && below->left == 0) {
       t->value[child] = below->value; /* nothing more to do for it */
     } else if (st == TFM_OK) {
       st = push_job(b, (job){child, j.low + k.first[i], j.low + k.first[i + 1], j.depth + 1});
@@ -262,7 +317,7 @@ static tfm_status make_root(builder *b, uint32_t low, uint32_t high, int32_t *ro
 {
   tfm__trie *t = b->t;
   tfm_status st = TFM_OK;
-  if (t->slots == 0 || t->first < 0) {
+  if (t->first < 0) {
     TFM_TRY(add_block(t));
   }
   *root = t->first;
@@ -274,28 +329,51 @@ fail:
   return st;
 }
 
-tfm_status tfm__trie_build(tfm__trie *t, tfm__trie_item *items, const size_t *start, int ntrie,
-                           int32_t *root)
+/* Room for as many nodes as there most probably will be; more is made when they are more. */
+static tfm_status prepare(builder *b, const tfm__trie_item *items, size_t n, size_t ntrie)
+{
+  tfm__trie *t = b->t;
+  tfm_status st = TFM_OK;
+  t->first = t->last = -1;
+  t->order_cap = NODES * n + ntrie;
+  t->order = tfm_realloc(NULL, t->order_cap, sizeof *t->order);
+  b->rows = tfm_realloc(NULL, n + 1, sizeof *b->rows);
+  b->spare = tfm_realloc(NULL, n + 1, sizeof *b->spare);
+  b->code = tfm_realloc(NULL, n + 1, sizeof *b->code);
+  if (!t->order || !b->rows || !b->spare || !b->code) {
+    return TFM_E_NOMEM;
+  }
+  TFM_TRY(grow_slots(t, NODES * n + ntrie + BLOCK));
+  for (size_t i = 0; i < n; ++i) {
+    tfm_span key = items[i].key;
+    b->rows[i] = (row){.p = key.p, .left = (uint32_t)key.n, .value = items[i].value};
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm__trie_build(tfm__trie *t, const tfm__trie_item *items, const size_t *start,
+                           int ntrie, int32_t *root)
 {
   tfm_status st = TFM_OK;
-  builder b = {.t = t, .items = items};
+  builder b = {.t = t};
   if (start[ntrie] > MOST_SLOTS) {
     return TFM_E_NOMEM;
   }
-  b.spare = tfm_realloc(NULL, start[ntrie] + 1, sizeof *b.spare);
-  b.code = tfm_realloc(NULL, start[ntrie] + 1, sizeof *b.code);
-  if (!b.spare || !b.code) {
-    st = TFM_E_NOMEM;
-    goto fail;
-  }
+  TFM_TRY(prepare(&b, items, start[ntrie], (size_t)ntrie));
+  TFM_TRY(note_level(t));
   for (int i = 0; i < ntrie; ++i) {
     TFM_TRY(make_root(&b, (uint32_t)start[i], (uint32_t)start[i + 1], &root[i]));
   }
   while (b.done < b.njob) {
     TFM_TRY(make_children(&b, b.jobs[b.done++]));
   }
+  TFM_TRY(note_level(t));
+  --t->levels;
 
 fail:
+  tfm_free(b.rows);
   tfm_free(b.spare);
   tfm_free(b.code);
   tfm_free(b.jobs);
@@ -307,5 +385,6 @@ void tfm__trie_fini(tfm__trie *t)
   tfm_free(t->unit);
   tfm_free(t->value);
   tfm_free(t->order);
+  tfm_free(t->level);
   *t = (tfm__trie){0};
 }

@@ -27,25 +27,29 @@ typedef struct {
   int32_t *value; /* [slots] of the string that ends at a node, -1 when none does. Of a free
                            slot: the free one before it, while the trie is built */
   size_t slots;   /* a multiple of 256 */
+  size_t slot_cap;
   int32_t *order; /* [nodes] every node, parents before children, by depth over all tries */
   size_t nodes;
   size_t order_cap;
+  size_t *level; /* [levels + 1] where in `order` the nodes of each depth begin; the last one is
+                    where they all end */
+  size_t levels;
+  size_t level_cap;
   int32_t first, last; /* building only: the ends of the list of free slots, oldest first; -1
                           when it is empty */
 } tfm__trie;
 
 /** A string and what it stands for. */
 typedef struct {
-  tfm_span key;  /* not empty */
+  tfm_span key;  /* not empty, and shorter than 4 GiB */
   int32_t value; /* >= 0 */
 } tfm__trie_item;
 
-/** Make ntrie tries: trie i of the items [start[i], start[i+1]), whose order is changed, and whose
- *  root goes to root[i]. Of equal keys the first in the given order wins. Time is linear in the
+/** Make ntrie tries: trie i of the items [start[i], start[i+1]), and whose root goes to root[i]. Of equal keys the first in the given order wins. Time is linear in the
  *  bytes of the keys. Call once. gives: the arrays, release with tfm__trie_fini().
  *  Errors: TFM_E_NOMEM (also: more than 2^30 nodes). */
-tfm_status tfm__trie_build(tfm__trie *t, tfm__trie_item *items, const size_t *start, int ntrie,
-                           int32_t *root) TFM_MUST_USE;
+tfm_status tfm__trie_build(tfm__trie *t, const tfm__trie_item *items, const size_t *start,
+                           int ntrie, int32_t *root) TFM_MUST_USE;
 
 void tfm__trie_fini(tfm__trie *t);
 

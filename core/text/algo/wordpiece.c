@@ -16,21 +16,26 @@
  * writes at least one token.
  *
  * The pops of v are those of its parent and then some: pops(v) = pops(parent) + own(v). Only
- * own(v) is stored, and a link to the nearest ancestor that has any; along one root-to-leaf path
- * the own parts hold at most one token a byte, so all of them together are no larger than the
- * vocabulary, however its tokens share prefixes. */
+ * own(v) is stored, as a record that names the one before it; a node without own pops has the
+ * record of its parent. Along one root-to-leaf path the own parts hold at most one token a byte,
+ * so all of them together are no larger than the vocabulary, however its tokens share prefixes. */
 
-typedef struct {
-  int32_t id;
-  uint32_t bytes; /* of the word; the prefix does not count */
-} pop;
+/* A record is a head, and the own pops behind it: as many as its total is more than that of the
+ * record before. Record 0 is that of nodes without pops. */
+typedef union {
+  struct {
+    uint32_t before; /* the record before, 0: there is none */
+    uint32_t total;  /* pops of this record and all before */
+  } head;
+  struct {
+    int32_t id;
+    uint32_t bytes; /* of the word; the prefix does not count */
+  } pop;
+} cell;
 
 typedef struct {
   int32_t fail;  /* the node to resume at; -1: there is none, the word is unknown */
-  int32_t chain; /* the nearest ancestor with own pops; -1: there is none */
-  uint32_t own;  /* index of the first own pop */
-  uint32_t nown;
-  uint32_t total; /* pops of the chain and own together */
+  uint32_t pops; /* the last record of its pops */
 } jump;
 
 /* Most words are tokens, and most tokens are short: those of up to 8 bytes, and of up to 16, are
@@ -55,82 +60,150 @@ typedef struct {
   int32_t start; /* the root for a word's start */
   int32_t rest;  /* the root for its rest; the same one when the prefix is empty */
   jump *jumps;   /* [slots] */
-  pop *pops;
-  size_t npop;
-  size_t pop_cap;
+  cell *cells;   /* records */
+  size_t ncell;
+  size_t cell_cap;
   int32_t unknown;
   uint64_t most_chars;
 } wordpiece;
 
 /* ---- building ---- */
 
-static tfm_status add_pop(wordpiece *w, pop x)
+static tfm_status reserve_cells(wordpiece *w, size_t more)
 {
-  if (w->npop == w->pop_cap) {
-    size_t cap = w->pop_cap ? w->pop_cap * 2 : 1024;
-    pop *pops = cap <= UINT32_MAX ? tfm_realloc(w->pops, cap, sizeof *pops) : NULL;
-    if (!pops) {
-      return TFM_E_NOMEM;
-    }
-    w->pops = pops;
-    w->pop_cap = cap;
+  if (more <= w->cell_cap - w->ncell) {
+    return TFM_OK;
   }
-  w->pops[w->npop++] = x;
+  size_t cap = w->cell_cap * 2 > w->ncell + more ? w->cell_cap * 2 : w->ncell + more;
+  cell *cells = cap <= UINT32_MAX ? tfm_realloc(w->cells, cap, sizeof *cells) : NULL;
+  if (!cells) {
+    return TFM_E_NOMEM;
+  }
+  w->cells = cells;
+  w->cell_cap = cap;
   return TFM_OK;
+}
+
+/* Own pops of a record. */
+static inline uint32_t own_pops(const wordpiece *w, uint32_t record)
+{
+  return w->cells[record].head.total - w->cells[w->cells[record].head.before].head.total;
 }
 
 /* Copy the pops of node z behind what is there. */
 static tfm_status copy_pops(wordpiece *w, int32_t z)
 {
   tfm_status st = TFM_OK;
-  uint32_t total = w->jumps[z].total;
-  size_t at = w->npop;
-  for (uint32_t i = 0; i < total; ++i) {
-    TFM_TRY(add_pop(w, (pop){0}));
-  }
-  /* The chain leads towards the root, so it is copied from the end. */
-  size_t end = at + total;
-  for (; z >= 0; z = w->jumps[z].chain) {
-    const jump *k = &w->jumps[z];
-    end -= k->nown;
-    memcpy(w->pops + end, w->pops + k->own, k->nown * sizeof *w->pops);
+  uint32_t record = w->jumps[z].pops;
+  uint32_t total = w->cells[record].head.total;
+  TFM_TRY(reserve_cells(w, total));
+  w->ncell += total;
+  /* Records lead towards the root, so they are copied from the end. */
+  for (size_t end = w->ncell; record; record = w->cells[record].head.before) {
+    uint32_t own = own_pops(w, record);
+    end -= own;
+    memcpy(w->cells + end, w->cells + record + 1, own * sizeof *w->cells);
   }
 
 fail:
   return st;
 }
 
-/* The links of a node whose parent's links, and those of all less deep nodes, are known.
- * bytes: how deep it is. */
-static tfm_status link_node(wordpiece *w, int32_t v, uint32_t bytes)
+/* What is known of a node before its links are. */
+typedef struct {
+  int32_t node, parent, value;
+  int32_t fail;  /* of its parent */
+  int32_t child; /* of that node by the byte that leads to this one */
+  unsigned char byte;
+} link;
+
+/* The pops of the node are those of a token that ends there. */
+static tfm_status link_token(wordpiece *w, const link *k, uint32_t bytes)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(reserve_cells(w, 2));
+  w->jumps[k->node] = (jump){w->rest, (uint32_t)w->ncell};
+  w->cells[w->ncell++] = (cell){.head = {.before = 0, .total = 1}};
+  w->cells[w->ncell++] = (cell){.pop = {.id = k->value, .bytes = bytes}};
+
+fail:
+  return st;
+}
+
+/* The links of a node; those of its parent and of all less deep nodes are known. */
+static tfm_status link_node(wordpiece *w, const link *k)
 {
   tfm_status st = TFM_OK;
   const tfm__trie *t = &w->trie;
-  jump *k = &w->jumps[v];
-  int32_t u = t->unit[v].check;
-  *k = (jump){.fail = -1, .chain = -1, .own = (uint32_t)w->npop};
-  if (u < 0) {
-    return TFM_OK; /* a root */
-  }
-  if (t->value[v] >= 0) {
-    k->fail = w->rest;
-    k->nown = k->total = 1;
-    return add_pop(w, (pop){t->value[v], bytes});
-  }
-  unsigned char c = (unsigned char)(v ^ t->unit[u].base);
-  int32_t z = w->jumps[u].fail;
-  while (z >= 0 && tfm__trie_child(t, z, c) < 0) {
+  int32_t z = k->fail;
+  int32_t child = k->child;
+  size_t record = w->ncell;
+  uint32_t before = w->jumps[k->parent].pops;
+  TFM_TRY(reserve_cells(w, 1));
+  w->ncell += 1;
+  while (z >= 0 && child < 0) {
     TFM_TRY(copy_pops(w, z));
     z = w->jumps[z].fail;
+    child = z < 0 ? -1 : tfm__trie_child(t, z, k->byte);
   }
-  if (z < 0) {
-    w->npop = k->own;
+  uint32_t own = (uint32_t)(w->ncell - record - 1);
+  if (z < 0 || own == 0) {
+    w->ncell = record;
+    w->jumps[k->node] = (jump){z < 0 ? -1 : child, z < 0 ? 0 : before};
     return TFM_OK;
   }
-  k->fail = tfm__trie_child(t, z, c);
-  k->nown = (uint32_t)(w->npop - k->own);
-  k->total = w->jumps[u].total + k->nown;
-  k->chain = w->jumps[u].nown ? u : w->jumps[u].chain;
+  w->cells[record] = (cell){.head = {before, w->cells[before].head.total + own}};
+  w->jumps[k->node] = (jump){child, (uint32_t)record};
+
+fail:
+  return st;
+}
+
+enum { GROUP = 32 }; /* nodes that are linked together */
+
+/* Look at n nodes of one depth. Each loop asks for what the next one needs, so that waits
+ * overlap. */
+static void look(const wordpiece *w, const int32_t *node, size_t n, link *out)
+{
+  const tfm__trie *t = &w->trie;
+  for (size_t i = 0; i < n; ++i) {
+    int32_t v = node[i];
+    int32_t u = t->unit[v].check;
+    out[i] = (link){.node = v, .parent = u, .value = t->value[v], .fail = -1, .child = -1};
+    __builtin_prefetch(&w->jumps[v], 1);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    int32_t u = out[i].parent;
+    out[i].byte = (unsigned char)(out[i].node ^ t->unit[u].base);
+    out[i].fail = w->jumps[u].fail;
+    if (out[i].fail >= 0 && out[i].value < 0) {
+      __builtin_prefetch(&t->unit[out[i].fail]);
+    }
+  }
+  for (size_t i = 0; i < n; ++i) {
+    int32_t z = out[i].fail;
+    if (z >= 0 && out[i].value < 0 && t->unit[z].base >= 0) {
+      __builtin_prefetch(&t->unit[t->unit[z].base ^ out[i].byte]);
+    }
+  }
+  for (size_t i = 0; i < n; ++i) {
+    if (out[i].fail >= 0 && out[i].value < 0) {
+      out[i].child = tfm__trie_child(t, out[i].fail, out[i].byte);
+    }
+  }
+}
+
+static tfm_status link_level(wordpiece *w, const int32_t *node, size_t n, uint32_t depth)
+{
+  tfm_status st = TFM_OK;
+  link links[GROUP];
+  for (size_t i = 0; i < n; i += GROUP) {
+    size_t some = n - i < GROUP ? n - i : GROUP;
+    look(w, node + i, some, links);
+    for (size_t k = 0; k < some; ++k) {
+      TFM_TRY(links[k].value >= 0 ? link_token(w, &links[k], depth) : link_node(w, &links[k]));
+    }
+  }
 
 fail:
   return st;
@@ -140,21 +213,21 @@ static tfm_status link_all(wordpiece *w)
 {
   tfm_status st = TFM_OK;
   const tfm__trie *t = &w->trie;
-  uint32_t *depth = tfm_realloc(NULL, t->slots, sizeof *depth);
   w->jumps = tfm_realloc(NULL, t->slots, sizeof *w->jumps);
-  if (!depth || !w->jumps) {
-    st = TFM_E_NOMEM;
-    goto fail;
+  if (!w->jumps) {
+    return TFM_E_NOMEM;
   }
-  for (size_t i = 0; i < t->nodes; ++i) { /* by depth over both tries */
-    int32_t v = t->order[i];
-    int32_t u = t->unit[v].check;
-    depth[v] = u < 0 ? 0 : depth[u] + 1;
-    TFM_TRY(link_node(w, v, depth[v]));
+  TFM_TRY(reserve_cells(w, t->nodes + 1)); /* about as many as tokens have records */
+  w->cells[w->ncell++] = (cell){.head = {0, 0}};
+  for (size_t i = 0; i < t->level[1]; ++i) {
+    w->jumps[t->order[i]] = (jump){-1, 0}; /* the roots */
+  }
+  for (size_t depth = 1; depth < t->levels; ++depth) {
+    const int32_t *node = t->order + t->level[depth];
+    TFM_TRY(link_level(w, node, t->level[depth + 1] - t->level[depth], (uint32_t)depth));
   }
 
 fail:
-  tfm_free(depth);
   return st;
 }
 
@@ -305,7 +378,7 @@ static void close_model(void *self)
     tfm_free(w->short16);
     tfm__trie_fini(&w->trie);
     tfm_free(w->jumps);
-    tfm_free(w->pops);
+    tfm_free(w->cells);
     tfm_free(w);
   }
 }
@@ -343,14 +416,14 @@ fail:
 /* Write the pops of node v behind out: ids, and in `end` how many bytes each covers. */
 static inline void write_pops(const wordpiece *w, int32_t v, tfm__tokens *out)
 {
-  size_t end = out->n + w->jumps[v].total;
+  uint32_t record = w->jumps[v].pops;
+  size_t end = out->n + w->cells[record].head.total;
   out->n = end;
-  for (; v >= 0; v = w->jumps[v].chain) {
-    const jump *k = &w->jumps[v];
-    for (uint32_t i = k->nown; i-- > 0;) {
+  for (; record; record = w->cells[record].head.before) {
+    for (uint32_t i = own_pops(w, record); i > 0; --i) {
       --end;
-      out->id[end] = w->pops[k->own + i].id;
-      out->end[end] = (int32_t)w->pops[k->own + i].bytes;
+      out->id[end] = w->cells[record + i].pop.id;
+      out->end[end] = (int32_t)w->cells[record + i].pop.bytes;
     }
   }
 }

@@ -21,7 +21,7 @@ static int32_t find_in_trie(const tfm__trie *t, int32_t root, tfm_span key)
   return v < 0 ? -1 : t->value[v];
 }
 
-enum { MOST = 3000, LONGEST = 9 };
+enum { MOST = 3000, LONGEST = 20 }; /* keys of several windows of 8 bytes */
 
 /* Random keys over few letters share prefixes at every depth and repeat; two tries in one pair of
  * arrays must answer for their own keys only. Every key, and every key cut or changed by one
@@ -35,7 +35,7 @@ static void tries_answer_as_lists_do(void **state)
   for (int round = 0; round < 12; ++round) {
     size_t n = 1 + check_random(&seed) % (round < 6 ? 40 : 1000);
     size_t half = check_random(&seed) % n;
-    unsigned letters = round % 3 ? 3 : 256;
+    unsigned letters = round % 3 ? (unsigned)(round % 3) : 256;
     for (size_t i = 0; i < n; ++i) {
       size_t len = 1 + check_random(&seed) % LONGEST;
       for (size_t k = 0; k < len; ++k) {
@@ -77,6 +77,7 @@ static void nodes_are_listed_by_depth(void **state)
   tfm__trie t = {0};
   assert_int_equal(tfm__trie_build(&t, items, start, 2, root), TFM_OK);
   assert_int_equal(t.nodes, 2 + 5 + 4);
+  assert_int_equal(t.levels, 5); /* the deepest node is that of "abcd" */
   size_t before = 0;
   for (size_t i = 0; i < t.nodes; ++i) {
     size_t depth = 0;
@@ -84,6 +85,7 @@ static void nodes_are_listed_by_depth(void **state)
       ++depth;
     }
     assert_true(depth >= before);
+    assert_true(i >= t.level[depth] && i < t.level[depth + 1]);
     before = depth;
   }
   tfm__trie_fini(&t);
