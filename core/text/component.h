@@ -51,6 +51,7 @@ typedef struct {
   const double *score; /* [vocabulary] Unigram: by id, which has no holes */
   tfm_span charsmap;   /* Precompiled: its bytes; "precompiled_charsmap" is null then */
   const struct tfm__piece_file *pieces; /* Pieces, and a Unigram with "pieces" */
+  bool once;                            /* of the template (finish.h) */
 } tfm__given;
 
 /** What a component needs to read itself from tokenizer.json. */

@@ -330,6 +330,14 @@ typedef struct {
   size_t from[2], n[2];
 } extent;
 
+/* Whether a place is left out: it holds the special that the sequence before it ends with. */
+static bool is_there(const tfm_tokenizer *t, const tfm_encoding *e, const extent *x,
+                     const tfm__place *place, size_t i)
+{
+  return t->finish->once && i > 0 && place[i - 1].what != TFM__SPECIAL &&
+         x->n[place[i - 1].what == TFM__SECOND] > 0 && e->ids[e->n - 1] == place[i].id;
+}
+
 static tfm_status lay_out(const tfm_tokenizer *t, tfm_encoding *e, const extent *x)
 {
   tfm_status st = TFM_OK;
@@ -347,7 +355,7 @@ static tfm_status lay_out(const tfm_tokenizer *t, tfm_encoding *e, const extent 
     if (place[i].what != TFM__SPECIAL) {
       int which = place[i].what == TFM__SECOND;
       TFM_TRY(place_sequence(t, w, e, &place[i], x->from[which], x->n[which]));
-    } else if (w->specials) {
+    } else if (w->specials && !is_there(t, e, x, place, i)) {
       TFM_TRY(place_special(t, w, e, &place[i]));
     }
   }

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
   const tfm__place *single, *pair;
   size_t nsingle, npair;
+  bool once; /* a special is left out behind a sequence that ends with it */
 } tfm__template;
 
 /** Blanks are not part of a token: offsets move in past those at the ends of its text, "Ġ"

@@ -274,6 +274,7 @@ static void *read(tfm__loader *l)
   if (t && tfm_jread_ok(r)) {
     t->single = resolve(l, &single, &table, &t->nsingle);
     t->pair = resolve(l, &pair, &table, &t->npair);
+    t->once = l->given && l->given->once;
   }
   tfm__processor *p = tfm__loader_alloc(l, sizeof *p);
   if (p) {

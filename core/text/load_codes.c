@@ -41,6 +41,7 @@ static tfm_status build_byt5(tfm__recipe *r, tfm_err *err)
   TFM_TRY(tfm__recipe_extra_ids(r, extra, err));
   TFM_TRY(tfm__recipe_begin(r, err));
   TFM_TRY(tfm__recipe_template(r, "A0e0", "A0e0B0e0", err));
+  r->given.once = true;
   (void)tfm_buf_str(&r->json, ",\"model\":{\"type\":\"Codes\",\"bytes\":true}"
                               ",\"decoder\":{\"type\":\"Codes\"}");
 

@@ -45,9 +45,10 @@ typedef struct {
   int32_t value; /* >= 0 */
 } tfm__trie_item;
 
-/** Make ntrie tries: trie i of the items [start[i], start[i+1]), and whose root goes to root[i]. Of equal keys the first in the given order wins. Time is linear in the
- *  bytes of the keys. Call once. gives: the arrays, release with tfm__trie_fini().
- *  Errors: TFM_E_NOMEM (also: more than 2^30 nodes). */
+/** Make ntrie tries: trie i of the items [start[i], start[i+1]); its root goes to root[i]. Of equal
+ *  keys the first in the given order wins. Time is linear in the bytes of the keys. Call once.
+ *  gives: the arrays, release with tfm__trie_fini(). Errors: TFM_E_NOMEM (also: more than 2^30
+ *  nodes). */
 tfm_status tfm__trie_build(tfm__trie *t, const tfm__trie_item *items, const size_t *start,
                            int ntrie, int32_t *root) TFM_MUST_USE;
 

@@ -60,6 +60,31 @@ static void bytes_are_tokens(void **state)
   tfm_tokenizer_close(t);
 }
 
+/* An end that the text brings is not added again; an empty text brings none. */
+static void an_end_is_added_once(void **state)
+{
+  (void)state;
+  tfm_encoding e = {0};
+  tfm_tokenizer *t = open_config("{\"tokenizer_class\":\"ByT5Tokenizer\"}");
+  encode(t, SPAN("a</s>"), NULL, whole, &e);
+  CHECK_IDS(&e, 100, 1);
+  encode(t, SPAN("a</s></s>"), NULL, whole, &e);
+  CHECK_IDS(&e, 100, 1, 1);
+  encode(t, SPAN("a</s>"), "b</s>", whole, &e);
+  CHECK_IDS(&e, 100, 1, 101, 1);
+  encode(t, SPAN("a</s>"), "", whole, &e);
+  CHECK_IDS(&e, 100, 1, 1);
+  encode(t, SPAN(""), NULL, whole, &e);
+  CHECK_IDS(&e, 1);
+  encode(t, SPAN("a</s>b"), NULL,
+         (tfm_encode_options){.add_special_tokens = true, .max_length = 3}, &e);
+  CHECK_IDS(&e, 100, 1); /* cut behind the one it brings */
+  encode(t, SPAN("a</s>"), NULL, (tfm_encode_options){0}, &e);
+  CHECK_IDS(&e, 100, 1);
+  tfm_encoding_fini(&e);
+  tfm_tokenizer_close(t);
+}
+
 /* What is no UTF-8 is left out, as the reference does it. */
 static void bytes_become_text(void **state)
 {
@@ -103,6 +128,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_are_tokens),
+      cmocka_unit_test(an_end_is_added_once),
       cmocka_unit_test(bytes_become_text),
       cmocka_unit_test(characters_are_tokens),
       cmocka_unit_test(other_folders_have_no_tokenizer),
