@@ -13,6 +13,13 @@ enum { SILENT_MS = 2000 };
 typedef enum { FED, UNFED, UNKNOWN } feeding;
 
 /* Terminals and the null device by their device numbers (Linux, admin-guide/devices.txt). */
+static bool is_terminal(const struct stat *at)
+{
+  const unsigned number = major(at->st_rdev);
+  return S_ISCHR(at->st_mode) &&
+         (number == 4 || number == 5 || (number >= 136 && number <= 143));
+}
+
 static feeding look_at(const struct stat *at)
 {
   if (S_ISREG(at->st_mode)) {
@@ -21,10 +28,8 @@ static feeding look_at(const struct stat *at)
   if (!S_ISCHR(at->st_mode)) {
     return UNKNOWN;
   }
-  unsigned number = major(at->st_rdev);
-  bool null_device = number == 1 && minor(at->st_rdev) == 3;
-  bool terminal = number == 4 || number == 5 || (number >= 136 && number <= 143);
-  return null_device || terminal ? UNFED : FED;
+  bool null_device = major(at->st_rdev) == 1 && minor(at->st_rdev) == 3;
+  return null_device || is_terminal(at) ? UNFED : FED;
 }
 
 /* The process that started this one, when it is a launcher on this host: 0 else. */
@@ -50,19 +55,29 @@ static int launcher_pid(void)
   return 0;
 }
 
-static feeding look_at_launcher(void)
+/* False: the launcher closed it. */
+static bool launcher_input(int pid, struct stat *at)
 {
   char path[64];
+  (void)snprintf(path, sizeof path, "/proc/%d/fd/0", pid);
+  return stat(path, at) == 0;
+}
+
+static feeding look_at_launcher(void)
+{
   struct stat at;
   int pid = launcher_pid();
   if (!pid) {
     return UNKNOWN;
   }
-  (void)snprintf(path, sizeof path, "/proc/%d/fd/0", pid);
-  if (stat(path, &at) != 0) {
-    return UNFED; /* the launcher closed it */
-  }
-  return look_at(&at);
+  return launcher_input(pid, &at) ? look_at(&at) : UNFED;
+}
+
+bool tfm_bare_terminal(bool under_mpi)
+{
+  struct stat at;
+  const int pid = under_mpi ? launcher_pid() : 0;
+  return (pid ? launcher_input(pid, &at) : fstat(STDIN_FILENO, &at) == 0) && is_terminal(&at);
 }
 
 static bool is_silent(void)

@@ -123,6 +123,9 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   tfm_delivery d = {0};
   bool done = false;
   bool demo = options->bare && tfm_bare_input(tfm_world_launched_by_mpi());
+  if (tfm_dialog_wanted(options, tfm_world_launched_by_mpi())) {
+    TFM_TRY(tfm_dialog_open(&job->dialog, options, &options, err));
+  }
   TFM_TRY(tfm_summary_check(options, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
   tfm_stop_heed(world);
@@ -137,6 +140,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   }
   TFM_TRY(tfm_job_load(job, tfm_delivery_row, tfm_delivery_rest, &d, err));
   TFM_TRY(say_plan(job, err));
+  TFM_TRY(job->dialog ? tfm_dialog_begin(job->dialog, job->tokenizer, err) : TFM_OK);
   TFM_TRY(tfm_job_run(job, err));
   TFM_TRY(conclude(job, &d, err));
 

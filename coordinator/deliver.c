@@ -29,7 +29,7 @@ tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err 
   tfm_status st = TFM_OK;
   tfm_identity identity = {0};
   const tfm_options *o = job->options;
-  bool rows = !job->demo && o->verb != TFM_VERB_VERIFY;
+  bool rows = !job->demo && !job->dialog && o->verb != TFM_VERB_VERIFY;
   *d = (tfm_delivery){.job = job};
   int nfield = job->task->fields(&job->context, d->outlet.fields);
   TFM_TRY(rows ? begin_array(d, err) : TFM_OK);
@@ -72,6 +72,9 @@ tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
   }
   if (job->demo) {
     return tfm_table_row(job, item, err);
+  }
+  if (job->dialog) {
+    return tfm_dialog_answer(job->dialog, item, &d->answer, err);
   }
   TFM_TRY(tfm_outlet_write(&d->outlet, item->row, &d->answer, err));
 

@@ -203,6 +203,9 @@ static tfm_status begin_task(tfm_job *job, tfm_err *err)
   job->context.tokenizer = job->tokenizer;
   job->context.max_length = job->max_length;
   job->context.start_id = (int32_t)job->model.config.start_id;
+  if (job->dialog) {
+    job->context.listener = tfm_dialog_listener(job->dialog);
+  }
   if (job->options->on_overflow == TFM_OVERFLOW_WINDOW && !job->task->windows) {
     return tfm_fail(err, TFM_E_USAGE,
                     "--on-overflow window: %s takes a row whole; pass truncate or error",
@@ -313,7 +316,7 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
                         tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  *job = (tfm_job){.options = options, .world = world, .demo = demo};
+  *job = (tfm_job){.options = options, .world = world, .demo = demo, .dialog = job->dialog};
   mark_phase(&job->times.begin, &job->cpu.begin);
   TFM_TRY(tfm_outlet_check(options, err));
   TFM_TRY(find_folder(job, err));
@@ -764,6 +767,7 @@ fail:
 
 void tfm_job_fini(tfm_job *job)
 {
+  tfm_dialog_close(job->dialog); /* its rows end, or the feed would wait for them */
   /* A reading thread that could not be joined still uses the reader, encoder and tokenizer; the
    * process is about to end and takes them along. */
   if (tfm_feed_close(job->feed)) {

@@ -3,6 +3,7 @@
 #ifndef TFM_COORDINATOR_JOB_H
 #define TFM_COORDINATOR_JOB_H
 
+#include "coordinator/dialog.h"
 #include "coordinator/encode/feed.h"
 #include "coordinator/resume/identity.h"
 #include "coordinator/schedule/pump.h"
@@ -27,6 +28,7 @@ typedef struct {
   const tfm_options *options; /* borrowed */
   tfm_world *world;           /* borrowed */
   bool demo;                  /* the bundled sample, printed as a table */
+  tfm_dialog *dialog;         /* rows come from a terminal; NULL: they do not */
   char *folder;               /* the model's, absolute */
   tfm_model model;
   tfm_tokenizer *tokenizer;

@@ -12,6 +12,7 @@
 static atomic_int asked; /* a tfm_stop */
 static atomic_int by;    /* the signal that asked for it */
 static atomic_bool heeded;
+static atomic_bool interrupts, interrupted; /* of SIGINT alone */
 static _Atomic(tfm_world *) sleeper;
 static atomic_int launcher; /* its process, 0 for none */
 
@@ -38,6 +39,9 @@ static void handle(int signal)
   int stop = signal == LAUNCHER_SIGNAL ? TFM_STOP_NOW : TFM_STOP_DRAIN;
   for (int i = 0; i < NSIGNAL; ++i) {
     stop = signals[i].signal == signal ? (int)signals[i].stop : stop;
+  }
+  if (signal == SIGINT && atomic_load(&interrupts) && !atomic_exchange(&interrupted, true)) {
+    return;
   }
   bool again = stop == TFM_STOP_NOW && atomic_load(&asked) == TFM_STOP_NOW;
   if (again || !atomic_load(&heeded)) {
@@ -106,6 +110,16 @@ void tfm_stop_heed(tfm_world *world)
 {
   atomic_store(&sleeper, world);
   atomic_store(&heeded, true);
+}
+
+void tfm_stop_interrupts(void)
+{
+  atomic_store(&interrupts, true);
+}
+
+bool tfm_stop_interrupted(void)
+{
+  return atomic_exchange(&interrupted, false);
 }
 
 void tfm_stop_wake_nobody(void)

@@ -33,6 +33,13 @@ void tfm_stop_ignore(void);
 /** From now on the job asks tfm_stop_asked(). world: woken by a signal; may be NULL. */
 void tfm_stop_heed(tfm_world *world);
 
+/** From now on SIGINT ends what is under way alone, once tfm_stop_interrupted() is asked; one that
+ * comes before the last was heard is as without. */
+void tfm_stop_interrupts(void);
+
+/** Whether there was such a SIGINT since it was asked last. Threads: any. */
+bool tfm_stop_interrupted(void);
+
 /** The job is over, and its world may be closed: a signal wakes nobody any more. */
 void tfm_stop_wake_nobody(void);
 

@@ -178,6 +178,7 @@ typedef struct {
   int64_t no_repeat_ngram_size, min_new_tokens;                    /* -1: not given */
   int64_t seed;
   int64_t num_beams, num_return_sequences; /* 0: not given */
+  const char *system_prompt;               /* of chat; NULL: none */
   double length_penalty;
   unsigned early_stopping;   /* 0: not given; else 1 + a tfm_early */
   const char **stop_strings; /* [nstop_string] */

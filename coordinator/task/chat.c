@@ -6,15 +6,19 @@
  * transformers, pipelines/text_generation.py. */
 #include "core/chat/chat.h"
 #include "coordinator/task/task.h"
+#include "core/base/json.h"
 #include "core/base/mem.h"
 
+#include <string.h>
 #include <time.h>
 
 /* What begin() makes. */
 typedef struct {
   tfm_chat *chat;
-  tfm_options options; /* the job's, but for what has no meaning here */
-  void *generate;      /* generate's own */
+  tfm_options options;     /* the job's, but for what has no meaning here */
+  void *generate;          /* generate's own */
+  tfm_branching branching; /* generate's, but that somebody listens */
+  tfm_buf system;          /* "role" and "content" of the message --system says; empty: none */
 } talk;
 
 /* The context as generate sees it. */
@@ -32,6 +36,36 @@ static tfm_status chat_ask(tfm_task_context *context, tfm_err *err)
   return tfm_task_generate.ask(context, err);
 }
 
+/* A text that grows alone is heard token by token. */
+static bool heard_ends(const void *arg, const tfm_sequence *text, const int32_t *tail,
+                       int64_t n)
+{
+  const tfm_task_context *context = arg;
+  const tfm_task_context other = inner(context);
+  const tfm_branching *own = tfm_task_generate.grows(&other);
+  const bool over = own->ends(own->arg, text, tail, n);
+  return context->listener.token(context->listener.arg, tail[n - 1]) || over;
+}
+
+static void listen(tfm_task_context *context, const tfm_task_context *other)
+{
+  talk *t = context->own;
+  t->branching = *tfm_task_generate.grows(other);
+  if (context->listener.token && t->branching.width == 1) {
+    t->branching.ends = heard_ends;
+    t->branching.arg = context;
+  }
+}
+
+static void put_system(talk *t, const char *text)
+{
+  if (text) {
+    (void)tfm_buf_str(&t->system, "{\"role\":\"system\",\"content\":");
+    (void)tfm_buf_json_string(&t->system, tfm_span_of(text));
+    (void)tfm_buf_char(&t->system, '}');
+  }
+}
+
 static tfm_status chat_begin(tfm_task_context *context, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -47,6 +81,11 @@ static tfm_status chat_begin(tfm_task_context *context, tfm_err *err)
   st = tfm_task_generate.begin(&other, err);
   t->generate = other.own;
   context->max_length = other.max_length;
+  if (st == TFM_OK) {
+    listen(context, &other);
+    put_system(t, context->options->system_prompt);
+    st = t->system.failed ? tfm_fail(err, TFM_E_NOMEM, "--system") : TFM_OK;
+  }
 
 fail:
   return st;
@@ -59,6 +98,7 @@ static void chat_end(tfm_task_context *context)
     tfm_task_context other = inner(context);
     tfm_task_generate.end(&other);
     tfm_chat_close(t->chat);
+    tfm_buf_fini(&t->system);
     tfm_free(t);
   }
 }
@@ -72,16 +112,47 @@ static bool is_array(tfm_span text)
   return i < text.n && text.p[i] == '[';
 }
 
+/* Whether the first of the messages is one of the system; what is no message at all is not ours to
+ * refuse. */
+static bool has_system(tfm_span text)
+{
+  tfm_json *json = NULL;
+  tfm_err ignored = {0};
+  if (tfm_json_parse(&json, "messages", text.p, text.n, &ignored) != TFM_OK) {
+    return true;
+  }
+  const tfm_json_node *first = tfm_json_first(tfm_json_root(json));
+  const char *role = tfm_json_text(tfm_json_get(first, "role"));
+  const bool has = !role || strcmp(role, "system") == 0;
+  tfm_json_close(json);
+  return has;
+}
+
+/* Messages as one JSON array, with the system's before them where it was asked for. */
+static void put_messages(const talk *t, tfm_span text, tfm_buf *out)
+{
+  const bool array = is_array(text);
+  const size_t open = array ? (size_t)((const char *)memchr(text.p, '[', text.n) - text.p) : 0;
+  const bool system = t->system.n && !(array && has_system(text));
+  (void)tfm_buf_char(out, '[');
+  if (system) {
+    (void)tfm_buf_span(out, tfm_buf_view(&t->system));
+    (void)tfm_buf_char(out, ',');
+  }
+  if (array) {
+    (void)tfm_buf_append(out, text.p + open + 1, text.n - open - 1);
+  } else {
+    (void)tfm_buf_str(out, "{\"role\":\"user\",\"content\":");
+    (void)tfm_buf_json_string(out, text);
+    (void)tfm_buf_str(out, "}]");
+  }
+}
+
 static tfm_status render(const talk *t, tfm_span text, tfm_buf *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_buf messages = {0};
-  if (is_array(text)) {
-    return tfm_chat_render(t->chat, text, out, err);
-  }
-  (void)tfm_buf_str(&messages, "[{\"role\":\"user\",\"content\":");
-  (void)tfm_buf_json_string(&messages, text);
-  (void)tfm_buf_str(&messages, "}]");
+  put_messages(t, text, &messages);
   st = messages.failed ? tfm_fail(err, TFM_E_NOMEM, "a message")
                        : tfm_chat_render(t->chat, tfm_buf_view(&messages), out, err);
   tfm_buf_fini(&messages);
@@ -145,8 +216,8 @@ static tfm_status chat_answer(const tfm_task_context *context, const tfm_item *i
 
 static const tfm_branching *chat_grows(const tfm_task_context *context)
 {
-  const tfm_task_context other = inner(context);
-  return tfm_task_generate.grows(&other);
+  const talk *t = context->own;
+  return &t->branching;
 }
 
 static const char *const chat_urls[] = {"/v1/chat/completions", NULL};

@@ -15,6 +15,12 @@
 #include "coordinator/schedule/branches.h"
 #include "core/model/model.h"
 
+/** Hears each token of a text while it is made; true: the text is over with it. */
+typedef struct {
+  bool (*token)(void *arg, int32_t id);
+  void *arg;
+} tfm_listener;
+
 /** What a task may look at; borrowed, but for `own`. In ask() only options and spec are there.
  */
 typedef struct {
@@ -27,7 +33,8 @@ typedef struct {
   int64_t max_length;   /* tokens of one sequence; begin() may lower it */
   int32_t start_id;     /* a decoder's first token behind an encoder; begin() may say another */
   tfm_head_shape shape; /* after begin() */
-  void *own;            /* the task's own memory, made by begin() and freed by end() */
+  tfm_listener listener; /* of conversations that are one answer at a time; token NULL: none */
+  void *own;             /* the task's own memory, made by begin() and freed by end() */
 } tfm_task_context;
 
 typedef struct {
