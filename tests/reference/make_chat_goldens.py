@@ -194,8 +194,71 @@ PARTS = """\
 {{- '' if add_generation_prompt else ' end' }}
 """
 
+QWEN25 = """\
+{%- if tools %}
+    {{- '<|im_start|>system\\n' }}
+    {%- if messages[0]['role'] == 'system' %}{{- messages[0]['content'] }}{%- else %}{{- 'You help.' }}{%- endif %}
+    {{- "\\n\\n# Tools\\n<tools>" }}
+    {%- for tool in tools %}{{- "\\n" }}{{- tool | tojson }}{%- endfor %}
+    {{- "\\n</tools><|im_end|>\\n" }}
+{%- elif messages[0]['role'] == 'system' %}
+    {{- '<|im_start|>system\\n' + messages[0]['content'] + '<|im_end|>\\n' }}
+{%- else %}
+    {{- '<|im_start|>system\\nYou help.<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {%- if (message.role == "user") or (message.role == "system" and not loop.first) or (message.role == "assistant" and not message.tool_calls) %}
+        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+    {%- elif message.role == "assistant" %}
+        {{- '<|im_start|>' + message.role }}
+        {%- if message.content %}{{- '\\n' + message.content }}{%- endif %}
+        {%- for tool_call in message.tool_calls %}
+            {%- if tool_call.function is defined %}{%- set tool_call = tool_call.function %}{%- endif %}
+            {{- '\\n<tool_call>\\n{"name": "' }}{{- tool_call.name }}{{- '", "arguments": ' }}{{- tool_call.arguments | tojson }}{{- '}\\n</tool_call>' }}
+        {%- endfor %}
+        {{- '<|im_end|>\\n' }}
+    {%- elif message.role == "tool" %}
+        {%- if (loop.index0 == 0) or (messages[loop.index0 - 1].role != "tool") %}{{- '<|im_start|>user' }}{%- endif %}
+        {{- '\\n<tool_response>\\n' }}{{- message.content }}{{- '\\n</tool_response>' }}
+        {%- if loop.last or (messages[loop.index0 + 1].role != "tool") %}{{- '<|im_end|>\\n' }}{%- endif %}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+{%- endif %}
+"""
+
+SMOLLM2 = """\
+{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are small, and of use<|im_end|>\\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '
+' + message['content'] + '<|im_end|>' + '
+'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant
+' }}{% endif %}"""
+
+DEEPSEEK = """\
+{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% set ns = namespace(first=true, tools=false, result=true, system='') %}
+{%- for m in messages %}{%- if m['role'] == 'system' %}{%- if ns.first %}{% set ns.system = ns.system + m['content'] %}{% set ns.first = false %}{%- else %}{% set ns.system = ns.system + '\\n\\n' + m['content'] %}{%- endif %}{%- endif %}{%- endfor %}
+{{- bos_token }}{{ ns.system }}
+{%- for m in messages %}
+    {%- if m['role'] == 'user' %}{%- set ns.tools = false -%}{{ '<|User|>' + m['content'] }}{%- endif %}
+    {%- if m['role'] == 'assistant' and 'tool_calls' in m %}
+        {%- set ns.tools = false -%}
+        {%- for call in m['tool_calls'] %}
+            {%- if loop.first %}{{ '<|Assistant|>' ~ (m['content'] if m['content'] is not none else '') ~ '<|calls|>' }}{%- else %}{{ '\\n' }}{%- endif %}
+            {{- '<|call|>' + call['type'] + '<|sep|>' + call['function']['name'] + '\\n```json\\n' }}{{ call['function']['arguments'] | tojson(ensure_ascii=False) }}{{ '\\n```<|end|>' }}
+        {%- endfor %}{{ '<|calls end|>' + eos_token }}
+    {%- elif m['role'] == 'assistant' %}
+        {%- if ns.tools %}{{ '<|outputs end|>' + m['content'] + eos_token }}{%- set ns.tools = false -%}
+        {%- else %}{% set content = m['content'] %}{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}{{ '<|Assistant|>' + content + eos_token }}{%- endif %}
+    {%- endif %}
+    {%- if m['role'] == 'tool' %}
+        {%- if not ns.tools %}{%- set ns.tools = true %}{%- set ns.result = true %}{%- endif %}
+        {%- if ns.result %}{{ '<|outputs|><|output|>' + m['content'] + '<|output end|>' }}{%- set ns.result = false %}{%- else %}{{ '\\n<|output|>' + m['content'] + '<|output end|>' }}{%- endif %}
+    {%- endif %}
+{%- endfor -%}
+{% if ns.tools %}{{ '<|outputs end|>' }}{% endif %}{% if add_generation_prompt and not ns.tools %}{{ '<|Assistant|><think>\\n' }}{% endif %}"""
+
 STYLES = {"chatml": CHATML, "llama2": LLAMA2, "llama3": LLAMA3, "mistral": MISTRAL, "qwen3": QWEN3, "gemma": GEMMA, "phi3": PHI3,
-          "zephyr": ZEPHYR, "parts": PARTS}
+          "zephyr": ZEPHYR, "parts": PARTS, "qwen25": QWEN25, "smollm2": SMOLLM2, "deepseek": DEEPSEEK}
 
 
 def turn(role, content, **more):
