@@ -104,7 +104,7 @@ static tfm_status score_again(tfm_accuracy *a, const tfm_item *item, tfm_item *a
     again->seqs[i] = item->seqs[i];
     if (item->seqs[i].values) {
       again->seqs[i].values = next;
-      tfm__run_alone(a->whole, &item->seqs[i], next);
+      tfm__run_alone(a->whole, &item->seqs[i], next, NULL, NULL);
       next += item->seqs[i].rows * item->width;
     }
   }

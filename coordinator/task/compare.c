@@ -1,6 +1,7 @@
 #include "coordinator/task/compare.h"
 
-void tfm__run_alone(tfm_whole *whole, const tfm_sequence *s, float *values)
+void tfm__run_alone(tfm_whole *whole, const tfm_sequence *s, float *values,
+                    tfm_whole_watch watch, void *arg)
 {
   const int32_t cu_len[2] = {0, (int32_t)s->n};
   const int32_t cu_source[2] = {0, (int32_t)s->nsource};
@@ -13,7 +14,7 @@ void tfm__run_alone(tfm_whole *whole, const tfm_sequence *s, float *values)
                        .marks = s->marks,
                        .cu_source = cu_source,
                        .source = s->source};
-  tfm_whole_run(whole, &ids, values, NULL, NULL);
+  tfm_whole_run(whole, &ids, values, watch, arg);
 }
 
 tfm_status tfm__answer_json(const tfm_task_context *context, const tfm_task_ops *task,

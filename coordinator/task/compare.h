@@ -8,8 +8,10 @@
 #include "core/base/json.h"
 #include "core/model/whole.h"
 
-/** What the whole model makes of one sequence, alone in its batch: values [rows, width] out. */
-void tfm__run_alone(tfm_whole *whole, const tfm_sequence *s, float *values);
+/** What the whole model makes of one sequence, alone in its batch: values [rows, width] out. watch
+ * may be NULL. */
+void tfm__run_alone(tfm_whole *whole, const tfm_sequence *s, float *values,
+                    tfm_whole_watch watch, void *arg);
 
 /** The fields of an answer as one object. scratch: any buffer, overwritten. gives: *out. Errors:
  * TFM_E_NOMEM; TFM_E_FORMAT when a field is not JSON. */

@@ -2,6 +2,7 @@
 
 #include "coordinator/task/accuracy.h"
 #include "coordinator/task/compare.h"
+#include "coordinator/task/oracle.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
 
@@ -15,39 +16,17 @@ static const double tolerance = 1e-4;
 
 struct tfm_verifier {
   const tfm_job *job;
-  tfm_whole *whole;
+  tfm_oracle *oracle;
   tfm_accuracy *accuracy; /* NULL in float32 */
-  float *values;          /* [rows, width] the oracle's, of one sequence */
-  int32_t *ids, *marks,
-      *no_types;      /* [places] of a text that grew; NULL where rows come whole */
-  tfm_buf expected;   /* the file */
-  size_t expected_at; /* of the next line */
-  tfm_buf answer;     /* the answer's fields as one object */
+  tfm_buf expected;       /* the file */
+  size_t expected_at;     /* of the next line */
+  tfm_buf answer;         /* the answer's fields as one object */
   const char *fields[TFM_ANSWER_MAX_FIELDS];
   int nfield;
   int64_t rows, skipped, bits_differ, expected_rows, expected_differ;
   double worst;      /* largest difference from expected logits or scores */
   int64_t first_bad; /* row number, -1 for none */
 };
-
-/* The longest sequence the oracle may be asked about. */
-static int64_t oracle_tokens(const tfm_job *job)
-{
-  const int64_t sides = tfm_config_decoder(&job->model.config) ? 2 : 1;
-  const int64_t places = sides * job->model.config.max_length;
-  return job->task->grows && places > job->max_tokens ? places : job->max_tokens;
-}
-
-static tfm_status open_grown(tfm_verifier *v, tfm_err *err)
-{
-  const size_t places = (size_t)v->job->model.config.max_length;
-  v->ids = tfm_calloc(places, sizeof *v->ids);
-  v->marks = tfm_calloc(places, sizeof *v->marks);
-  v->no_types = tfm_calloc(places, sizeof *v->no_types);
-  return v->ids && v->marks && v->no_types
-             ? TFM_OK
-             : tfm_fail(err, TFM_E_NOMEM, "the oracle's texts of %zu tokens", places);
-}
 
 tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *err)
 {
@@ -59,19 +38,11 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   }
   v->job = job;
   v->first_bad = -1;
-  TFM_TRY(tfm_whole_open(&v->whole, &job->model, job->engine, oracle_tokens(job), 1, err));
-  if (job->task->grows) {
-    TFM_TRY(open_grown(v, err));
-  } else if (job->engine.precision != TFM_FLOAT32) {
+  TFM_TRY(tfm_oracle_open(&v->oracle, job, err));
+  if (!job->task->grows && job->engine.precision != TFM_FLOAT32) {
     TFM_TRY(tfm_accuracy_open(&v->accuracy, job, err));
   }
   v->nfield = job->task->fields(&job->context, v->fields);
-  const int64_t longest = job->task->grows ? job->model.config.max_length : job->max_length;
-  const int64_t rows = tfm_head_rows(job->context.shape.rows, longest, longest);
-  v->values = tfm_calloc((size_t)(rows * job->context.shape.width), sizeof *v->values);
-  if (!v->values) {
-    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the oracle's results"));
-  }
   if (job->options->expected) {
     TFM_TRY(tfm_file_read_all(job->options->expected, EXPECTED_MOST, &v->expected, err));
   }
@@ -194,34 +165,6 @@ static tfm_status compare_expected(tfm_verifier *v, const tfm_item *item,
   return TFM_OK;
 }
 
-/* A text that grew, all at once: what the oracle would go on with at each of its places, without
- * anything kept from one to the next. */
-static void run_grown(tfm_verifier *v, const tfm_sequence *s)
-{
-  const int64_t n = s->n + s->rows - 1;
-  const int32_t cu_len[] = {0, (int32_t)n};
-  const int32_t cu_source[] = {0, (int32_t)s->nsource};
-  const uint32_t row = (uint32_t)s->item->row->number;
-  memcpy(v->ids, s->ids, (size_t)s->n * sizeof *v->ids);
-  for (int64_t i = 0; i < s->rows; ++i) {
-    v->marks[i] = (int32_t)(s->n - 1 + i);
-    if (i + 1 < s->rows) {
-      v->ids[s->n + i] = (int32_t)s->values[2 * i];
-    }
-  }
-  const tfm_ids ids = {.B = 1,
-                       .T = n,
-                       .cu_len = cu_len,
-                       .ids = v->ids,
-                       .type_ids = v->no_types,
-                       .nmark = s->rows,
-                       .marks = v->marks,
-                       .row = &row,
-                       .cu_source = s->nsource ? cu_source : NULL,
-                       .source = s->source};
-  tfm_whole_run(v->whole, &ids, v->values, NULL, NULL);
-}
-
 /* Whether the oracle says the same of one sequence, alone in its batch. */
 static bool same_bits(tfm_verifier *v, const tfm_sequence *s, int64_t width)
 {
@@ -229,12 +172,8 @@ static bool same_bits(tfm_verifier *v, const tfm_sequence *s, int64_t width)
   if (floats == 0) {
     return true;
   }
-  if (v->job->task->grows) {
-    run_grown(v, s);
-  } else {
-    tfm__run_alone(v->whole, s, v->values);
-  }
-  return memcmp(v->values, s->values, floats * sizeof *s->values) == 0;
+  const float *want = tfm_oracle_run(v->oracle, s, s->item->row->number);
+  return memcmp(want, s->values, floats * sizeof *s->values) == 0;
 }
 
 tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
@@ -297,13 +236,9 @@ void tfm_verifier_close(tfm_verifier *verifier)
   if (!verifier) {
     return;
   }
-  tfm_whole_close(verifier->whole);
+  tfm_oracle_close(verifier->oracle);
   tfm_accuracy_close(verifier->accuracy);
   tfm_buf_fini(&verifier->answer);
   tfm_buf_fini(&verifier->expected);
-  tfm_free(verifier->values);
-  tfm_free(verifier->ids);
-  tfm_free(verifier->marks);
-  tfm_free(verifier->no_types);
   tfm_free(verifier);
 }
