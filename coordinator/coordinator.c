@@ -8,6 +8,7 @@
 #include "coordinator/report/summary.h"
 #include "coordinator/stop.h"
 #include "coordinator/submit/submit.h"
+#include "coordinator/task/spot.h"
 #include "coordinator/task/tokenize.h"
 #include "coordinator/task/verify.h"
 #include "core/base/file.h"
@@ -104,6 +105,15 @@ fail:
   return st;
 }
 
+/* --verify found a difference: the error says which, the summary that there was one. */
+static void conclude_differing(tfm_job *job, const tfm_delivery *d)
+{
+  tfm_err ignored = {0};
+  if (tfm_spot_counted(job->spot).mismatches > 0) {
+    (void)!write_summary(job, &d->outlet, &ignored);
+  }
+}
+
 /* A signal ended the job early: what is there is kept, and said. */
 static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
 {
@@ -147,6 +157,8 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
 fail:
   if (st == TFM_E_STOPPED) {
     conclude_early(job, &d, err);
+  } else if (st == TFM_E_INTERNAL) {
+    conclude_differing(job, &d);
   }
   tfm_stop_wake_nobody();
   tfm_delivery_fini(&d);

@@ -1,6 +1,7 @@
 #include "coordinator/deliver.h"
 
 #include "coordinator/report/table.h"
+#include "coordinator/task/spot.h"
 #include "coordinator/task/verify.h"
 
 /* What the array of -f npy is, once the input's rows are counted. */
@@ -24,6 +25,12 @@ fail:
   return st;
 }
 
+static tfm_status vouch(void *arg, tfm_err *err)
+{
+  const tfm_job *job = arg;
+  return tfm_spot_vouch(job->spot, err);
+}
+
 tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -31,6 +38,8 @@ tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err 
   const tfm_options *o = job->options;
   bool rows = !job->demo && !job->dialog && o->verb != TFM_VERB_VERIFY;
   *d = (tfm_delivery){.job = job};
+  d->outlet.vouch = o->verify_of ? vouch : NULL;
+  d->outlet.arg = job;
   int nfield = job->task->fields(&job->context, d->outlet.fields);
   TFM_TRY(rows ? begin_array(d, err) : TFM_OK);
   TFM_TRY(tfm_job_identity(job, &identity, err));
@@ -56,6 +65,7 @@ tfm_status tfm_delivery_row(void *arg, const tfm_item *item, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_delivery *d = arg;
   tfm_job *job = d->job;
+  TFM_TRY(tfm_spot_row(job->spot, item, err));
   tfm_answer_clear(&d->answer);
   d->answer.tokens = item->tokens;
   if (item->status == TFM_OK) {

@@ -7,6 +7,7 @@
 #include "coordinator/output/outlet.h"
 #include "coordinator/pace.h"
 #include "coordinator/task/card.h"
+#include "coordinator/task/spot.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -701,6 +702,7 @@ tfm_status tfm_job_load(tfm_job *job,
   mark_phase(&job->times.load, &job->cpu.load);
   TFM_TRY(tfm_crew_assign(&job->crew, err));
   TFM_TRY(tfm_job_encoder(job, err));
+  TFM_TRY(job->options->verify_of ? tfm_spot_open(&job->spot, job, err) : TFM_OK);
   tfm_pump_options options = {.crew = &job->crew,
                               .plan = &job->plan,
                               .embed = job->embed,
@@ -781,6 +783,7 @@ void tfm_job_fini(tfm_job *job)
     }
   }
   tfm_pump_close(job->pump);
+  tfm_spot_close(job->spot);
   tfm_crew_fini(&job->crew);
   tfm_plan_fini(&job->plan);
   tfm_free(job->cost);

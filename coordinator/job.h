@@ -13,6 +13,8 @@
 #include "core/text/tokenizer.h"
 #include "core/topo/machine.h"
 
+typedef struct tfm_spot tfm_spot; /* coordinator/task/spot.h */
+
 /** When the phases of a job began. */
 typedef struct {
   double begin, load, run, end;
@@ -58,6 +60,7 @@ typedef struct {
   tfm_reader *reader;
   tfm_feed *feed;
   tfm_pump *pump;
+  tfm_spot *spot; /* NULL: --verify was not asked for */
   tfm_job_times times; /* by tfm_now_s() */
   tfm_job_times cpu;   /* by tfm_cpu_s() of rank 0's process, which began at 0 */
   double peak_flops;   /* of rank 0's core, once a report has wanted it */

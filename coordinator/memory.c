@@ -1,5 +1,6 @@
 #include "coordinator/memory.h"
 
+#include "coordinator/task/oracle.h"
 #include "core/base/mem.h"
 #include "core/model/cost.h"
 #include "core/model/slice.h"
@@ -90,6 +91,26 @@ static tfm_status add_worker(const tfm_job *job, tfm_plan_rank *rank, int thread
 
 /* ---- rank 0 ---- */
 
+/* The whole model once more, of --verify; `passing`: what there is beside it while it is opened. */
+static tfm_status add_oracle(const tfm_job *job, tfm_plan_rank *rank, int64_t later,
+                             tfm_err *err)
+{
+  const tfm_config *config = &job->model.config;
+  const int64_t tokens = tfm_oracle_tokens(job);
+  const tfm_slice_options options = {.last = 2 * config->L,
+                                     .head = true,
+                                     .engine = job->engine,
+                                     .max_tokens = tokens,
+                                     .max_sequences = 1,
+                                     .nthread = 1};
+  tfm_slice_need need = {0};
+  const tfm_status st = tfm_slice_measure(&need, &job->model, &options, err);
+  rank->memory_bytes += need.weights + need.scratch + most(0, need.passing - later) +
+                        tfm_cost_embed_bytes(config) +
+                        tokens * config->H * (int64_t)sizeof(float);
+  return st;
+}
+
 static int64_t values_of_row(tfm_rows rows, int64_t tokens)
 {
   switch (rows) {
@@ -121,8 +142,8 @@ static int64_t row_bytes(const tfm_job *job)
   return inputs < 0 ? bounded : least(bounded, most_of_it);
 }
 
-static void add_coordinator(const tfm_job *job, tfm_plan_rank *rank, int threads,
-                            bool processes)
+static tfm_status add_coordinator(const tfm_job *job, tfm_plan_rank *rank, int threads,
+                                  bool processes, tfm_err *err)
 {
   const payloads frames = payloads_of(job);
   const int64_t lines = job->plan.replicas;
@@ -135,6 +156,7 @@ static void add_coordinator(const tfm_job *job, tfm_plan_rank *rank, int threads
     bytes += lines * tfm_world_shared_bytes(frames.activations);
   }
   rank->memory_bytes += bytes;
+  return job->options->verify_of ? add_oracle(job, rank, bytes, err) : TFM_OK;
 }
 
 tfm_status tfm_memory_predict(tfm_job *job, const tfm_memory_rank *ranks, bool processes,
@@ -145,7 +167,7 @@ tfm_status tfm_memory_predict(tfm_job *job, const tfm_memory_rank *ranks, bool p
     tfm_plan_rank *rank = &job->plan.ranks[r];
     rank->memory_bytes = r == 0 || processes ? ranks[r].idle : 0;
     if (r == 0) {
-      add_coordinator(job, rank, ranks[r].threads, processes);
+      TFM_TRY(add_coordinator(job, rank, ranks[r].threads, processes, err));
     } else if (rank->stage >= 0) {
       TFM_TRY(add_worker(job, rank, ranks[r].threads, processes, err));
     }

@@ -231,6 +231,8 @@ typedef struct {
   int64_t threads; /* 0: the cores of the rank's own share */
   const char *isa, *backend; /* "auto" or a name */
   bool openblas_probe;
+  const char *verify; /* "1/N", or NULL; and as a number N: one row in N. 0: none */
+  int64_t verify_of;
   int64_t stall_limit, load_limit; /* seconds; 0: none, by rule */
   tfm_bind_mode bind;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHARDS = 1 << 24 };
+enum { MOST_SHARDS = 1 << 24, MOST_ROWS_A_SAMPLE = 1 << 30 };
 
 /* Digits alone, up to `most`; *end is behind them. */
 static bool read_number(const char *text, int64_t most, int64_t *value, const char **end)
@@ -96,4 +96,21 @@ tfm_status tfm__options_shard(tfm_options *options, char *const *envp, tfm_err *
     st = options->shard ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "the command line");
   }
   return st;
+}
+
+tfm_status tfm__options_verify(tfm_options *options, tfm_err *err)
+{
+  const char *end = NULL;
+  int64_t one = 0;
+  char shown[TFM__QUOTED];
+  if (!options->verify || strcmp(options->verify, "none") == 0) {
+    return TFM_OK;
+  }
+  const bool read = read_number(options->verify, 1, &one, &end) && one == 1 && *end == '/' &&
+                    read_number(end + 1, MOST_ROWS_A_SAMPLE, &options->verify_of, &end) &&
+                    *end == '\0' && options->verify_of > 0;
+  return read ? TFM_OK
+              : tfm_fail(err, TFM_E_USAGE,
+                         "--verify: want 1/N (one row in N, 1 to %d) or none, got %s",
+                         (int)MOST_ROWS_A_SAMPLE, tfm__quote(options->verify, shown));
 }

@@ -43,6 +43,8 @@ typedef struct {
   int32_t slot;      /* of what travels of a text that grows: its slot, its first place, */
   int32_t start;
   int32_t parent; /* and the slot it goes on from */
+  int32_t line;   /* once it came back: which line of stages computed it, */
+  uint64_t batch; /* and the number of its (last) micro-batch; 0: it was never sent */
 } tfm_sequence;
 
 /** Owns its row, sequences and results. A row may become none (there is nothing to ask the model),

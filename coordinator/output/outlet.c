@@ -62,7 +62,9 @@ tfm_status tfm_outlet_open(tfm_outlet *outlet, const tfm_options *options, tfm_r
                                  .errors = options->errors,
                                  .identity = identity,
                                  .resume = options->resume,
-                                 .restart = options->restart};
+                                 .restart = options->restart,
+                                 .vouch = outlet->vouch,
+                                 .arg = outlet->arg};
   *done = false;
   outlet->options = options;
   outlet->layout = (tfm_layout){.format = options->output_format,

@@ -15,6 +15,8 @@ typedef struct {
   tfm_sink *sink;             /* NULL: rows are counted only */
   const char *fields[TFM_ANSWER_MAX_FIELDS];
   tfm_array array; /* set before it is opened; what the rows of an array are */
+  tfm_status (*vouch)(void *arg, tfm_err *err); /* likewise, or NULL: tfm_sink_options */
+  void *arg;
   tfm_layout layout;
   tfm_buf line;
   tfm_tally tally;      /* of all rows so far, those of earlier attempts included */

@@ -114,6 +114,8 @@ tfm_status tfm_sink_open(tfm_sink **out, tfm_sink_start *start, const tfm_sink_o
   sink->errors.fd = -1;
   tfm_sha256_init(&sink->sha);
   sink->settled_sha = sink->sha;
+  sink->vouch = options->vouch;
+  sink->arg = options->arg;
   sink->begin_s = tfm_now_s();
   sink->due_s = sink->begin_s + between_least_s;
   TFM_TRY(open_by_kind(sink, options, start, err));
@@ -278,6 +280,7 @@ static tfm_status commit(tfm_sink *sink, tfm__record_kind kind, const tfm_tally 
 {
   tfm_status st = TFM_OK;
   double begin = tfm_now_s();
+  TFM_TRY(sink->vouch ? sink->vouch(sink->arg, err) : TFM_OK);
   TFM_TRY(tfm_sink_flush(sink, err));
   if (!sink->packing || kind == TFM__RECORD_FINAL) {
     tfm__sink_settle(sink);

@@ -46,6 +46,10 @@ typedef struct {
   const tfm_identity *identity; /* complete; borrowed until open returns */
   tfm_resume resume;
   bool restart; /* replace what is there */
+  /* Asked before each commit whether the rows so far are to be kept; its time counts as the
+   * commit's. Its error breaks the sink: nothing more is committed. NULL: they are. */
+  tfm_status (*vouch)(void *arg, tfm_err *err);
+  void *arg;
 } tfm_sink_options;
 
 /** What open found. */

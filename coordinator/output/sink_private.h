@@ -33,6 +33,8 @@ struct tfm_sink {
   bool renamed; /* the part has its name already */
   bool broken;  /* a write or sync failed: what is on the disk is not known any more */
   bool finished;
+  tfm_status (*vouch)(void *arg, tfm_err *err); /* or NULL; see sink.h */
+  void *arg;
   double begin_s, due_s; /* when it was opened; when the next commit is due */
   tfm_sink_costs costs;
 };

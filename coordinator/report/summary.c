@@ -3,6 +3,7 @@
 #include "coordinator/engine.h"
 #include "coordinator/memory.h"
 #include "coordinator/pace.h"
+#include "coordinator/task/spot.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/kernels/peak.h"
@@ -161,6 +162,19 @@ static void log_journal(const tfm_outlet *outlet, double run_s)
   }
 }
 
+static void log_verified(const tfm_job *job, double run_s)
+{
+  const tfm_spot_count count = tfm_spot_counted(job->spot);
+  if (job->spot) {
+    tfm_log(TFM_LOG_INFO,
+            "--verify: %lld rows compared, and %lld sequences before commits: %s; %.2f %% of "
+            "the run",
+            (long long)count.rows, (long long)count.commits,
+            count.mismatches ? "one differs" : "every bit the same",
+            100 * rate(count.seconds, run_s));
+  }
+}
+
 void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet)
 {
   if (!tfm_log_enabled(TFM_LOG_INFO)) {
@@ -176,6 +190,7 @@ void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet)
           (long long)tally->row_errors, (long long)tally->rows_truncated,
           (long long)tally->mark.blank_lines);
   log_journal(outlet, run_s);
+  log_verified(job, run_s);
   tfm_log(TFM_LOG_INFO,
           "%lld tokens in %.2f s: %.1f rows/s, %.0f tokens/s (start %.2f s, load %.2f s)",
           (long long)sent.tokens, run_s, rate((double)sent.rows, run_s),
@@ -219,6 +234,18 @@ static void put_int(tfm_buf *out, const char *before, int64_t value)
   (void)tfm_buf_printf(out, "%s%lld", before, (long long)value);
 }
 
+/* Only where --verify was asked for. */
+static void put_verified(const tfm_job *job, tfm_buf *out)
+{
+  const tfm_spot_count count = tfm_spot_counted(job->spot);
+  if (job->spot) {
+    put_int(out, ",\"rows_verified\":", count.rows);
+    put_int(out, ",\"commit_rows_verified\":", count.commits);
+    put_int(out, ",\"verify_mismatches\":", count.mismatches);
+    put_number(out, ",\"verify_s\":", count.seconds);
+  }
+}
+
 static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
 {
   tfm_pump_counts sent = tfm_pump_counted(job->pump);
@@ -240,6 +267,7 @@ static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
   put_int(out, ",\"journal\":{\"commits\":", outlet->costs.commits);
   put_number(out, ",\"seconds\":", outlet->costs.seconds);
   (void)tfm_buf_char(out, '}');
+  put_verified(job, out);
 }
 
 static void put_slice(tfm_buf *out, const char *before, tfm_range units)

@@ -465,6 +465,8 @@ static tfm_status take_result(tfm_pump *pump, line *l, const tfm_frame *frame, t
   for (int64_t b = 0; b < pack->B && st == TFM_OK; ++b) {
     const int64_t floats = pack->seqs[b]->rows * pump->options.shape.width;
     const tfm_status fared = tfm_frame_fate_status(status[b]);
+    pack->seqs[b]->line = (int32_t)(l - pump->lines);
+    pack->seqs[b]->batch = pack->batch;
     if (fared != TFM_OK) {
       say_spoilt(pump, l, pack->seqs[b], status[b]);
     }

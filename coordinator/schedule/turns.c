@@ -398,6 +398,8 @@ tfm_status tfm_turns_take(tfm_turns *turns, tfm_sequence *sent, tfm_status statu
   if (sent->rows > 0 && status == TFM_OK) {
     memcpy(t->rows + t->back * width, values, (size_t)width * sizeof *values);
   }
+  t->text->line = sent->line;
+  t->text->batch = sent->batch;
   if (++t->back < t->flying) {
     return TFM_OK;
   }

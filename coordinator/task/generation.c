@@ -383,11 +383,13 @@ static tfm_status check_together(const reading *r, tfm_err *err)
                     (long long)r->returned);
   }
   const bool rounded = strcmp(r->context->options->kv_dtype, "float32") != 0;
-  if (r->context->options->verb == TFM_VERB_VERIFY &&
+  const tfm_options *o = r->context->options;
+  if ((o->verb == TFM_VERB_VERIFY || o->verify_of) &&
       (r->beams > 1 || r->returned > 1 || rounded)) {
     return tfm_fail(err, TFM_E_USAGE,
-                    "verify: the oracle follows one text a row and keeps nothing of it; pass "
-                    "--num-beams 1, --num-return-sequences 1 and --kv-dtype float32");
+                    "%s: the oracle follows one text a row and keeps nothing of it; pass "
+                    "--num-beams 1, --num-return-sequences 1 and --kv-dtype float32",
+                    o->verify_of ? "--verify" : "verify");
   }
   return TFM_OK;
 }

@@ -8,6 +8,7 @@
  *  | load | the slice is never read to its end |
  *  | hang | micro-batch WHEN never ends, and nothing else moves in the rank |
  *  | spin | micro-batch WHEN never ends, while the rank answers as ever |
+ *  | flip | before micro-batch WHEN one bit of a weight becomes another, and stays so |
  *  | nan | sequence WHEN of every micro-batch has an infinity after this stage |
  *  | nomem | allocation WHEN of core/base/mem.h finds no memory, counted from 1 |
  *  | differ | field WHEN of what the rank says of itself is another |
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef struct {
   char what[16]; /* "": none */
@@ -66,6 +68,37 @@ static void short_task(void *arg, int task, int thread)
 
 static int64_t hidden; /* of the model */
 
+/* Memory that fails asks for no permission: the page, which may be one that nobody may write,
+ * becomes one of the same bytes that this rank may. */
+static uint32_t *writable(const uint32_t *word)
+{
+  enum { PAGE = 4096 };
+  static unsigned char keep[PAGE];
+  const uintptr_t at = (uintptr_t)word;
+  void *page = (void *)(at - at % PAGE);
+  memcpy(keep, page, PAGE);
+  if (mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+           0) == MAP_FAILED) {
+    abort();
+  }
+  memcpy(page, keep, PAGE);
+  return (uint32_t *)at;
+}
+
+/* The first weight of the first block that is no zero: columns are filled up with zeros. The upper
+ * bit of its mantissa changes. */
+static void flip(void *arg, const void *p, size_t bytes)
+{
+  bool *flipped = arg;
+  const uint32_t *words = p;
+  for (size_t i = 0; i < bytes / sizeof *words && !*flipped; ++i) {
+    if (words[i] << 1) {
+      *writable(&words[i]) ^= 1U << 22;
+      *flipped = true;
+    }
+  }
+}
+
 tfm_status __real_tfm_slice_open(tfm_slice **out, const tfm_model *model,
                                  const tfm_slice_options *options, tfm_err *err);
 tfm_status __wrap_tfm_slice_open(tfm_slice **out, const tfm_model *model,
@@ -88,8 +121,12 @@ void __wrap_tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par
 {
   static int run;
   const fault f = of_this_rank();
-  __real_tfm_slice_run(slice, batch, par);
+  bool flipped = false;
   ++run;
+  if (is(&f, "flip") && run == f.when) {
+    tfm_slice_each_block(slice, flip, &flipped);
+  }
+  __real_tfm_slice_run(slice, batch, par);
   if (is(&f, "nan") && f.when < batch->B) {
     batch->x[batch->cu_len[f.when] * hidden + 1] = INFINITY;
   }

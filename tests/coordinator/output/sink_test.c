@@ -4,6 +4,7 @@
 #include "core/base/buf.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "tests/support/check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +93,43 @@ static tfm_status finish_sink(tfm_sink *sink, tfm_err *err)
 {
   char hex[TFM_SHA256_HEX];
   return tfm_sink_finish(sink, &(tfm_tally){0}, hex, err);
+}
+
+static tfm_status no_one_vouches(void *arg, tfm_err *err)
+{
+  ++*(int *)arg;
+  return tfm_fail(err, TFM_E_INTERNAL, "a row is not what it should be");
+}
+
+/* Rows that nobody vouches for are not committed, however often it is tried. */
+static void what_nobody_vouches_for_is_not_kept(void **state)
+{
+  (void)state;
+  int asked = 0;
+  tfm_err err = {0};
+  tfm_sink *sink = NULL;
+  tfm_sink_start start;
+  tfm_identity identity = {0};
+  (void)tfm_buf_str(&identity.job, "job\tvouched\n");
+  (void)tfm_buf_str(&identity.inputs, "input file\t1 byte\n");
+  (void)tfm_buf_cstr(&identity.job);
+  (void)tfm_buf_cstr(&identity.inputs);
+  tfm_sink_options options = {.path = in_folder("vouched.jsonl"),
+                              .identity = &identity,
+                              .vouch = no_one_vouches,
+                              .arg = &asked};
+  const tfm_tally one = {.mark = {.rows = 1}};
+  CHECK_OK(tfm_sink_open(&sink, &start, &options, &err), &err);
+  CHECK_OK(tfm_sink_write(sink, (tfm_span){"wrong\n", 6}, &err), &err);
+  assert_int_equal(tfm_sink_commit(sink, &one, &err), TFM_E_INTERNAL);
+  CHECK_OK(tfm_sink_commit(sink, &one, &err), &err); /* it is broken: nothing is done */
+  assert_int_equal(asked, 1);
+  tfm_sink_close(sink);
+  options.vouch = NULL;
+  CHECK_OK(tfm_sink_open(&sink, &start, &options, &err), &err);
+  assert_int_equal(start.tally.mark.rows, 0);
+  tfm_sink_close(sink);
+  tfm_identity_fini(&identity);
 }
 
 /* n lines into a new output of that name. */
@@ -436,6 +474,7 @@ int main(void)
       WITH_FOLDER(packed_files_end_with_a_whole_member),
       WITH_FOLDER(early_checks_name_the_reason),
       WITH_FOLDER(a_list_of_errors_stands_apart),
+      WITH_FOLDER(what_nobody_vouches_for_is_not_kept),
       WITH_FOLDER(a_full_device_is_an_error),
       WITH_FOLDER(a_closed_pipe_is_an_error),
       WITH_FOLDER(a_link_is_kept_and_its_file_replaced),
