@@ -14,10 +14,11 @@ tfm_span tfm__string(tfm__run *r, tfm__value v)
     return (tfm_span){0};
   }
   if (!tfm__print(v, &out)) {
-    (void)tfm__fail(r, TFM_E_UNSUPPORTED, "%s as text is not supported%s", tfm__kind_name(v),
-                    v.kind == TFM__LIST || v.kind == TFM__DICT
-                        ? " when it holds more than ASCII, or is no plain list"
-                        : "");
+    (void)tfm__fail(
+        r, TFM_E_UNSUPPORTED, "%s as text is not supported%s", tfm__kind_name(v),
+        v.kind == TFM__LIST || v.kind == TFM__DICT
+            ? " when it holds more than ASCII, is no plain list, or is too deep or long"
+            : "");
   }
   const tfm__value text = tfm__copy(r, tfm_buf_view(&out));
   tfm_buf_fini(&out);

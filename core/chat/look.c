@@ -300,7 +300,7 @@ bool tfm__contains(tfm__run *r, tfm__value in, tfm__value what)
   if (in.kind == TFM__LIST && in.as.list->kind == TFM__LAZY) {
     bool found = false;
     while (!found && in.as.list->at < in.as.list->n && tfm__work(r, 0)) {
-      found = tfm__equal(in.as.list->v[in.as.list->at++], what);
+      found = tfm__equal(r, in.as.list->v[in.as.list->at++], what);
     }
     return found;
   }
@@ -310,7 +310,7 @@ bool tfm__contains(tfm__run *r, tfm__value in, tfm__value what)
   }
   const tfm__list *list = tfm__iterate(r, in);
   int64_t i = 0;
-  while (i < list->n && tfm__work(r, 0) && !tfm__equal(list->v[i], what)) {
+  while (i < list->n && tfm__work(r, 0) && !tfm__equal(r, list->v[i], what)) {
     ++i;
   }
   return r->st == TFM_OK && i < list->n;
@@ -330,7 +330,7 @@ bool tfm__compare(tfm__run *r, tfm__op op, tfm__value a, tfm__value b)
   int sign = 0;
   if (op == TFM__EQ || op == TFM__NE) {
     return tfm__work(r, a.kind == TFM__TEXT ? a.as.text.n : 0) &&
-           tfm__equal(a, b) == (op == TFM__EQ);
+           tfm__equal(r, a, b) == (op == TFM__EQ);
   }
   if (tfm__integer(a, &i) && tfm__integer(b, &j)) {
     sign = (i > j) - (i < j);

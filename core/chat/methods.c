@@ -388,7 +388,7 @@ static tfm__value loop_changed(tfm__run *r, tfm__value self, const tfm__argument
     tfm__list_add(r, now, a->v[i]);
   }
   const tfm__value v = tfm__list_value(r, now);
-  const bool changed = loop->watched.kind == TFM__ABSENT || !tfm__equal(loop->watched, v);
+  const bool changed = loop->watched.kind == TFM__ABSENT || !tfm__equal(r, loop->watched, v);
   loop->watched = changed ? v : loop->watched;
   return tfm__bool(changed);
 }

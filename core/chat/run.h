@@ -98,6 +98,10 @@ void *tfm__take(tfm__run *r, size_t n);
 /** Count work: bytes that are looked through. False once there was too much. */
 bool tfm__work(tfm__run *r, size_t bytes);
 
+/** ==; numbers of different kinds compare by value, true is 1. Fails past the bounds on steps and
+ * on values within values. */
+bool tfm__equal(tfm__run *r, tfm__value a, tfm__value b);
+
 /** A copy of bytes as a text. */
 tfm__value tfm__copy(tfm__run *r, tfm_span text);
 

@@ -48,81 +48,6 @@ bool tfm__number(tfm__value v, double *out)
   return whole || v.kind == TFM__REAL;
 }
 
-static bool equal_lists(const tfm__list *a, const tfm__list *b)
-{
-  if (a == b) {
-    return true;
-  }
-  if (a->kind != b->kind || a->n != b->n || a->kind >= TFM__VIEW) {
-    return false;
-  }
-  int64_t i = 0;
-  while (i < a->n && tfm__equal(a->v[i], b->v[i])) {
-    ++i;
-  }
-  return i == a->n;
-}
-
-static bool equal_dicts(const tfm__dict *a, const tfm__dict *b)
-{
-  if (a == b) {
-    return true;
-  }
-  if (a->n != b->n) {
-    return false;
-  }
-  for (int64_t i = 0; i < a->n; ++i) {
-    const tfm__value *other = tfm__dict_find(b, a->v[i].key);
-    if (!other || !tfm__equal(a->v[i].value, *other)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool tfm__equal(tfm__value a, tfm__value b)
-{
-  int64_t i = 0;
-  int64_t j = 0;
-  double x = 0.0;
-  double y = 0.0;
-  if (tfm__integer(a, &i) && tfm__integer(b, &j)) {
-    return i == j;
-  }
-  if (tfm__number(a, &x) && tfm__number(b, &y)) {
-    return x >= y && x <= y;
-  }
-  if (a.kind != b.kind) {
-    return false;
-  }
-  switch (a.kind) {
-  case TFM__TEXT:
-    return tfm_span_eq(a.as.text, b.as.text);
-  case TFM__LIST:
-    return equal_lists(a.as.list, b.as.list);
-  case TFM__DICT:
-    return equal_dicts(a.as.dict, b.as.dict);
-  case TFM__NAMESPACE:
-    return a.as.dict == b.as.dict;
-  case TFM__LOOP:
-    return a.as.loop == b.as.loop;
-  case TFM__MACRO:
-    return a.as.macro == b.as.macro;
-  case TFM__FUNCTION:
-    return a.as.function == b.as.function;
-  case TFM__METHOD:
-    return a.as.method == b.as.method;
-  case TFM__ABSENT:
-  case TFM__UNDEFINED:
-  case TFM__NONE:
-  case TFM__BOOL:
-  case TFM__INT:
-  case TFM__REAL:
-    break;
-  }
-  return true;
-}
-
 tfm__value *tfm__dict_find(const tfm__dict *dict, tfm_span key)
 {
   for (int64_t i = 0; i < dict->n; ++i) {
@@ -188,16 +113,18 @@ static bool print_quoted(tfm_span s, tfm_buf *out)
   return true;
 }
 
-static bool print_inside(tfm__value v, tfm_buf *out)
+static bool print(tfm__value v, int depth, tfm_buf *out);
+
+static bool print_inside(tfm__value v, int depth, tfm_buf *out)
 {
   if (v.kind == TFM__UNDEFINED) {
     (void)tfm_buf_str(out, "Undefined");
     return true;
   }
-  return v.kind == TFM__TEXT ? print_quoted(v.as.text, out) : tfm__print(v, out);
+  return v.kind == TFM__TEXT ? print_quoted(v.as.text, out) : print(v, depth, out);
 }
 
-static bool print_list(const tfm__list *list, tfm_buf *out)
+static bool print_list(const tfm__list *list, int depth, tfm_buf *out)
 {
   const bool tuple = list->kind == TFM__TUPLE;
   if (!tuple && list->kind != TFM__PLAIN) {
@@ -206,7 +133,7 @@ static bool print_list(const tfm__list *list, tfm_buf *out)
   (void)tfm_buf_char(out, tuple ? '(' : '[');
   for (int64_t i = 0; i < list->n; ++i) {
     (void)tfm_buf_str(out, i ? ", " : "");
-    if (!print_inside(list->v[i], out)) {
+    if (!print_inside(list->v[i], depth + 1, out)) {
       return false;
     }
   }
@@ -214,7 +141,7 @@ static bool print_list(const tfm__list *list, tfm_buf *out)
   return true;
 }
 
-static bool print_dict(const tfm__dict *dict, tfm_buf *out)
+static bool print_dict(const tfm__dict *dict, int depth, tfm_buf *out)
 {
   (void)tfm_buf_char(out, '{');
   for (int64_t i = 0; i < dict->n; ++i) {
@@ -223,7 +150,7 @@ static bool print_dict(const tfm__dict *dict, tfm_buf *out)
       return false;
     }
     (void)tfm_buf_str(out, ": ");
-    if (!print_inside(dict->v[i].value, out)) {
+    if (!print_inside(dict->v[i].value, depth + 1, out)) {
       return false;
     }
   }
@@ -231,8 +158,11 @@ static bool print_dict(const tfm__dict *dict, tfm_buf *out)
   return true;
 }
 
-bool tfm__print(tfm__value v, tfm_buf *out)
+static bool print(tfm__value v, int depth, tfm_buf *out)
 {
+  if (depth > TFM__VALUE_DEPTH || out->n > TFM__MOST_PRINTED) {
+    return false;
+  }
   switch (v.kind) {
   case TFM__UNDEFINED:
     return true;
@@ -252,9 +182,9 @@ bool tfm__print(tfm__value v, tfm_buf *out)
     (void)tfm_buf_span(out, v.as.text);
     return true;
   case TFM__LIST:
-    return print_list(v.as.list, out);
+    return print_list(v.as.list, depth, out);
   case TFM__DICT:
-    return print_dict(v.as.dict, out);
+    return print_dict(v.as.dict, depth, out);
   case TFM__ABSENT:
   case TFM__NAMESPACE:
   case TFM__LOOP:
@@ -264,6 +194,11 @@ bool tfm__print(tfm__value v, tfm_buf *out)
     break;
   }
   return false;
+}
+
+bool tfm__print(tfm__value v, tfm_buf *out)
+{
+  return print(v, 0, out);
 }
 
 bool tfm__space(uint32_t c)

@@ -39,6 +39,9 @@ typedef enum {
   TFM__LAZY   /* a generator: always true, no length, each element once */
 } tfm__list_kind;
 
+/* Of values that are printed or compared: values within values, and bytes. */
+enum { TFM__VALUE_DEPTH = 100, TFM__MOST_PRINTED = 64 << 20 };
+
 typedef struct tfm__value tfm__value;
 
 typedef struct {
@@ -121,9 +124,6 @@ static inline tfm__value tfm__dict_value(tfm__dict *dict)
 /** What Python takes for true. */
 bool tfm__truth(tfm__value v);
 
-/** ==; numbers of different kinds compare by value, true is 1. */
-bool tfm__equal(tfm__value a, tfm__value b);
-
 /** Whether it is a number or a bool; then its value as a double. */
 bool tfm__number(tfm__value v, double *out);
 
@@ -136,8 +136,9 @@ tfm__value *tfm__dict_find(const tfm__dict *dict, tfm_span key);
 /** The name of a value's kind, for messages. */
 const char *tfm__kind_name(tfm__value v);
 
-/** What str() gives, appended; false for what has no form a template should show (functions, loops)
- *  or none that is known here (texts beyond ASCII inside of lists and dicts). */
+/** What str() gives, appended; false for what has no form a template should show (functions,
+ * loops), none that is known here (texts beyond ASCII inside of lists and dicts), or one that is
+ * too deep or too long. */
 bool tfm__print(tfm__value v, tfm_buf *out);
 
 /** Python's repr() of a double, appended. */

@@ -102,6 +102,20 @@ static void nothing_runs_for_ever(void **state)
       {"{% set n = namespace(a=1) %}{% set n.a = [n] %}{% for i in range(300) %}"
        "{% set n.a = [n.a] %}{% endfor %}{{ n.a | tojson }}",
        TFM_E_FORMAT, "too deep"},
+      {"{% set n = namespace(a=1) %}{% for i in range(90000) %}{% set n.a = [n.a] %}{% endfor "
+       "%}"
+       "{{ n.a }}",
+       TFM_E_UNSUPPORTED, "too deep"},
+      {"{% set n = namespace(a=1, b=1) %}{% for i in range(90000) %}{% set n.a = {'k': n.a} %}"
+       "{% set n.b = {'k': n.b} %}{% endfor %}{{ n.a == n.b }}",
+       TFM_E_FORMAT, "deeper than 100"},
+      {"{% set n = namespace(a=1) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}{% "
+       "endfor %}"
+       "{{ n.a }}",
+       TFM_E_UNSUPPORTED, "too deep or long"},
+      {"{% set n = namespace(a=1, b=1) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}"
+       "{% set n.b = [n.b, n.b] %}{% endfor %}{{ n.a in [n.b] }}",
+       TFM_E_FORMAT, "too many steps"},
   };
   for (size_t i = 0; i < sizeof claims / sizeof claims[0]; ++i) {
     check(&claims[i]);
