@@ -81,7 +81,7 @@ static uint32_t three_streams(uint32_t crc, const unsigned char *p)
   return times(ab, X_TO_STREAM_BITS) ^ (uint32_t)c;
 }
 
-uint32_t tfm_crc32c(uint32_t crc, const void *bytes, size_t n)
+uint32_t tfm__crc32c_streams(uint32_t crc, const void *bytes, size_t n)
 {
   const unsigned char *p = bytes;
   crc = ~crc;
@@ -101,9 +101,23 @@ uint32_t tfm_crc32c(uint32_t crc, const void *bytes, size_t n)
 
 #else
 
-uint32_t tfm_crc32c(uint32_t crc, const void *bytes, size_t n)
+uint32_t tfm__crc32c_streams(uint32_t crc, const void *bytes, size_t n)
 {
   return tfm__crc32c_plain(crc, bytes, n);
 }
 
 #endif
+
+static bool folds;
+static pthread_once_t choose_once = PTHREAD_ONCE_INIT;
+
+static void choose(void)
+{
+  folds = tfm__crc32c_can_fold();
+}
+
+uint32_t tfm_crc32c(uint32_t crc, const void *bytes, size_t n)
+{
+  (void)pthread_once(&choose_once, choose);
+  return folds ? tfm__crc32c_fold(crc, bytes, n) : tfm__crc32c_streams(crc, bytes, n);
+}

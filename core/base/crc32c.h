@@ -1,4 +1,5 @@
-/** CRC-32C (Castagnoli), for frames and records; the SSE4.2 instruction where there is one.
+/** CRC-32C (Castagnoli), for frames and records: by products of AVX-512 where the processor has
+ *  them (VPCLMULQDQ), by the SSE4.2 instruction where it has that.
  *  Source: RFC 3720 appendix B.4 (polynomial and test vectors). */
 #ifndef TFM_CORE_BASE_CRC32C_H
 #define TFM_CORE_BASE_CRC32C_H

@@ -33,6 +33,7 @@ static void the_published_vectors_hold(void **state)
   (void)state;
   vectors(tfm_crc32c);
   vectors(tfm__crc32c_plain);
+  vectors(tfm__crc32c_streams);
 }
 
 enum { BIG = 200000 };
@@ -48,20 +49,36 @@ static unsigned char *noise(void)
 }
 
 /* The plain twin is the definition. Lengths cross every branch: below a word, below, at and
- * around three streams of 8192 bytes, several rounds of them, all at odd addresses. */
-static void the_fast_path_equals_the_plain_one(void **state)
+ * around three streams of 8192 bytes or steps of 256, several rounds of them, at odd addresses. */
+static void equals_plain(crc_fn *crc)
 {
-  (void)state;
   unsigned char *p = noise();
-  for (size_t n = 0; n < 300; ++n) {
-    assert_int_equal(tfm_crc32c(0, p + n % 13, n), tfm__crc32c_plain(0, p + n % 13, n));
+  for (size_t n = 0; n < 1100; ++n) {
+    assert_int_equal(crc(0, p + n % 13, n), tfm__crc32c_plain(0, p + n % 13, n));
   }
   for (size_t round = 1; round <= 7; ++round) {
     for (size_t n = round * 24576 - 9; n <= round * 24576 + 9; ++n) {
-      assert_int_equal(tfm_crc32c(5, p + round, n), tfm__crc32c_plain(5, p + round, n));
+      assert_int_equal(crc(5, p + round, n), tfm__crc32c_plain(5, p + round, n));
     }
   }
   tfm_free(p);
+}
+
+static void the_fast_paths_equal_the_plain_one(void **state)
+{
+  (void)state;
+  equals_plain(tfm_crc32c);
+  equals_plain(tfm__crc32c_streams);
+}
+
+static void products_equal_the_plain_one(void **state)
+{
+  (void)state;
+  if (!tfm__crc32c_can_fold()) {
+    skip(); /* no VPCLMULQDQ here */
+  }
+  vectors(tfm__crc32c_fold);
+  equals_plain(tfm__crc32c_fold);
 }
 
 static void a_checksum_can_be_continued_anywhere(void **state)
@@ -93,7 +110,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_published_vectors_hold),
-      cmocka_unit_test(the_fast_path_equals_the_plain_one),
+      cmocka_unit_test(the_fast_paths_equal_the_plain_one),
+      cmocka_unit_test(products_equal_the_plain_one),
       cmocka_unit_test(a_checksum_can_be_continued_anywhere),
       cmocka_unit_test(every_flipped_bit_changes_it),
   };
