@@ -557,11 +557,11 @@ tfm_status tfm_reader_resume(tfm_reader *reader, const tfm_mark *mark, const tfm
                              bool all, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  bool leap = !all && may_leap(reader, mark->file);
   if (mark->file < 0 || mark->file > reader->npath) {
     return tfm_fail(err, TFM_E_FORMAT, "input %d of %d cannot be gone on with", mark->file,
                     reader->npath);
   }
+  const bool leap = !all && may_leap(reader, mark->file);
   while (!leap && reader->file < mark->file) {
     TFM_TRY(reread_file(reader, err));
   }

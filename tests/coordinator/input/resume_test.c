@@ -336,6 +336,22 @@ static void a_changed_file_before_is_found_when_all_is_read(void **state)
   drop_inputs(&in);
 }
 
+/* A mark comes from a file: one of an input that is not there is refused before it is looked at. */
+static void a_mark_of_no_input_is_refused(void **state)
+{
+  (void)state;
+  inputs in = make_inputs();
+  tfm_err err = {0};
+  const int32_t files[] = {2, 1 << 20, INT32_MAX, -1, INT32_MIN};
+  add_text(&in, "a.txt", "one\n");
+  for (int i = 0; i < (int)(sizeof files / sizeof files[0]); ++i) {
+    const tfm_mark mark = {.rows = 1, .file = files[i]};
+    assert_int_equal(resume(&in, &mark, &mark, false, &err), TFM_E_FORMAT);
+    assert_non_null(strstr(err.text, "cannot be gone on with"));
+  }
+  drop_inputs(&in);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -345,6 +361,7 @@ int main(void)
       cmocka_unit_test(standard_input_goes_on_from_where_it_stood),
       cmocka_unit_test(a_changed_input_is_named),
       cmocka_unit_test(a_changed_file_before_is_found_when_all_is_read),
+      cmocka_unit_test(a_mark_of_no_input_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
