@@ -70,8 +70,8 @@ typedef struct {
 void tfm__image_tidy(int top, const char *keep, const tfm__tidy_rule *rule);
 
 /** The folder of one model within a cache's, marked as used now. One that is not there is made, and
- * the cache is tidied. Returns a descriptor, or -1 with the reason in note when a person should
- * know it. */
+ * the cache is tidied; what killed writers left in any of this user's goes. Returns a descriptor,
+ * or -1 with the reason in note when a person should know it. */
 int tfm__image_folder(const char *top, const char *key, char *note, size_t room);
 
 /** Map the file of image->name. True when it is good: *image is filled. *wrong: what is wrong with

@@ -2,6 +2,7 @@
 #include "core/base/crc32c.h"
 #include "core/model/image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +15,12 @@
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
+
+/* A file that is being written, until it has its name. */
+#define PART ".part"
+
+#define O_PART   (O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+#define O_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 
 /* ---- the header ---- */
 
@@ -245,12 +252,74 @@ static void tidy(const char *top, const char *keep)
   (void)close(fd);
 }
 
+/* Nobody else is writing the file of this name: a lock says so, and that the name still leads to
+ * what was locked. What a writer left that was killed is begun anew. */
+static bool lock_part(int folder, const char *part, int fd)
+{
+  struct stat ours = {0};
+  struct stat named = {0};
+  return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &ours) == 0 && is_own(&ours) &&
+         fstatat(folder, part, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ours.st_ino == named.st_ino && ours.st_dev == named.st_dev && ftruncate(fd, 0) == 0;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+  const size_t n = strlen(name);
+  const size_t m = strlen(end);
+  return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+/* Take away what writers left that were killed: parts that nobody has locked. The folder is used by
+ * that no later than it was. takes: folder. */
+static void sweep(int folder, const struct stat *before)
+{
+  const struct timespec used[2] = {before->st_atim, before->st_mtim};
+  DIR *entries = fdopendir(folder);
+  if (!entries) {
+    (void)close(folder);
+    return;
+  }
+  for (const struct dirent *e = readdir(entries); e; e = readdir(entries)) {
+    const int fd = ends_with(e->d_name, PART) ? openat(folder, e->d_name, O_PART) : -1;
+    if (fd >= 0 && lock_part(folder, e->d_name, fd)) {
+      (void)unlinkat(folder, e->d_name, 0);
+    }
+    if (fd >= 0) {
+      (void)close(fd);
+    }
+  }
+  (void)futimens(dirfd(entries), used);
+  (void)closedir(entries);
+}
+
+/* The same of all models' folders of this user. */
+static void sweep_all(const char *top, const char *own)
+{
+  struct stat look = {0};
+  DIR *entries = opendir(top);
+  for (const struct dirent *e = entries ? readdir(entries) : NULL; e; e = readdir(entries)) {
+    const int fd = strncmp(e->d_name, own, strlen(own)) == 0
+                       ? openat(dirfd(entries), e->d_name, O_FOLDER)
+                       : -1;
+    if (fd >= 0 && fstat(fd, &look) == 0 && is_own(&look)) {
+      sweep(fd, &look);
+    } else if (fd >= 0) {
+      (void)close(fd);
+    }
+  }
+  if (entries) {
+    (void)closedir(entries);
+  }
+}
+
 int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
 {
   char path[4096 + 64];
+  char own[32];
   struct stat look = {0};
-  const int n =
-      snprintf(path, sizeof path, "%s/packed-%u-%.16s", top, (unsigned)geteuid(), key);
+  (void)snprintf(own, sizeof own, "packed-%u-", (unsigned)geteuid());
+  const int n = snprintf(path, sizeof path, "%s/%s%.16s", top, own, key);
   if (n < 0 || (size_t)n >= sizeof path) {
     return -1;
   }
@@ -258,7 +327,7 @@ int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
   if (mkdir(path, S_IRWXU) == 0) {
     tidy(top, strrchr(path, '/') + 1);
   }
-  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  const int fd = open(path, O_FOLDER);
   if (fd < 0) {
     return -1;
   }
@@ -270,6 +339,7 @@ int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
     (void)close(fd);
     return -1;
   }
+  sweep_all(top, own);
   (void)futimens(fd, NULL);
   return fd;
 }
@@ -298,27 +368,15 @@ static bool has_room(int folder, size_t bytes)
          bytes / 2 <= (uint64_t)fs.f_bavail * fs.f_frsize / 4;
 }
 
-/* Nobody else is writing the file of this name: a lock says so, and that the name still leads to
- * what was locked. What a writer left that was killed is begun anew. */
-static bool lock_part(int folder, const char *part, int fd)
-{
-  struct stat ours = {0};
-  struct stat named = {0};
-  return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &ours) == 0 && is_own(&ours) &&
-         fstatat(folder, part, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         ours.st_ino == named.st_ino && ours.st_dev == named.st_dev && ftruncate(fd, 0) == 0;
-}
-
 void tfm__image_write(const tfm__image *image, int folder, const char *key)
 {
-  char part[TFM__IMAGE_NAME + 8];
+  char part[TFM__IMAGE_NAME + sizeof PART];
   unsigned char page[TFM__IMAGE_HEAD];
   if (!has_room(folder, TFM__IMAGE_HEAD + image->shelf.bytes)) {
     return;
   }
-  (void)snprintf(part, sizeof part, "%s.part", image->name);
-  const int fd = openat(folder, part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                        S_IRUSR | S_IWUSR);
+  (void)snprintf(part, sizeof part, "%s" PART, image->name);
+  const int fd = openat(folder, part, O_PART | O_CREAT, S_IRUSR | S_IWUSR);
   if (fd < 0) {
     return;
   }

@@ -11,8 +11,8 @@
  * their key and checksum are right; any other is reported, and made anew. A key names the model's
  * digest, the form of packing and, unless the digest is of every byte, the checkpoint's files as
  * they are now (inode, size, times). Writers take turns by a lock and finish by a rename, so that a
- * reader never sees half a file, and of one that was killed there is at most a part that the next
- * takes over. That a folder cannot be written, or has no room, is no error.
+ * reader never sees half a file, and of one that was killed there is at most a part, which the next
+ * start takes away. That a folder cannot be written, or has no room, is no error.
  *  Shared memory has no name: it goes with the last process that has it, however that ends. */
 #ifndef TFM_CORE_MODEL_STORE_H
 #define TFM_CORE_MODEL_STORE_H

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SENTIMENT TFM_SOURCE_DIR "/deploy/models/tfm-sentiment"
 
@@ -473,6 +474,40 @@ static void a_living_writers_part_is_left_alone(void **state)
   (void)close(fd);
 }
 
+/* A part in another model's folder, which nobody would come to write again. */
+static int begin_strange_part(char place[PATH], char part[PATH], int key)
+{
+  (void)snprintf(place, PATH, "%.200s/packed-%u-%016d", top, (unsigned)geteuid(), key);
+  (void)snprintf(part, PATH, "%.300s/unit-000-x.part", place);
+  assert_int_equal(mkdir(place, 0700), 0);
+  const int fd = open(part, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, "half", 4), 4);
+  return fd;
+}
+
+static void parts_of_any_model_go_when_nobody_holds_them(void **state)
+{
+  (void)state;
+  char place[PATH];
+  char dead[PATH];
+  char living[PATH];
+  (void)close(begin_strange_part(place, dead, 1));
+  const int fd = begin_strange_part(place, living, 2);
+  assert_int_equal(flock(fd, LOCK_EX), 0);
+  tfm_err err = {0};
+  tfm_model model;
+  tfm_store *store = NULL;
+  CHECK_OK(tfm_model_open(&model, SENTIMENT, &err), &err);
+  const tfm_store_options options = {.folder = top, .digest = "any"};
+  CHECK_OK(tfm_store_open(&store, &model, &options, &err), &err);
+  assert_int_equal(access(dead, F_OK), -1);
+  assert_int_equal(size_of(living), 4);
+  tfm_store_close(store);
+  tfm_model_fini(&model);
+  (void)close(fd);
+}
+
 static bool far_away(void *arg, const void *p, size_t bytes)
 {
   (void)p;
@@ -700,6 +735,7 @@ int main(void)
       CASE(builders_at_the_same_time_are_safe),
       CASE(a_killed_writers_part_is_taken_over),
       CASE(a_living_writers_part_is_left_alone),
+      CASE(parts_of_any_model_go_when_nobody_holds_them),
       CASE(what_lies_far_away_is_copied),
       CASE(a_process_lends_what_it_has),
       CASE(a_lender_that_is_not_there_is_no_error),
