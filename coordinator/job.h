@@ -60,7 +60,7 @@ typedef struct {
   tfm_reader *reader;
   tfm_feed *feed;
   tfm_pump *pump;
-  tfm_spot *spot; /* NULL: --verify was not asked for */
+  tfm_spot *spot;      /* NULL: --verify was not asked for */
   tfm_job_times times; /* by tfm_now_s() */
   tfm_job_times cpu;   /* by tfm_cpu_s() of rank 0's process, which began at 0 */
   double peak_flops;   /* of rank 0's core, once a report has wanted it */

@@ -3,6 +3,7 @@
  *  Under mpirun each process is one rank. Without it this process plays rank 0 and starts a
  *  thread for each worker, over link_local: the same pipeline.
  */
+#include "coordinator/bus.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/stop.h"
 #include "core/base/mem.h"
@@ -106,6 +107,7 @@ static int run_mpi(int argc, char **argv)
     return tfm_coordinator_refuse(NULL, &err);
   }
   int code = 0;
+  tfm_bus_install(tfm_world_rank(world));
   if (tfm_world_rank(world) == 0) {
     code = leave(world, run_coordinator(world, argc, argv));
   } else {
@@ -120,6 +122,7 @@ int main(int argc, char **argv)
 {
   bool ranks = tfm_world_launched_by_mpi();
   tfm_stop_install();
+  tfm_bus_install(-1);
   if (ranks) {
     tfm_stop_with_launcher();
   }

@@ -1,7 +1,9 @@
 """Errors travel: a clear sentence from rank 0, one agreed exit code, no output that looks complete."""
 import json
+import os
 import shutil
 import struct
+import subprocess
 
 import harness
 from harness import MODEL, call, must, rows, scratch
@@ -203,6 +205,33 @@ def test_a_checkpoint_that_names_no_task():
     assert "embedding" in must(call("run", "-m", model, "-i", src)).out
     card.write_text("---\npipeline_tag: text-classification\n---\n")
     assert must(call("run", "-m", model, "-i", src)).out == must(call("run", "-i", src)).out
+
+
+def cut_while_used(folder, src, np):
+    """Rows that wait for a pipe; the first is answered, so that the weights are mapped, then their files are cut to nothing."""
+    cache, out = folder / f"cache{np}", folder / f"out{np}.jsonl"
+    must(call("classify", "-m", MODEL, "-i", src, "-o", out, "--cache-dir", cache, "--restart"))
+    command = [harness.PROGRAM, "classify", "-m", str(MODEL), "-i", "-", "--input-format", "text", "--cache-dir", str(cache), "-q"]
+    run = subprocess.Popen((["mpirun", "-np", str(np)] if np else []) + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, env={**os.environ, **harness.MPI, **harness.sanitizer_options(np)})
+    run.stdin.write(b"one row\n")
+    run.stdin.flush()
+    assert b"label" in run.stdout.readline()
+    files = list(cache.glob("packed-*/unit-*"))
+    assert files, "nothing was cached"
+    for file in files:
+        os.truncate(file, 0)
+    _, err = run.communicate(b"another row\n", timeout=120)
+    return run.returncode, err.decode()
+
+
+def test_a_cached_file_that_becomes_shorter_is_said():
+    """A mapped file that shrinks is a SIGBUS; it ends the job with a line and 74."""
+    folder = scratch()
+    src = rows(["a"], folder / "rows.jsonl")
+    for np in (0, 3):
+        code, err = cut_while_used(folder, src, np)
+        assert code == 74 and "a file that is mapped became shorter" in err, (np, code, err)
 
 
 if __name__ == "__main__":
