@@ -9,8 +9,9 @@ enum {
   TRIES = 32,           /* free slots looked at before a new block is opened */
   MOST_SLOTS = 1 << 30, /* so that slot numbers and their exclusive-ors fit an int32_t */
   SMALL = 24,           /* ranges up to here are grouped by insertion */
-  NODES = 4, /* an item has so many nodes of its own in real vocabularies, or fewer */
-  WINDOW = 8 /* bytes of a key that are fetched at once */
+  NODES = 4,  /* an item has so many nodes of its own in real vocabularies, or fewer */
+  WINDOW = 8, /* bytes of a key that are fetched at once */
+  AHEAD = 16  /* rows whose bytes are asked for beforehand */
 };
 
 enum { FREE = -1, ROOT = -2 };
@@ -33,6 +34,7 @@ typedef struct {
 typedef struct {
   tfm__trie *t;
   row *rows, *spare;
+  const row *end;
   uint16_t *code; /* of the rows of the job in work */
   job *jobs;      /* a queue: [done, njob) are to do */
   size_t done, njob, cap;
@@ -188,9 +190,13 @@ static uint64_t window_at(const char *p, size_t n)
   return window;
 }
 
-static void fetch(row *v, size_t n)
+/* The rows behind are those of the next jobs, which want their bytes soon. */
+static void fetch(row *v, size_t n, const row *end)
 {
   for (size_t i = 0; i < n; ++i) {
+    if ((size_t)(end - v) > i + AHEAD) {
+      __builtin_prefetch(v[i + AHEAD].p);
+    }
     size_t bytes = v[i].left < WINDOW ? v[i].left : WINDOW;
     v[i].next = window_at(v[i].p, bytes);
     v[i].p += bytes;
@@ -261,7 +267,7 @@ static void look(builder *b, job j, brood *out)
   row *v = b->rows + j.low;
   uint32_t n = j.high - j.low;
   if (j.depth % WINDOW == 0) {
-    fetch(v, n);
+    fetch(v, n, b->end);
   }
   step(v, b->code, n);
   if (n <= SMALL) {
@@ -343,6 +349,7 @@ static tfm_status prepare(builder *b, const tfm__trie_item *items, size_t n, siz
   if (!t->order || !b->rows || !b->spare || !b->code) {
     return TFM_E_NOMEM;
   }
+  b->end = b->rows + n;
   TFM_TRY(grow_slots(t, NODES * n + ntrie + BLOCK));
   for (size_t i = 0; i < n; ++i) {
     tfm_span key = items[i].key;

@@ -159,7 +159,8 @@ fail:
   return st;
 }
 
-enum { GROUP = 32 }; /* nodes that are linked together */
+/* Nodes that are linked, and tokens that are put, while memory is waited for. */
+enum { GROUP = 32 };
 
 /* Look at n nodes of one depth. Each loop asks for what the next one needs, so that waits
  * overlap. */
@@ -316,6 +317,21 @@ static void put_short(wordpiece *w, tfm_span s, int32_t id)
   w->short16[i] = (slot16){{key[0], key[1]}, id};
 }
 
+/* Ask for the slot where a token belongs, which will soon be put there. */
+static void expect_short(const wordpiece *w, tfm_span s)
+{
+  uint64_t key[2] = {0};
+  if (s.n == 0 || s.n > 16) {
+    return;
+  }
+  memcpy(key, s.p, s.n);
+  if (s.n <= 8) {
+    __builtin_prefetch(&w->short8[place8(w, key[0])], 1);
+  } else {
+    __builtin_prefetch(&w->short16[place16(w, key[0], key[1])], 1);
+  }
+}
+
 static tfm_status build_tables(wordpiece *w, const tfm__vocab *vocab)
 {
   size_t n[2] = {0};
@@ -335,6 +351,9 @@ static tfm_status build_tables(wordpiece *w, const tfm__vocab *vocab)
   memset(w->short16, 0xff, sizeof *w->short16 << bits[1]);
   for (size_t i = 0; i < vocab->n; ++i) {
     tfm_span s = tfm__vocab_entry_text(vocab, &vocab->entry[i]);
+    if (i + GROUP < vocab->n) {
+      expect_short(w, tfm__vocab_entry_text(vocab, &vocab->entry[i + GROUP]));
+    }
     if (is_short(s)) {
       put_short(w, s, vocab->entry[i].id);
     }
