@@ -405,13 +405,13 @@ tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err)
     job->bytes[u] = tfm_cost_unit_bytes(config, job->engine.precision, u);
     job->twin[u] = tfm_cost_unit_twin(config, u);
   }
-  job->cost[nunit - 1] += tfm_cost_head(config, length);
+  job->cost[nunit - 1] += tfm_cost_head(config, job->engine.precision, length);
   job->request = (tfm_plan_request){
       .nunit = nunit,
       .cost = job->cost,
       .bytes = job->bytes,
       .twin = job->twin,
-      .head_bytes = tfm_cost_head_bytes(config),
+      .head_bytes = tfm_cost_head_bytes(config, job->engine.precision),
       .nworker = nworker,
       .stages = (int)least(o->stages, INT_MAX),
       .replicas = asked_replicas(o),

@@ -46,7 +46,7 @@ static tfm_status measure_hop(double *byte_s, tfm_err *err)
 
 static bool worth_it(const tfm_job *job, const tfm_slice_options *options)
 {
-  int64_t bytes = tfm_cost_head_bytes(&job->model.config);
+  int64_t bytes = tfm_cost_head_bytes(&job->model.config, job->engine.precision);
   for (int64_t u = options->first; u < options->last; ++u) {
     bytes += tfm_cost_unit_bytes(&job->model.config, job->engine.precision, u);
   }
@@ -103,7 +103,8 @@ void tfm_pace_costs(tfm_job *job)
   for (int64_t u = 0; u < nunit; ++u) {
     job->cost[u] = tfm_speed_unit_s(&job->pace.speed, config, job->engine.precision, u, len);
   }
-  job->cost[nunit - 1] += tfm_speed_head_s(&job->pace.speed, config, len);
+  job->cost[nunit - 1] +=
+      tfm_speed_head_s(&job->pace.speed, config, job->engine.precision, len);
   job->request.hop = hop_s(job, len);
 }
 
@@ -159,7 +160,7 @@ static double rank_s(const tfm_job *job, int rank, const tfm_pace_rows *rows)
       one += tfm_speed_unit_s(&speed, config, job->engine.precision, u, len);
     }
     if (units.last == 2 * config->L) {
-      one += tfm_speed_head_s(&speed, config, len);
+      one += tfm_speed_head_s(&speed, config, job->engine.precision, len);
     }
     sum += one * (double)rows->count[len];
   }
@@ -252,7 +253,7 @@ double tfm_pace_flops(const tfm_job *job, int rank, const tfm_pace_rows *rows)
   const tfm_range units = job->plan.ranks[rank].units;
   double sum = 0;
   for (int64_t len = 1; len <= rows->longest; ++len) {
-    double one = units.last == 2 * config->L ? tfm_cost_head(config, len) : 0;
+    double one = units.last == 2 * config->L ? tfm_cost_head(config, TFM_FLOAT32, len) : 0;
     for (int64_t u = units.first; rows->count[len] && u < units.last; ++u) {
       one += tfm_cost_unit(config, TFM_FLOAT32, u, len);
     }

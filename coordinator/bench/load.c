@@ -50,7 +50,7 @@ static void count_row(const tfm_job *job, tfm__load *l, int64_t n)
   for (int64_t u = 0; u < 2 * config->L; ++u) {
     l->flops += tfm_cost_unit(config, TFM_FLOAT32, u, n);
   }
-  l->flops += tfm_cost_head(config, n);
+  l->flops += tfm_cost_head(config, TFM_FLOAT32, n);
   l->tokens += (double)n;
 }
 

@@ -74,12 +74,24 @@ double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t 
   return parts.products + parts.scores;
 }
 
-double tfm_cost_head(const tfm_config *config, int64_t len)
+static bool is_language_model(const tfm_config *config)
+{
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  return head && head->view == TFM__VIEW_LM;
+}
+
+tfm_precision tfm_cost_head_precision(const tfm_config *config, tfm_precision precision)
+{
+  return is_language_model(config) ? tfm_precision_dtype(precision) : TFM_FLOAT32;
+}
+
+double tfm_cost_head(const tfm_config *config, tfm_precision precision, int64_t len)
 {
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   /* A masked row has one or two masks. */
-  const bool each = head && head->view == TFM__VIEW_EACH;
-  return product_flops(config, TFM__PART_HEAD, 0) * (each ? (double)len : 1.0);
+  const bool each = (head && head->view == TFM__VIEW_EACH) || is_language_model(config);
+  return product_flops(config, TFM__PART_HEAD, 0) * (each ? (double)len : 1.0) /
+         tfm_precision_speed(tfm_cost_head_precision(config, precision));
 }
 
 static int64_t part_bytes(const tfm_config *config, tfm__part part)
@@ -126,9 +138,16 @@ int64_t tfm_cost_unit_twin(const tfm_config *config, int64_t unit)
   return tfm__unit_twin(config, unit);
 }
 
-int64_t tfm_cost_head_bytes(const tfm_config *config)
+int64_t tfm_cost_head_bytes(const tfm_config *config, tfm_precision precision)
 {
-  return part_bytes(config, TFM__PART_HEAD);
+  const tfm_precision own = tfm_cost_head_precision(config, precision);
+  int64_t bytes = part_bytes(config, TFM__PART_HEAD);
+  for (int m = 0; own != TFM_FLOAT32 && m < TFM__MODULE_COUNT; ++m) {
+    if (is_product_of(config, TFM__PART_HEAD, (tfm__module)m, 0)) {
+      bytes -= saved_bytes(tfm__module_shape_of(config, (tfm__module)m), own);
+    }
+  }
+  return bytes;
 }
 
 int64_t tfm_cost_embed_bytes(const tfm_config *config)

@@ -23,8 +23,14 @@ tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision preci
 double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
                      int64_t len);
 
-/** Flops of the head for one sequence. */
-double tfm_cost_head(const tfm_config *config, int64_t len);
+/** In which numbers the head multiplies when the layers do in `precision`: a language model's in
+ *  the layers' own, as its words weigh as much as many layers; all others, and those of layers in
+ *  pieces, in float32. */
+tfm_precision tfm_cost_head_precision(const tfm_config *config, tfm_precision precision);
+
+/** Flops of the head for one sequence, each as long as one of float32. A language model's looks at
+ *  every token: of given text all are scored, and a text that grows passes it with each. */
+double tfm_cost_head(const tfm_config *config, tfm_precision precision, int64_t len);
 
 /** The last unit before this one with the same weights, which a rank that has both holds once; -1
  * when there is none. */
@@ -38,10 +44,10 @@ int64_t tfm_cost_page_layers(const tfm_config *config, int64_t first, int64_t la
 int64_t tfm_cost_page_bytes(const tfm_config *config, tfm_precision kv, int64_t first,
                             int64_t last);
 
-/** Bytes of a unit's weights in memory, of the head's and of the embedding tables; the latter two
- * are float32 always. */
+/** Bytes of a unit's weights in memory, of the head's and of the embedding tables; `precision` is
+ *  the layers'. The tables are float32 always. */
 int64_t tfm_cost_unit_bytes(const tfm_config *config, tfm_precision precision, int64_t unit);
-int64_t tfm_cost_head_bytes(const tfm_config *config);
+int64_t tfm_cost_head_bytes(const tfm_config *config, tfm_precision precision);
 int64_t tfm_cost_embed_bytes(const tfm_config *config);
 
 #endif

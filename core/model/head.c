@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/gather.h"
 #include "core/kernels/layernorm.h"
+#include "core/model/cost.h"
 #include "core/model/lm.h"
 #include "core/model/pool.h"
 #include "core/model/rank.h"
@@ -207,7 +208,8 @@ static tfm__head head_of(const tfm_model *model, const tfm__head_row *row)
                      .cap = config->logit_cap};
 }
 
-void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch_bytes)
+void tfm__head_measure(const tfm_model *model, tfm_precision precision, int64_t *weights,
+                       int64_t *scratch_bytes)
 {
   const tfm_config *config = &model->config;
   const tfm__head_row *row = tfm__arch_head(config->arch, config->task);
@@ -216,7 +218,7 @@ void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratc
     return;
   }
   tfm__head head = head_of(model, row);
-  int64_t floats = tfm__part_floats(config, TFM__PART_HEAD);
+  int64_t floats = 0; /* of modules.json */
   if (row->view == TFM__VIEW_POOLED) {
     int step[TFM__STEP_MOST] = {0};
     choose_pooling(&head, model, step);
@@ -225,7 +227,7 @@ void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratc
     }
   }
   (void)set_scratch(&head);
-  *weights = floats * (int64_t)sizeof(float);
+  *weights = tfm_cost_head_bytes(config, precision) + floats * (int64_t)sizeof(float);
   *scratch_bytes = (int64_t)head.scratch_bytes;
 }
 
@@ -240,8 +242,6 @@ tfm_status tfm__head_open(tfm__head *head, const tfm__loader *loader, int64_t sl
 {
   tfm_status st = TFM_OK;
   const tfm_model *model = loader->model;
-  const tfm__loader wide = {
-      model, {.backend = loader->engine.backend, .precision = TFM_FLOAT32}, loader->shelf};
   const tfm_config *config = &model->config;
   const tfm__head_row *row = tfm__arch_head(config->arch, config->task);
   if (!row) {
@@ -252,9 +252,9 @@ tfm_status tfm__head_open(tfm__head *head, const tfm__loader *loader, int64_t sl
   *head = head_of(model, row);
   head->on_shelf = loader->shelf != NULL;
   if (row->view == TFM__VIEW_POOLED) {
-    TFM_TRY(open_pooling(head, model, wide.engine.backend, err));
+    TFM_TRY(open_pooling(head, model, loader->engine.backend, err));
   } else {
-    TFM_TRY(open_row(head, &wide, err));
+    TFM_TRY(open_row(head, loader, err));
   }
   TFM_TRY(open_scratch(head, err));
   if (row->view == TFM__VIEW_LM) {

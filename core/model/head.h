@@ -60,8 +60,10 @@ void tfm__head_fini(tfm__head *head);
  */
 bool tfm__head_can_be_shared(const tfm_model *model);
 
-/** Bytes of weights and of scratch such a head will have; 0 where there is none. */
-void tfm__head_measure(const tfm_model *model, int64_t *weights, int64_t *scratch);
+/** Bytes of weights and of scratch such a head will have, of layers in `precision`; 0 where there
+ *  is none. */
+void tfm__head_measure(const tfm_model *model, tfm_precision precision, int64_t *weights,
+                       int64_t *scratch);
 
 /** Its i-th linear layer with the family's name for it; NULL past the last. */
 const tfm_linear *tfm__head_linear(const tfm__head *head, int i, const char **name);

@@ -56,13 +56,15 @@ static tfm_status open_head(tfm_slice *slice, const tfm_model *model,
                             const tfm_slice_options *options, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  const tfm_engine engine = {.backend = options->engine.backend, .precision = TFM_FLOAT32};
+  const tfm_engine engine = {
+      .backend = options->engine.backend,
+      .precision = tfm_cost_head_precision(&model->config, options->engine.precision)};
   char name[TFM__IMAGE_NAME] = "";
   if (tfm__head_can_be_shared(model)) {
     tfm__image_name(name, "head", (int64_t)model->config.task, engine);
   }
   tfm__image_begin(&slice->head_image, options->store, name,
-                   tfm_cost_head_bytes(&model->config));
+                   tfm_cost_head_bytes(&model->config, kept_precision(engine)));
   const tfm__loader loader = {model, engine, tfm__image_shelf(&slice->head_image)};
   slice->has_head = true;
   TFM_TRY(tfm__head_open(&slice->head, &loader, options->slots, err));
@@ -196,10 +198,10 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
   }
   if (options->head) {
     int64_t weights = 0;
-    tfm__head_measure(model, &weights, &need->scratch);
+    tfm__head_measure(model, kept, &weights, &need->scratch);
     need->weights += weights;
     if (tfm__head_can_be_shared(model)) {
-      need->shared += image_bytes(options->engine, tfm_cost_head_bytes(config), weights);
+      need->shared += image_bytes(options->engine, tfm_cost_head_bytes(config, kept), weights);
     }
     see_passing(need, passing_of(config, TFM__PART_HEAD));
   }

@@ -157,7 +157,7 @@ static void measure_head(bench *b, tfm_speed *speed)
 {
   rows r;
   make_rows(&r, b, SHORT, SHORT);
-  const double flops = tfm_cost_head(&b->model->config, r.len);
+  const double flops = tfm_cost_head(&b->model->config, b->options->engine.precision, r.len);
   (void)warm_up(b, -1);
   speed->head = flops > 0 ? time_of(b, &r, -1) / flops : 0;
 }
@@ -230,7 +230,8 @@ double tfm_speed_unit_s(const tfm_speed *speed, const tfm_config *config,
   return parts.products * product_s + parts.scores * speed->scores;
 }
 
-double tfm_speed_head_s(const tfm_speed *speed, const tfm_config *config, int64_t len)
+double tfm_speed_head_s(const tfm_speed *speed, const tfm_config *config,
+                        tfm_precision precision, int64_t len)
 {
-  return tfm_cost_head(config, len) * speed->head;
+  return tfm_cost_head(config, precision, len) * speed->head;
 }

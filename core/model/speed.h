@@ -31,6 +31,7 @@ void tfm_speed_fill(tfm_speed *speed, const tfm_speed *other);
 /** Seconds of one thread for a sequence of len tokens: through one unit, and the head. */
 double tfm_speed_unit_s(const tfm_speed *speed, const tfm_config *config,
                         tfm_precision precision, int64_t unit, int64_t len);
-double tfm_speed_head_s(const tfm_speed *speed, const tfm_config *config, int64_t len);
+double tfm_speed_head_s(const tfm_speed *speed, const tfm_config *config,
+                        tfm_precision precision, int64_t len);
 
 #endif

@@ -64,7 +64,7 @@ static double alone(const fixture *f, int rank)
 {
   const tfm_config *config = &f->job.model.config;
   const tfm_range units = f->job.plan.ranks[rank].units;
-  double sum = units.last == 2 * config->L ? tfm_cost_head(config, LENGTH) : 0;
+  double sum = units.last == 2 * config->L ? tfm_cost_head(config, TFM_FLOAT32, LENGTH) : 0;
   for (int64_t u = units.first; u < units.last; ++u) {
     sum += tfm_cost_unit(config, TFM_FLOAT32, u, LENGTH);
   }

@@ -23,7 +23,7 @@ static void count(const tfm_config *c)
       FUZZ_WANT(shape.rows <= INT64_MAX / 8 / shape.width);
     }
   }
-  FUZZ_WANT(tfm_cost_embed_bytes(c) > 0 && tfm_cost_head_bytes(c) >= 0);
+  FUZZ_WANT(tfm_cost_embed_bytes(c) > 0 && tfm_cost_head_bytes(c, TFM_INT8) >= 0);
   FUZZ_WANT(tfm_cost_unit_bytes(c, TFM_FLOAT32, 1) > 0);
   FUZZ_WANT(tfm_cost_page_bytes(c, TFM_INT8, 0, 2 * c->L) >= 0);
   FUZZ_WANT(tfm_cost_unit(c, TFM_FLOAT32, 1, c->max_length) > 0);

@@ -30,6 +30,18 @@ def test_the_reference_and_the_oracle_agree():
         must(call("verify", "--task", "text-generation", *COMMON, "--expected", FOLDER / "expected.jsonl", *options))
 
 
+def test_the_plan_counts_the_words_with_every_token():
+    """By hand, multiply-adds of a token of 128 in this model: a layer's products, its scores (the second and third see 9 keys), and
+    the words."""
+    products, ffn, words = 2 * 24 * 24 + 2 * 24 * 12, 3 * 24 * 36, 64 * 24
+    layers = [products + 2 * keys * 24 + ffn for keys in (128, 9, 9)]
+    said = json.loads(must(call("plan", "-m", FOLDER, "--task", "text-generation", "--layers", "0,1,2", "--table", "json")).out)
+    shares = [part / (sum(layers) + words) for part in (layers[0], layers[1], layers[2] + words)]
+    assert all(abs(rank["cost"] - share) < 1e-5 for rank, share in zip(said[1:], shares, strict=True)), (said, shares)
+    text = must(call("plan", "-m", FOLDER, "--task", "text-generation", "--layers", "0,1,2")).out
+    assert f"{100 * shares[2]:.1f} %" in text, text
+
+
 SAMPLED = ["--do-sample", "on", "--seed", 7, "--temperature", 0.9, "--top-p", 0.95, "--repetition-penalty", 1.2, "--no-repeat-ngram-size", 3,
            "--min-new-tokens", 2]
 

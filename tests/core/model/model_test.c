@@ -186,7 +186,7 @@ static void counts_from_the_configuration_match_the_file(void **state)
     elements += tfm_checkpoint_at(m.checkpoint, i)->count;
   }
   assert_int_equal(tfm_config_parameters(&m.config), elements);
-  int64_t bytes = tfm_cost_embed_bytes(&m.config) + tfm_cost_head_bytes(&m.config);
+  int64_t bytes = tfm_cost_embed_bytes(&m.config) + tfm_cost_head_bytes(&m.config, TFM_FLOAT32);
   for (int64_t u = 0; u < 2 * m.config.L; ++u) {
     bytes += tfm_cost_unit_bytes(&m.config, TFM_FLOAT32, u);
   }
@@ -230,7 +230,7 @@ static void flops_are_two_per_multiply_add(void **state)
     assert_true(fabs(tfm_cost_unit(&m.config, TFM_FLOAT32, 0, n) -
                      (8 * d * 1600 + 4 * d * d * 40)) < 0.5);
     assert_true(fabs(tfm_cost_unit(&m.config, TFM_FLOAT32, 5, n) - 4 * d * 40 * 88) < 0.5);
-    assert_true(fabs(tfm_cost_head(&m.config, n) - 2 * (1600 + 120)) < 0.5);
+    assert_true(fabs(tfm_cost_head(&m.config, TFM_INT8, n) - 2 * (1600 + 120)) < 0.5);
   }
   tfm_model_fini(&m);
 }

@@ -108,8 +108,9 @@ static void seconds_add_up(void **state)
                   4 * tfm_cost_unit(c, TFM_FLOAT32, 1, 10) &&
               tfm_speed_unit_s(&speed, c, TFM_FLOAT32, 1, 10) <=
                   4 * tfm_cost_unit(c, TFM_FLOAT32, 1, 10));
-  assert_true(tfm_speed_head_s(&speed, c, 10) >= 8 * tfm_cost_head(c, 10) &&
-              tfm_speed_head_s(&speed, c, 10) <= 8 * tfm_cost_head(c, 10));
+  assert_true(
+      tfm_speed_head_s(&speed, c, TFM_FLOAT32, 10) >= 8 * tfm_cost_head(c, TFM_FLOAT32, 10) &&
+      tfm_speed_head_s(&speed, c, TFM_FLOAT32, 10) <= 8 * tfm_cost_head(c, TFM_FLOAT32, 10));
   tfm_model_fini(&model);
 }
 
