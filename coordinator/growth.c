@@ -3,6 +3,8 @@
 #include "core/kernels/pages.h"
 #include "core/model/cost.h"
 
+#include <math.h>
+
 enum {
   SLOTS_MOST = 256, /* texts in flight on a line */
   FULL_TEXTS = 64   /* by rule there are pages for so many of the model's full length ... */
@@ -33,6 +35,15 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t most(int64_t a, int64_t b)
 {
   return a > b ? a : b;
+}
+
+/* Micro-batches a line is to have under way: one for each stage, or as many as can run at once
+ * where those are fewer: each reads all weights, so smaller ones do so more often for the same
+ * texts. */
+static int groups_of(const tfm_job *job)
+{
+  const double at_once = ceil(job->request.parallel / job->plan.replicas);
+  return at_once > 0 && at_once < job->plan.stages ? (int)at_once : job->plan.stages;
 }
 
 tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
@@ -68,7 +79,7 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
   }
   job->turns = (tfm_turns_options){
       .lines = job->plan.replicas,
-      .stages = job->plan.stages,
+      .groups = groups_of(job),
       .slots = slots,
       .pages = pages,
       .page_tokens = TFM_PAGE_KEYS,

@@ -279,11 +279,11 @@ static void board_branches(tfm_turns *turns, turn *t, tfm_sequence **chosen)
 }
 
 /* How many texts the next micro-batch takes of those whose prompt is through: as many micro-batches
- * as stages, of like size. 0: those that are under way are worth waiting for. */
+ * as keep the line busy, of like size. 0: those that are under way are worth waiting for. */
 static int64_t share_of(const tfm_turns *turns, const line_state *l, int64_t ready,
                         int64_t in_flight)
 {
-  const int64_t groups = turns->options.stages;
+  const int64_t groups = turns->options.groups;
   const int64_t least = l->running / groups > 1 ? l->running / groups : 1;
   const int64_t most = (l->running + groups - 1) / groups;
   if (ready < least && in_flight > 0) {

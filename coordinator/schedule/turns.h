@@ -15,7 +15,8 @@
 typedef struct tfm_turns tfm_turns;
 
 typedef struct {
-  int lines, stages;    /* of a line: as many micro-batches keep it busy */
+  int lines;
+  int groups;           /* micro-batches under way that keep a line busy */
   int64_t slots, pages; /* of each line */
   int64_t page_tokens;
   int64_t max_tokens;      /* of a micro-batch */

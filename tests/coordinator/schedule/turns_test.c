@@ -32,7 +32,7 @@ typedef struct {
 static tfm_turns_options options_of(int64_t slots, int64_t pages)
 {
   return (tfm_turns_options){.lines = 1,
-                             .stages = 3,
+                             .groups = 3,
                              .slots = slots,
                              .pages = pages,
                              .page_tokens = PAGE,
