@@ -99,7 +99,7 @@ struct tfm_world {
   bool left;              /* leave() is over */
   _Atomic uint32_t *bell; /* others ring it for news; NULL: only `event` wakes this rank */
   uint32_t bell_seen;     /* its value when poll() last began */
-  bool all_ring;          /* every other rank does */
+  bool all_ring;          /* every other rank does, or writes the event */
   double nap_s;           /* the next sleep of idle() */
   double quiet_s;         /* when idle() was first called since the last news; 0: not yet */
 };

@@ -108,7 +108,8 @@ tfm_status tfm_world_open_local(tfm_world **worlds, int nrank, tfm_err *err)
                        .transport = hub,
                        .rank = made,
                        .nrank = nrank,
-                       .event = hub->events[made]};
+                       .event = hub->events[made],
+                       .all_ring = true}; /* whatever moves a frame signals its other end */
     TFM_TRY(tfm__world_open(&worlds[made], &world, err));
     ++hub->nopen;
   }
