@@ -249,7 +249,8 @@ static void meet_positions(const head_work *w, const float *a, int64_t step, int
     const int64_t vecs = left < w->kernels->tile_vecs ? left : w->kernels->tile_vecs;
     const tfm__operands from = {
         .a = a, .a_step = step, .b = packed + p * panel, .b_next = panel, .ahead = a};
-    (*w->kernels->tile)[vecs - 1][rows - 1](&from, heads->D, c + p * TFM__LANES, ldc, 0);
+    (*w->kernels->tile)[TFM__STRIP][vecs - 1][rows - 1](&from, heads->D, c + p * TFM__LANES,
+                                                        ldc, 0);
   }
 }
 
@@ -366,7 +367,8 @@ static void score_group(const head_work *w, int64_t first, int64_t count, int64_
                                 .b = w->queries,
                                 .b_next = w->depth * TFM__LANES,
                                 .ahead = keys};
-    (*w->tiles)[vecs - 1][rows - 1](&from, w->depth, w->scores + row * wide, wide, 0);
+    (*w->tiles)[TFM__STRIP][vecs - 1][rows - 1](&from, w->depth, w->scores + row * wide, wide,
+                                                0);
   }
   const tfm_attention_terms *terms = w->job->heads->terms;
   if (terms) {
@@ -403,7 +405,8 @@ static void weigh_values(const head_work *w, int64_t at, int64_t rows, int64_t w
                                 .b = values,
                                 .b_next = panel * TFM__LANES,
                                 .ahead = values};
-    (*w->tiles)[vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES, step > w->low);
+    (*w->tiles)[TFM__STRIP][vecs - 1][rows - 1](&from, k, w->tile, vecs * TFM__LANES,
+                                                step > w->low);
   }
 }
 

@@ -354,8 +354,8 @@ static void meet_keys(const paged_work *w, int64_t count, int64_t low, int64_t h
                                 .b_next = D * TFM__LANES,
                                 .ahead = keys + vecs * D * TFM__LANES,
                                 .ahead_step = vecs * TFM__LANES};
-    (*w->kernels->tile)[vecs - 1][count - 1](&from, D, w->scores + key, w->job->ldp,
-                                             TFM__TILE_SET);
+    (*w->kernels->tile)[TFM__STRIP][vecs - 1][count - 1](&from, D, w->scores + key, w->job->ldp,
+                                                         TFM__TILE_SET);
     key += vecs * TFM__LANES;
   }
 }
@@ -412,8 +412,8 @@ static void weigh_values(const paged_work *w, int64_t count, int64_t low, int64_
                                 .ahead = values + k * TFM__LANES,
                                 .ahead_step = TFM__LANES};
     w->kernels->pack(w->scores + key, w->job->ldp, count, k, count, w->weights);
-    (*w->kernels->tile)[vecs - 1][count - 1](&from, k, w->block, width,
-                                             begins ? TFM__TILE_SET : TFM__TILE_GO_ON);
+    (*w->kernels->tile)[TFM__STRIP][vecs - 1][count - 1](
+        &from, k, w->block, width, begins ? TFM__TILE_SET : TFM__TILE_GO_ON);
     for (int64_t i = 0; ends && i < count * width; ++i) {
       w->sum[i] = key / TFM_LINEAR_K_BLOCK == low / TFM_LINEAR_K_BLOCK
                       ? w->block[i]

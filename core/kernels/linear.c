@@ -280,16 +280,22 @@ void *tfm_linear_memory(const tfm_linear *lin, size_t *bytes)
   return lin->weight;
 }
 
+static bool on_tiles(const tfm_linear *lin)
+{
+  return is_split(lin) || (lin->precision == TFM_INT8 && tfm__amx_is_silicon());
+}
+
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par)
 {
-  const tfm__linear_job job = {lin, x, ldx, M, y, ldy, *epilogue};
+  const tfm__linear_job job = {
+      .lin = lin, .x = x, .ldx = ldx, .M = M, .y = y, .ldy = ldy, .epilogue = *epilogue};
   switch (lin->runs_on) {
   case TFM_BACKEND_REF:
     tfm__linear_run_ref(&job, par);
     return;
   case TFM_BACKEND_NATIVE:
-    if (is_split(lin) || (lin->precision == TFM_INT8 && tfm__amx_is_silicon())) {
+    if (on_tiles(lin)) {
       tfm__linear_run_amx(&job, tfm__amx_used(), par);
     } else {
       tfm__linear_run_native(&job, par);
@@ -307,4 +313,39 @@ void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t 
     break;
   }
   TFM_ASSERT(lin->runs_on < TFM_BACKEND_COUNT);
+}
+
+int64_t tfm_linear_between(int64_t N, int64_t M)
+{
+  return M * ((N + TFM_LINEAR_K_BLOCK - 1) / TFM_LINEAR_K_BLOCK) * TFM__ROW_STEP;
+}
+
+/* Rows of int8 have a step each, which is known when the whole row is. */
+static bool is_chain(const tfm_linear *up, const tfm_linear *down)
+{
+  return up->runs_on == TFM_BACKEND_NATIVE && down->runs_on == TFM_BACKEND_NATIVE &&
+         up->precision == down->precision && up->precision != TFM_INT8 && !on_tiles(up);
+}
+
+void tfm_linear_run_two(const tfm_linear_two *two, const float *x, int64_t ldx, int64_t M,
+                        float *y, int64_t ldy, tfm_par *par)
+{
+  const tfm_linear *up = two->up;
+  const tfm_epilogue act = {.act = two->act};
+  TFM_ASSERT(up->N == two->down->K);
+  if (!is_chain(up, two->down)) {
+    tfm_linear_run(up, x, ldx, M, two->between, up->N, &act, par);
+    tfm_linear_run(two->down, two->between, up->N, M, y, ldy, &two->epilogue, par);
+    return;
+  }
+  const tfm__linear_job in = {
+      .lin = up, .x = x, .ldx = ldx, .M = M, .y_words = two->between, .epilogue = act};
+  const tfm__linear_job out = {.lin = two->down,
+                               .x_words = two->between,
+                               .M = M,
+                               .y = y,
+                               .ldy = ldy,
+                               .epilogue = two->epilogue};
+  tfm__linear_run_native(&in, par);
+  tfm__linear_run_native(&out, par);
 }

@@ -147,6 +147,23 @@ typedef struct {
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par);
 
+/** Two layers with nothing but an activation between them. */
+typedef struct {
+  const tfm_linear *up, *down; /* up's N is down's K */
+  tfm_activation act;
+  float *between;        /* scratch of tfm_linear_between() floats */
+  tfm_epilogue epilogue; /* down's */
+} tfm_linear_two;
+
+/** How much there must be between layers for M rows, when up has N outputs. */
+int64_t tfm_linear_between(int64_t N, int64_t M);
+
+/** y = epilogue(act(x up^T + bias) down^T + bias): the bits of two runs. Where both are native's
+ *  (not on AMX) and not int8, what is between them is made as down's products read it. y may be
+ *  x; all else is as for tfm_linear_run(). */
+void tfm_linear_run_two(const tfm_linear_two *two, const float *x, int64_t ldx, int64_t M,
+                        float *y, int64_t ldy, tfm_par *par);
+
 /** Whether a packed layer really gives one row the same bits at every place of a tile and
  *  whatever stands around it: tiles of equal rows, of different rows turned by one place, and a
  *  lone row, on the layer's own shape, compared bit by bit. Always true for ref, native and

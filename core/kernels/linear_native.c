@@ -1,10 +1,11 @@
-/* Packed linear layers: register tiles over k-major strips, blocked for the caches.
+/* Packed linear layers: register tiles over rows of words, blocked for the caches.
  *
- *  A task owns up to 112 rows. It packs 768 words of them into strips (they stay in L2), then
+ *  A task owns up to 112 rows. It lays 768 words of each out by K blocks (they stay in L2), then
  * walks its columns, a pair of panels at a time: a K block of the pair (24 KiB) stays in L1 while
- * all strips pass over it, and so do the pair's sums. After the last block each tile gets its
- * epilogue while it is still in L1. Deeper rows take several such walks, over 512 columns at
- * most, whose sums wait in L2.
+ * all rows pass over it, a strip as high as a tile after the other, and so do the pair's sums.
+ * After the last block each tile gets its epilogue while it is still in L1. Deeper rows take
+ * several such walks, over 512 columns at most, whose sums wait in L2. Between two layers rows are
+ * laid out by the first one's epilogue.
  */
 #include "core/kernels/linear_private.h"
 
@@ -129,37 +130,13 @@ static void find_steps(const native_task *t, tfm__linear_scratch *mine)
   }
 }
 
-/* Lines of n floats of `rows` rows come into the cache all at once: a piece of a row is too short
- * for the hardware to see it coming. */
-static void fetch(const float *x, int64_t ldx, int64_t rows, int64_t n)
+/* Lines of n floats come into the cache: a piece of a row is too short for the hardware to see it
+ * coming. */
+static void fetch(const float *x, int64_t n)
 {
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < n; j += TFM__LANES) {
-      __builtin_prefetch(x + i * ldx + j);
-    }
+  for (int64_t j = 0; j < n; j += TFM__LANES) {
+    __builtin_prefetch(x + j);
   }
-}
-
-/* Rows [first, first + rows) of the task, one K block, as a strip. */
-static void pack_strip(const native_task *t, int64_t first, int64_t rows, int64_t k0, int64_t k,
-                       float *strip)
-{
-  const tfm__linear_job *job = t->native->job;
-  const tfm__kernels *kernels = t->native->kernels;
-  int64_t begin = 0;
-  const int64_t n = block_of(job->lin, k0, k, &begin);
-  const float *x = job->x + (t->row + first) * job->ldx + begin;
-  fetch(x, job->ldx, rows, n);
-  if (job->lin->precision == TFM_FLOAT32) {
-    kernels->pack(x, job->ldx, rows, k, rows, strip);
-    return;
-  }
-  tfm__linear_scratch *mine = tfm__linear_scratch_mine();
-  for (int64_t i = 0; i < rows; ++i) {
-    to_words(job->lin->precision, x + i * job->ldx, n, mine->native.inverse[first + i],
-             TFM__INT8_SHIFT, mine->native.words + i * k * 4, k * 4);
-  }
-  kernels->pack((const float *)(const void *)mine->native.words, k, rows, k, rows, strip);
 }
 
 static int64_t block_words(int64_t k0, int64_t end)
@@ -167,29 +144,70 @@ static int64_t block_words(int64_t k0, int64_t end)
   return end - k0 < TFM_LINEAR_K_BLOCK ? end - k0 : TFM_LINEAR_K_BLOCK;
 }
 
-/* All rows of the task, words [k0, end) of them, a K block after the other. */
-static void pack_rows(const native_task *t, int64_t k0, int64_t end, float *strips)
+/* Words [k0, end) of a row, K blocks `apart`; meanwhile the next row is fetched. */
+static void lay_row(const native_task *t, int64_t i, int64_t k0, int64_t end, int64_t apart,
+                    float *words)
 {
-  while (k0 < end) {
+  const tfm__linear_job *job = t->native->job;
+  const float *x = job->x + (t->row + i) * job->ldx;
+  const int64_t ahead = i + 1 < t->rows ? job->ldx : 0;
+  const float inverse = tfm__linear_scratch_mine()->native.inverse[i];
+  for (; k0 < end; k0 += TFM_LINEAR_K_BLOCK, words += apart) {
     const int64_t k = block_words(k0, end);
-    for (int64_t s = 0; s < t->strips; ++s) {
-      const int64_t first = tfm__share(t->rows, t->strips, s);
-      const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
-      pack_strip(t, first, rows, k0, k, strips + first * k);
+    int64_t begin = 0;
+    const int64_t n = block_of(job->lin, k0, k, &begin);
+    fetch(x + ahead + begin, n);
+    if (job->lin->precision == TFM_FLOAT32) {
+      memcpy(words, x + begin, (size_t)n * sizeof *words);
+    } else {
+      to_words(job->lin->precision, x + begin, n, inverse, TFM__INT8_SHIFT,
+               (unsigned char *)words, k * 4);
     }
-    strips += t->rows * k;
-    k0 += k;
   }
+}
+
+/* All rows of the task, words [k0, end) of them: a K block of all rows after the other. */
+static void lay_rows(const native_task *t, int64_t k0, int64_t end, float *words)
+{
+  for (int64_t i = 0; i < t->rows; ++i) {
+    lay_row(t, i, k0, end, t->rows * TFM__ROW_STEP, words + i * TFM__ROW_STEP);
+  }
+}
+
+/* Where words of the task's rows begin, K of them a row, from word k0 on. */
+static int64_t words_at(const native_task *t, int64_t K, int64_t k0)
+{
+  const int64_t depth = (K + TFM_LINEAR_K_BLOCK - 1) / TFM_LINEAR_K_BLOCK;
+  const int64_t rows = t->row * depth + k0 / TFM_LINEAR_K_BLOCK * t->rows;
+  return rows * TFM__ROW_STEP + k0 % TFM_LINEAR_K_BLOCK;
+}
+
+/* Where column col of row `first` of the task goes: as a word, when words are wanted. */
+static float *place_of(const native_task *t, int64_t first, int64_t col, int64_t *ld)
+{
+  const tfm__linear_job *job = t->native->job;
+  if (!job->y_words) {
+    *ld = job->ldy;
+    return job->y + (t->row + first) * job->ldy + col;
+  }
+  const int64_t per_word = tfm_precision_per_word(job->lin->precision);
+  const int64_t K = (job->lin->N + per_word - 1) / per_word;
+  *ld = TFM__ROW_STEP;
+  return job->y_words + words_at(t, K, col / per_word) + first * TFM__ROW_STEP;
 }
 
 static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64_t first,
                         int64_t rows, int64_t col)
 {
+  _Alignas(64) float rounded[TFM__TILE_ROWS][TFM__TILE_VECS * TFM__LANES];
   const tfm__linear_job *job = t->native->job;
   const bool int8 = job->lin->precision == TFM_INT8;
   const int64_t row = t->row + first;
   const float *residual = job->epilogue.residual;
   const int64_t left = job->lin->N - col;
+  const bool rounds = job->y_words && job->lin->precision != TFM_FLOAT32;
+  int64_t ldy = 0;
+  float *y = place_of(t, first, col, &ldy);
   const tfm__finish tile = {
       .c = c,
       .row_scale = int8 ? tfm__linear_scratch_mine()->native.step + first : NULL,
@@ -201,10 +219,14 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
       .bias = job->lin->bias + col,
       .residual = residual ? residual + row * job->epilogue.ldr + col : residual,
       .ldr = job->epilogue.ldr,
-      .y = job->y + row * job->ldy + col,
-      .ldy = job->ldy,
+      .y = rounds ? rounded[0] : y,
+      .ldy = rounds ? TFM__TILE_VECS * TFM__LANES : ldy,
   };
   t->native->kernels->finish[job->epilogue.act](&tile);
+  for (int64_t i = 0; rounds && i < rows; ++i) {
+    to_words(job->lin->precision, rounded[i], tile.cols, 0.0f, 0,
+             (unsigned char *)(y + i * ldy), (tile.cols + 1) / 2 * 4);
+  }
 }
 
 /* A group of panels of one K block, and what is fetched meanwhile. */
@@ -224,12 +246,16 @@ static const float *weights_of(const tfm_linear *lin, int64_t panel, int64_t k0,
 static void fetch_ends(const native_task *t, int64_t first, int64_t rows, int64_t col)
 {
   const tfm__linear_job *job = t->native->job;
-  const int64_t row = t->row + first;
   const float *residual = job->epilogue.residual;
-  for (int64_t i = row; i < row + rows; ++i) {
-    for (int64_t j = col; j < col + (int64_t)TFM__TILE_VECS * TFM__LANES; j += TFM__LANES) {
-      __builtin_prefetch(job->y + i * job->ldy + j, 1);
-      if (residual && residual != job->y) {
+  int64_t ldy = 0;
+  const float *y = place_of(t, first, col, &ldy);
+  if (residual) {
+    residual += (t->row + first) * job->epilogue.ldr + col;
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < (int64_t)TFM__TILE_VECS * TFM__LANES; j += TFM__LANES) {
+      __builtin_prefetch(y + i * ldy + j, 1);
+      if (residual && residual != y) {
         __builtin_prefetch(residual + i * job->epilogue.ldr + j);
       }
     }
@@ -237,7 +263,7 @@ static void fetch_ends(const native_task *t, int64_t first, int64_t rows, int64_
 }
 
 /* All strips of the task over it. */
-static void run_block(const native_task *t, const block_of_panels *b, const float *strips,
+static void run_block(const native_task *t, const block_of_panels *b, const float *words,
                       float *sums)
 {
   const tfm_linear *lin = t->native->job->lin;
@@ -253,12 +279,11 @@ static void run_block(const native_task *t, const block_of_panels *b, const floa
     const int64_t first = tfm__share(t->rows, t->strips, s);
     const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
     float *c = sums + first * kept;
-    from.a = strips + first * k;
-    from.a_step = rows;
+    from.a = words + first * TFM__ROW_STEP;
     if (b->k0 + k == lin->words) {
       fetch_ends(t, first, rows, b->panel * TFM__LANES);
     }
-    (*t->native->tiles)[b->vecs - 1][rows - 1](&from, k, c, ldc, b->k0 > 0);
+    (*t->native->tiles)[TFM__ROWS][b->vecs - 1][rows - 1](&from, k, c, ldc, b->k0 > 0);
     from.ahead += from.ahead_step * k;
     if (b->k0 + k == lin->words) {
       finish_tile(t, c, ldc, first, rows, b->panel * TFM__LANES);
@@ -266,9 +291,9 @@ static void run_block(const native_task *t, const block_of_panels *b, const floa
   }
 }
 
-/* All strips of the task over one group of panels, words [begin, end) of K. */
+/* All strips of the task over one group of panels, words [begin, end) of K, which lie there. */
 static void run_group(const native_task *t, int64_t group, int64_t begin, int64_t end,
-                      tfm__linear_scratch *mine)
+                      const float *words, tfm__linear_scratch *mine)
 {
   const tfm_linear *lin = t->native->job->lin;
   const int64_t wide = t->native->kernels->tile_vecs;
@@ -277,7 +302,6 @@ static void run_group(const native_task *t, int64_t group, int64_t begin, int64_
   const bool last = group + 1 == t->group + t->groups;
   const int64_t place = lin->words > TFM__BLOCK_DEPTH ? group - t->group : 0;
   float *sums = mine->native.sums + place * wide * TFM__LANES * t->rows;
-  const float *strips = mine->native.strips;
   block_of_panels b = {.panel = panel, .vecs = left < wide ? left : wide};
   for (b.k0 = begin; b.k0 < end; b.k0 += b.k) {
     b.k = block_words(b.k0, end);
@@ -288,8 +312,8 @@ static void run_group(const native_task *t, int64_t group, int64_t begin, int64_
     } else if (!last) {
       b.ahead = weights_of(lin, panel + wide, begin, block_words(begin, end));
     }
-    run_block(t, &b, strips, sums);
-    strips += t->rows * b.k;
+    run_block(t, &b, words, sums);
+    words += t->rows * TFM__ROW_STEP;
   }
 }
 
@@ -313,9 +337,14 @@ static void native_run(void *arg, int task, int thread)
   }
   for (int64_t k0 = 0; k0 < lin->words; k0 += TFM__BLOCK_DEPTH) {
     const int64_t end = lin->words - k0 < TFM__BLOCK_DEPTH ? lin->words : k0 + TFM__BLOCK_DEPTH;
-    pack_rows(&t, k0, end, mine->native.strips);
+    const float *words = mine->native.words;
+    if (native->job->x_words) {
+      words = native->job->x_words + words_at(&t, lin->words, k0);
+    } else {
+      lay_rows(&t, k0, end, mine->native.words);
+    }
     for (int64_t g = t.group; g < t.group + t.groups; ++g) {
-      run_group(&t, g, k0, end, mine);
+      run_group(&t, g, k0, end, words, mine);
     }
   }
 }

@@ -43,6 +43,11 @@ typedef struct {
   float *y;
   int64_t ldy;
   tfm_epilogue epilogue;
+
+  /* native between two layers, instead of x or y: words as tiles read them. A block of rows after
+   * the other, in it a K block of all its rows, in that a row of TFM__ROW_STEP words. */
+  const float *x_words;
+  float *y_words;
 } tfm__linear_job;
 
 enum {
@@ -67,9 +72,9 @@ enum {
  *  at a time uses it. */
 typedef union {
   struct {
-    _Alignas(64) float strips[TFM__BLOCK_ROWS * TFM__BLOCK_DEPTH + TFM__LANES];
+    _Alignas(64) float words[TFM__BLOCK_ROWS * TFM__BLOCK_DEPTH / TFM_LINEAR_K_BLOCK *
+                             TFM__ROW_STEP];
     _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
-    _Alignas(64) unsigned char words[TFM__TILE_ROWS * TFM_LINEAR_K_BLOCK * 4];
     float step[TFM__BLOCK_ROWS]; /* int8: of the rows */
     float inverse[TFM__BLOCK_ROWS];
   } native;

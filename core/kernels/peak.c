@@ -15,7 +15,8 @@ double tfm_linear_peak(tfm_precision precision)
     return tfm__amx_peak(precision);
   }
   const tfm__kernels *k = tfm__kernels_used();
-  const tfm__tile_fn tile = (*tfm__tiles_used(precision))[k->tile_vecs - 1][k->tile_rows - 1];
+  const tfm__tile_fn tile =
+      (*tfm__tiles_used(precision))[TFM__STRIP][k->tile_vecs - 1][k->tile_rows - 1];
   const tfm__operands from = {.a = rows, .b = panel, .ahead = panel};
   const int64_t ldc = (int64_t)k->tile_vecs * TFM__LANES;
   double best_s = 0;

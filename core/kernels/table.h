@@ -3,7 +3,7 @@
  *
  *  A strip is the packed form all products read: rows of a row-major matrix, transposed so that
  * one step of k finds its rows side by side. Weights, keys and values are strips of 16 columns
- *  ("panels"); activations are strips as high as a register tile.
+ *  ("panels"). Rows of activations are not transposed (tfm__form).
  */
 #ifndef TFM_CORE_KERNELS_TABLE_H
 #define TFM_CORE_KERNELS_TABLE_H
@@ -20,9 +20,17 @@ enum {
   TFM__TILE_VECS = 2   /* the widest, in panels */
 };
 
-/** Where a strip of activations or a run of panels is read, and how far the next k is. */
+/** How the left operand lies: rows side by side, k steps a_step apart; or each row by itself,
+ * TFM__ROW_STEP apart, k steps side by side. */
+typedef enum { TFM__STRIP, TFM__ROWS, TFM__FORMS } tfm__form;
+
+/* Words: a K block of a linear layer and a bit more, so that the same word of two rows in turn is
+ * neither in one bank nor in one set of L1. */
+enum { TFM__ROW_STEP = 192 + 4 };
+
+/** Where rows of activations and a run of panels are read, and how far the next k is. */
 typedef struct {
-  const float *a; /* rows side by side; k steps are a_step apart */
+  const float *a;
   int64_t a_step;
   const float *b; /* panels; k steps are 16 apart, panels are b_next apart */
   int64_t b_next;
@@ -42,7 +50,7 @@ typedef void (*tfm__tile_fn)(const tfm__operands *from, int64_t k, float *c, int
 
 /** Tiles of 1.. panels and 1.. rows. Those of bfloat16 and int8 read words of two and four values
  *  where float32 reads a float, and k counts words; c of int8 holds integers of 32 bits. */
-typedef tfm__tile_fn tfm__tiles[TFM__TILE_VECS][TFM__TILE_ROWS];
+typedef tfm__tile_fn tfm__tiles[TFM__FORMS][TFM__TILE_VECS][TFM__TILE_ROWS];
 
 /** A finished tile on its way out: y = residual + act(c + bias). Of int8, c is first made a float:
  *  (c - shift) * row_scale * col_scale, each operation rounded. */

@@ -321,6 +321,12 @@ static void feed(const tfm__unit *unit, const tfm__bench *bench, const float *in
   const int64_t H = bench->H;
   const int64_t F = unit->F;
   const int64_t wide = bench->gated ? 2 * F : F;
+  if (!bench->gated && !unit->after) {
+    const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = x, .ldr = H};
+    const tfm_linear_two two = {unit->in, unit->out, bench->act, bench->wide, add};
+    tfm_linear_run_two(&two, in, H, n, x, H, par);
+    return;
+  }
   const tfm_epilogue up = {.act = bench->gated ? TFM_ACT_NONE : bench->act};
   tfm_linear_run(unit->in, in, H, n, bench->wide, wide, &up, par);
   if (bench->gated) {
@@ -484,11 +490,12 @@ static size_t attention_bytes(const tfm__bench *bench, const tfm_config *config,
 static scratch scratch_of(const tfm__bench *bench, const tfm_config *config,
                           const tfm__bench_size *size)
 {
-  const int64_t inner = bench->gated ? 2 * bench->F : bench->F;
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t qkv = Q + 2 * bench->heads.G * bench->heads.D;
   const int64_t spread = size->convolution * bench->H;
-  scratch s = {.wide = most(most(bench->rows * qkv, bench->tile * inner), spread),
+  const int64_t inner =
+      bench->gated ? bench->tile * 2 * bench->F : tfm_linear_between(bench->F, bench->tile);
+  scratch s = {.wide = most(most(bench->rows * qkv, inner), spread),
                .context = bench->rows * Q,
                .before = spread > 0 || size->parallel ? bench->rows * bench->H : 0,
                .normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0,

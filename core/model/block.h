@@ -37,7 +37,7 @@ typedef struct {
 
   int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
   int64_t tile;    /* ffn runs over this many rows at a time */
-  float *wide;     /* attention [rows,(N+2G)*D], ffn [tile,F] or, gated, [tile,2F] */
+  float *wide;     /* attention [rows,(N+2G)*D], ffn [tile,F] in words or, gated, [tile,2F] */
   float *context;  /* [rows,N*D] */
   float *before;   /* [rows,H] what goes into a layer with a convolution beside it, or into the
                      ffn of one whose halves see the same; NULL: none */

@@ -227,7 +227,8 @@ static void int8_tiles_equal_ref(void **state)
     tfm_linear *lin = open_one(l, TFM_BACKEND_NATIVE, TFM_INT8, N, K);
     for (int isa = 0; isa < TFM_ISA_COUNT; ++isa) {
       const way w = way_of((tfm_isa)isa);
-      const tfm__linear_job job = {lin, l->x, K, M, l->got, N, gelu};
+      const tfm__linear_job job = {
+          .lin = lin, .x = l->x, .ldx = K, .M = M, .y = l->got, .ldy = N, .epilogue = gelu};
       memset(l->got, 0, sizeof l->got);
       if (w.amx) {
         tfm__linear_run_amx(&job, w.amx, NULL);
