@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a signal handler may touch: lock-free atomics alone. */
@@ -14,7 +15,8 @@ static atomic_int by;    /* the signal that asked for it */
 static atomic_bool heeded;
 static atomic_bool interrupts, interrupted; /* of SIGINT alone */
 static _Atomic(tfm_world *) sleeper;
-static atomic_int launcher; /* its process, 0 for none */
+static atomic_int launcher;    /* its process, 0 for none */
+static atomic_llong continued; /* when, in milliseconds of the steady clock; 0: never */
 
 static const struct {
   int signal;
@@ -73,6 +75,11 @@ void tfm_stop_install(void)
   (void)signal(SIGXFSZ, SIG_IGN);
 }
 
+bool tfm_stop_has_launcher(void)
+{
+  return atomic_load(&launcher) > 1;
+}
+
 bool tfm_stop_launcher_gone(void)
 {
   int pid = atomic_load(&launcher);
@@ -87,11 +94,33 @@ static void handle_launcher(int signal)
   }
 }
 
+static long long now_ms(void)
+{
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void handle_continue(int signal)
+{
+  (void)signal;
+  atomic_store(&continued, now_ms());
+}
+
+bool tfm_stop_continued(int ms)
+{
+  const long long at = atomic_load(&continued);
+  return at && now_ms() - at < ms;
+}
+
 void tfm_stop_with_launcher(void)
 {
   struct sigaction action = {.sa_handler = handle_launcher};
+  struct sigaction again = {.sa_handler = handle_continue, .sa_flags = SA_RESTART};
   (void)sigemptyset(&action.sa_mask);
   (void)sigaction(LAUNCHER_SIGNAL, &action, NULL);
+  (void)sigemptyset(&again.sa_mask);
+  (void)sigaction(SIGCONT, &again, NULL);
   atomic_store(&launcher, (int)getppid());
   (void)prctl(PR_SET_PDEATHSIG, (unsigned long)LAUNCHER_SIGNAL);
   if (tfm_stop_launcher_gone()) { /* before it could be told */

@@ -24,6 +24,12 @@ void tfm_stop_install(void);
  * by TERM. */
 void tfm_stop_with_launcher(void);
 
+/** Whether this process is a rank that ends with its launcher. */
+bool tfm_stop_has_launcher(void);
+
+/** Whether this process was continued (SIGCONT) in the last ms milliseconds. */
+bool tfm_stop_continued(int ms);
+
 /** Whether that has happened: no rank will answer any more. */
 bool tfm_stop_launcher_gone(void);
 

@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RAW_BYTES = 128 << 10, LOOK_UP_MS = 200 };
+enum { RAW_BYTES = 128 << 10, LOOK_UP_MS = 200, GLANCE_MS = 10 };
+
+/* Open MPI 4.1 continues its ranks (SIGCONT) and closes their standard input at once, and sends
+ * SIGTERM a second later. */
+enum { CONTINUE_MS = 200, TERM_MS = 3000 };
 
 struct tfm__stream {
   const char *name;
@@ -130,6 +134,22 @@ static tfm_status wait_for_bytes(tfm__stream *s, tfm_err *err)
   return TFM_OK;
 }
 
+/* A launcher that is told to end closes its ranks' standard input before it tells them: that is the
+ * end of the rows only when no signal follows. Errors: TFM_E_STOPPED. */
+static tfm_status believe_end(const tfm__stream *s, tfm_err *err)
+{
+  const bool doubtful = s->fd == STDIN_FILENO && s->slow && tfm_stop_has_launcher();
+  int patience = CONTINUE_MS;
+  for (int ms = 0; doubtful && ms < patience; ms += GLANCE_MS) {
+    if (tfm_stop_asked() != TFM_STOP_NONE) {
+      return tfm_stop_fail(err);
+    }
+    patience = tfm_stop_continued(TERM_MS) ? TERM_MS : patience;
+    (void)poll(NULL, 0, GLANCE_MS);
+  }
+  return TFM_OK;
+}
+
 static tfm_status read_raw(tfm__stream *s, void *out, size_t cap, size_t *n, tfm_err *err)
 {
   *n = 0;
@@ -148,6 +168,9 @@ static tfm_status read_raw(tfm__stream *s, void *out, size_t cap, size_t *n, tfm
   atomic_store(&s->gauge->waiting, false);
   if (got < 0) {
     return tfm_fail(err, TFM_E_IO, "%.400s: reading failed: %s", s->name, strerror(errno));
+  }
+  if (got == 0 && believe_end(s, err) != TFM_OK) {
+    return TFM_E_STOPPED;
   }
   *n = (size_t)got;
   s->raw_bytes += got;

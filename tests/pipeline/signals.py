@@ -112,6 +112,24 @@ def ranks_of(run):
         f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
 
 
+def test_mpirun_that_is_told_to_end_is_no_end_of_input():
+    """It closes standard input before it signals the ranks: an output must not pass for complete."""
+    folder = scratch()
+    out = folder / "out.jsonl"
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as input_end, os.fdopen(write, "wb") as pipe:
+        job = start(["classify", "-m", MODEL, "-o", out], np=3, stdin=input_end)
+        pipe.write(b'{"text": "so far so good"}\n' * 4)
+        pipe.flush()
+        while not (folder / "out.jsonl.part").exists():
+            assert job.poll() is None, job.stderr.read()
+            time.sleep(0.02)
+        until_it_was_read(pipe)
+        job.send_signal(signal.SIGTERM)
+        code, err = ended(job, 60)
+    assert code != 0 and not out.exists(), f"exit {code}, complete: {out.exists()}\n{err[-2000:]}"
+
+
 def test_ranks_end_with_their_launcher():
     """Killed while they start or run: no rank stays, and what was contiguous is kept."""
     folder = scratch()
