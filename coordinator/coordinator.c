@@ -22,6 +22,10 @@
 
 enum { LOCAL_WORKERS_MOST = 512 };
 
+/* How long packed weights may take to be written for later jobs; the others do the same now, and
+ * wait for each other three times as long (leave_limit_s). */
+static const double keep_limit_s = 20.0;
+
 int tfm_coordinator_local_workers(const tfm_options *options)
 {
   int64_t stages = options->stages > 0 ? options->stages : 1;
@@ -279,6 +283,9 @@ int tfm_coordinator_main(tfm_world *world, const tfm_options *options)
   }
   tfm_crew everyone = {.world = world, .nrank = tfm_world_size(world)};
   tfm_crew_dismiss(job.crew.ranks ? &job.crew : &everyone, code);
+  if (code == 0 && job.store) {
+    tfm_store_keep(job.store, keep_limit_s);
+  }
   tfm_job_fini(&job);
   tfm_buf_fini(&text);
   return code;

@@ -16,6 +16,9 @@
 /* How long ranks wait for each other at the very end before one gives up. */
 static const double leave_limit_s = 60.0;
 
+/* How long, of that, packed weights may take to be written for later jobs. */
+static const double keep_limit_s = 20.0;
+
 /* How long rank 0 may be silent before it has said how long it may be. */
 static const double start_limit_s = 3600.0;
 
@@ -644,6 +647,9 @@ int tfm_worker_main(tfm_world *world)
   }
   await_leave(w);
   int code = w->stage.code;
+  if (code == 0 && w->store) {
+    tfm_store_keep(w->store, keep_limit_s);
+  }
   tfm_vigil_close(w->stage.vigil);
   tfm_team_close(w->stage.team);
   tfm_slice_close(w->stage.slice);

@@ -1,8 +1,10 @@
 #include "core/model/image.h"
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/model/safetensors.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +28,8 @@ struct tfm_store {
   int nlent;
   entry *own;
   int nown, room;
+  entry *fresh; /* made here and not in the folder yet; descriptors of its own */
+  int nfresh, fresh_room;
   int catalogue; /* descriptor of what is lent; -1 for none yet */
   bool (*near)(void *arg, const void *p, size_t bytes);
   void *arg;
@@ -105,6 +109,10 @@ void tfm_store_close(tfm_store *store)
   if (store->catalogue >= 0) {
     (void)close(store->catalogue);
   }
+  for (int i = 0; i < store->nfresh; ++i) {
+    (void)close(store->fresh[i].fd);
+  }
+  tfm_free(store->fresh);
   tfm_free(store->lent);
   tfm_free(store->own);
   tfm_free(store);
@@ -210,6 +218,7 @@ static bool read_file(tfm__image *image, tfm_store *store)
   const bool good = tfm__image_read(image, store->folder, store->key, &wrong);
   if (wrong) {
     note_damage(store, image->name, wrong);
+    (void)unlinkat(store->folder, image->name, 0); /* or it would not be written again */
   }
   return good;
 }
@@ -254,23 +263,48 @@ void tfm__image_begin(tfm__image *image, tfm_store *store, const char *name, int
   }
 }
 
-/* Others may have it; that it cannot be listed only costs them a copy. */
-static void list(tfm_store *store, const tfm__image *image)
+/* One more entry of a list; false when it cannot be had. */
+static bool add(entry **list, int *n, int *room, const char *name, int fd)
 {
-  if (store->nown == store->room) {
-    const int room = store->room ? 2 * store->room : 16;
+  if (*n == *room) {
+    const int more_room = *room ? 2 * *room : 16;
     entry *more =
-        room > CATALOGUE_MOST ? NULL : tfm_realloc(store->own, (size_t)room, sizeof *more);
+        more_room > CATALOGUE_MOST ? NULL : tfm_realloc(*list, (size_t)more_room, sizeof *more);
     if (!more) {
-      return;
+      return false;
     }
-    store->own = more;
-    store->room = room;
+    *list = more;
+    *room = more_room;
   }
-  entry *e = &store->own[store->nown++];
+  entry *e = &(*list)[(*n)++];
   memset(e, 0, sizeof *e);
-  memcpy(e->name, image->name, sizeof e->name);
-  e->fd = image->fd;
+  memcpy(e->name, name, sizeof e->name);
+  e->fd = fd;
+  return true;
+}
+
+/* To be written later; that it cannot be only costs the next job a packing. */
+static void remember(tfm_store *store, const tfm__image *image)
+{
+  const int fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 0);
+  if (fd >= 0 && !add(&store->fresh, &store->nfresh, &store->fresh_room, image->name, fd)) {
+    (void)close(fd);
+  }
+}
+
+void tfm_store_keep(tfm_store *store, double limit_s)
+{
+  const double until_s = tfm_now_s() + limit_s;
+  for (int i = 0; i < store->nfresh; ++i) {
+    tfm__image image = {.fd = -1};
+    memcpy(image.name, store->fresh[i].name, sizeof image.name);
+    if (tfm_now_s() <= until_s && tfm__image_again(&image, store->fresh[i].fd, store->key)) {
+      tfm__image_write(&image, store->folder, store->key, until_s);
+      (void)munmap(image.map, image.mapped);
+    }
+    (void)close(store->fresh[i].fd);
+  }
+  store->nfresh = 0;
 }
 
 tfm_status tfm__image_end(tfm__image *image, tfm_store *store, tfm_err *err)
@@ -287,9 +321,10 @@ tfm_status tfm__image_end(tfm__image *image, tfm_store *store, tfm_err *err)
   if (!image->shelf.filled) {
     tfm__image_seal(image, store->key);
     if (store->folder >= 0) {
-      tfm__image_write(image, store->folder, store->key);
+      remember(store, image);
     }
   }
-  list(store, image);
+  /* Others may have it; that it cannot be listed only costs them a copy. */
+  (void)add(&store->own, &store->nown, &store->room, image->name, image->fd);
   return TFM_OK;
 }

@@ -90,7 +90,12 @@ bool tfm__image_make(tfm__image *image, uint64_t bytes);
 /** Cut what was made to what was taken, with a header; no more writing. */
 void tfm__image_seal(tfm__image *image, const char *key);
 
-/** Write it to the folder, unless another is doing so or there is no room. */
-void tfm__image_write(const tfm__image *image, int folder, const char *key);
+/** Map memory under this descriptor that was sealed as the image of its name. takes: fd, when it is
+ * good. */
+bool tfm__image_again(tfm__image *image, int fd, const char *key);
+
+/** Write it to the folder, unless it is there, another is doing so, there is no room, or it takes
+ * longer than until then (tfm_now_s). */
+void tfm__image_write(const tfm__image *image, int folder, const char *key, double until_s);
 
 #endif

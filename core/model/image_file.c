@@ -1,4 +1,5 @@
 /* Images as files of a folder that is the user's own, and as memory without a name. */
+#include "core/base/clock.h"
 #include "core/base/crc32c.h"
 #include "core/model/image.h"
 
@@ -136,6 +137,14 @@ bool tfm__image_read(tfm__image *image, int folder, const char *key, const char 
   return !*wrong;
 }
 
+bool tfm__image_again(tfm__image *image, int fd, const char *key)
+{
+  struct stat look = {0};
+  tfm__image_head head;
+  return fstat(fd, &look) == 0 &&
+         map_filled(image, fd, (uint64_t)look.st_size, key, &head) == NULL;
+}
+
 int tfm__image_open_lent(int64_t lender, int32_t lent, struct stat *look)
 {
   char path[64];
@@ -151,12 +160,11 @@ int tfm__image_open_lent(int64_t lender, int32_t lent, struct stat *look)
 bool tfm__image_borrow(tfm__image *image, int64_t lender, int32_t lent, const char *key)
 {
   struct stat look = {0};
-  tfm__image_head head;
   const int fd = tfm__image_open_lent(lender, lent, &look);
   if (fd < 0) {
     return false;
   }
-  if (map_filled(image, fd, (uint64_t)look.st_size, key, &head) != NULL) {
+  if (!tfm__image_again(image, fd, key)) {
     (void)close(fd);
     return false;
   }
@@ -344,10 +352,14 @@ int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
   return fd;
 }
 
-static bool write_all(int fd, const unsigned char *bytes, size_t n)
+static bool write_all(int fd, const unsigned char *bytes, size_t n, double until_s)
 {
+  enum { PIECE = 4 << 20 };
   while (n > 0) {
-    const ssize_t moved = write(fd, bytes, n);
+    if (tfm_now_s() > until_s) {
+      return false;
+    }
+    const ssize_t moved = write(fd, bytes, n < PIECE ? n : PIECE);
     if (moved < 0 && errno == EINTR) {
       continue;
     }
@@ -368,11 +380,18 @@ static bool has_room(int folder, size_t bytes)
          bytes / 2 <= (uint64_t)fs.f_bavail * fs.f_frsize / 4;
 }
 
-void tfm__image_write(const tfm__image *image, int folder, const char *key)
+static bool is_there(int folder, const char *name)
+{
+  struct stat look = {0};
+  return fstatat(folder, name, &look, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void tfm__image_write(const tfm__image *image, int folder, const char *key, double until_s)
 {
   char part[TFM__IMAGE_NAME + sizeof PART];
   unsigned char page[TFM__IMAGE_HEAD];
-  if (!has_room(folder, TFM__IMAGE_HEAD + image->shelf.bytes)) {
+  if (is_there(folder, image->name) ||
+      !has_room(folder, TFM__IMAGE_HEAD + image->shelf.bytes)) {
     return;
   }
   (void)snprintf(part, sizeof part, "%s" PART, image->name);
@@ -384,8 +403,8 @@ void tfm__image_write(const tfm__image *image, int folder, const char *key)
     tfm__image_head head = head_of(image, key);
     head.crc = tfm_crc32c(0, image->shelf.base, image->shelf.bytes);
     tfm__image_head_put(page, &head);
-    if (!write_all(fd, page, sizeof page) ||
-        !write_all(fd, image->shelf.base, image->shelf.bytes) ||
+    if (!write_all(fd, page, sizeof page, until_s) ||
+        !write_all(fd, image->shelf.base, image->shelf.bytes, until_s) ||
         renameat(folder, part, folder, image->name) != 0) {
       (void)unlinkat(folder, part, 0);
     }

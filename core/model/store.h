@@ -4,8 +4,8 @@
  *  Each unit of a model, its head and its embeddings are an image: their packed weights side by
  * side as tfm_shelf has it. An image is looked for with another process of this host, its lender,
  * then in the folder, and is made from the checkpoint where neither has it: in memory that others
- * can map, and then written to the folder. Images below a megabyte, and those of backends whose
- * packing is their own affair, are the heap's.
+ * can map; it is written to the folder when tfm_store_keep() says so. Images below a megabyte, and
+ * those of backends whose packing is their own affair, are the heap's.
  *
  *  Files are trusted when they and their folder are the user's own, nobody else may write them, and
  * their key and checksum are right; any other is reported, and made anew. A key names the model's
@@ -46,6 +46,11 @@ void tfm_store_close(tfm_store *store);
 /** A descriptor by which other processes of this user find the images this one has now, until the
  * store is closed; -1 when there is nothing to lend. */
 int32_t tfm_store_lend(tfm_store *store);
+
+/** Write the images that were made, and are not in the folder yet, to it: when results are out and
+ * nobody waits. Ends after limit_s, whatever the disk does between two pieces of 4 MB; what has not
+ * been written then is forgotten. */
+void tfm_store_keep(tfm_store *store, double limit_s);
 
 /** What a person should know about the folder (a damaged file, another user's), one sentence; ""
  * for nothing. Borrowed. */

@@ -154,6 +154,7 @@ static outcome must_answer(tfm_store_options options)
   answer a;
   run(&model, store, &a);
   assert_memory_equal(&a, oracle(), sizeof a);
+  tfm_store_keep(store, 60);
   out.count = tfm_store_counted(store);
   (void)snprintf(out.note, sizeof out.note, "%s", tfm_store_note(store));
   tfm_store_close(store);
@@ -404,8 +405,31 @@ static void a_folder_that_takes_no_files_is_no_error(void **state)
   run(&model, store, &a);
   assert_memory_equal(&a, oracle(), sizeof a);
   assert_int_equal(tfm_store_counted(store).made, FILES);
+  tfm_store_keep(store, 60);
   tfm_store_close(store);
   tfm_model_fini(&model);
+}
+
+/* Results come before files: without the word nothing is written, and with no time for it no part
+ * of a file is left. */
+static void nothing_is_written_before_the_word(void **state)
+{
+  (void)state;
+  tfm_model model = open_model(SENTIMENT);
+  for (int told = 0; told < 2; ++told) {
+    tfm_store *store = open_store(&model, (tfm_store_options){.folder = top, .lent = -1});
+    answer a;
+    run(&model, store, &a);
+    assert_int_equal(count_files(""), 0);
+    if (told) {
+      tfm_store_keep(store, -1);
+    }
+    tfm_store_close(store);
+    assert_int_equal(count_files(""), 0);
+  }
+  tfm_model_fini(&model);
+  assert_int_equal(with_cache().count.made, FILES);
+  assert_int_equal(count_files(""), FILES);
 }
 
 /* ---- several at once ---- */
@@ -714,6 +738,7 @@ static void a_folder_may_go_while_it_is_used(void **state)
   assert_memory_equal(&a, oracle(), sizeof a);
   assert_int_equal(tfm_store_counted(store).made, FILES);
   assert_string_equal(tfm_store_note(store), "");
+  tfm_store_keep(store, 60);
   tfm_store_close(store);
   tfm_model_fini(&model);
   assert_int_equal(with_cache().count.made, FILES); /* nothing was kept */
@@ -732,6 +757,7 @@ int main(void)
       CASE(another_users_cache_is_not_trusted),
       CASE(no_folder_is_no_error),
       CASE(a_folder_that_takes_no_files_is_no_error),
+      CASE(nothing_is_written_before_the_word),
       CASE(builders_at_the_same_time_are_safe),
       CASE(a_killed_writers_part_is_taken_over),
       CASE(a_living_writers_part_is_left_alone),
