@@ -36,11 +36,12 @@ static DIR *open_own(int top, const char *name, struct stat *look)
 static bool look_at(folder *f, int top, const char *name)
 {
   struct stat look = {0};
-  DIR *dir = open_own(top, name, &look);
+  const size_t n = strlen(name);
+  DIR *dir = n < sizeof f->name ? open_own(top, name, &look) : NULL; /* ours are short */
   if (!dir) {
     return false;
   }
-  (void)snprintf(f->name, sizeof f->name, "%s", name);
+  memcpy(f->name, name, n + 1);
   f->used_s = (int64_t)look.st_mtim.tv_sec;
   f->bytes = 0;
   for (const struct dirent *e = readdir(dir); e; e = readdir(dir)) {
