@@ -31,16 +31,24 @@ _tfm_cluster
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
-# A real line editor on a terminal of its own: tab lists what it would complete.
+# A real line editor on a terminal of its own. What tab would offer goes to a file, not from the
+# screen: matches pass through compadd, and the last line is written when completion is through.
 ZSH = r"""
 zmodload zsh/zpty
+offered=$1/offered
+rm -f $offered
 zpty shell 'exec zsh -f -i'
-zpty -w shell "PS1=; COLUMNS=200; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D"
-zpty -w shell "bindkey '^I' list-choices; LISTMAX=1000; echo REA''DY"
-zpty -r -m shell answer '*READY*'
-zpty -w -n shell "tfm-cluster ${(j: :)@[2,-1]}"$'\t'$'\x15'"echo DO''NE"$'\n'
-zpty -r -m shell answer '*DONE*'
-print -r -- "${answer#*tfm-cluster }"
+zpty -w shell "fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; bindkey '^I' list-choices"
+zpty -w shell "compadd() { local -a hits; [[ \"\$*\" == *-[OAD]\ * ]] || { builtin compadd -O hits \"\$@\"; \
+print -l -- \$hits >> $offered }; builtin compadd \"\$@\" }"
+zpty -w shell "through() { print -- DONE >> $offered }; comppostfuncs=(through)"
+zpty -w -n shell "tfm-cluster ${(j: :)@[2,-1]}"$'\t'
+until [[ -e $offered && $(tail -n 1 $offered) == DONE ]]; do
+  zpty -r -t shell answer
+  zpty -t shell || exit 1
+  sleep 0.05
+done
+cat $offered
 """
 
 
@@ -63,8 +71,8 @@ def script_of(shell):
 
 
 def words_of(text):
-    """Words of an answer; a terminal's escape sequences are no words."""
-    return set(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\x07]", " ", text).split())
+    """Words of an answer; zsh adds the sign that stands before an option's value."""
+    return {word.rstrip("=") for word in text.split()}
 
 
 def all_typed(shell, answer):
