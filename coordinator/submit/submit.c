@@ -89,10 +89,11 @@ void tfm__put_progress(tfm_buf *out)
 /* What cannot be gone on with, or would wait for somebody to type, is no batch job. */
 static tfm_status check_command(const tfm_options *run, tfm_err *err)
 {
-  const bool scores = run->verb <= TFM_VERB_TOKENIZE || run->verb == TFM_VERB_VERIFY;
+  const bool scores = run->verb <= TFM_VERB_TOKENIZE; /* those with an output */
   if (run->help || run->version || !scores) {
     return tfm_fail(err, TFM_E_USAGE,
-                    "sbatch: %s is no job; behind -- it wants a verb that reads rows",
+                    "sbatch: %s is no job; behind -- it wants a verb that reads rows "
+                    "and writes results",
                     run->help || run->version ? "help" : tfm_verb_name(run->verb));
   }
   bool typed = run->ninput == 0;

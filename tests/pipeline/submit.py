@@ -114,7 +114,8 @@ def test_the_program_itself_does_the_job():
 
 
 def test_what_is_no_job_is_refused():
-    for words, why in ((["--", "topo"], "reads rows"), (["--", "classify", "-i", "x"], "-o FILE"),
+    for words, why in ((["--", "topo"], "reads rows"), (["--", "verify", "-i", "x"], "verify is no job"),
+                        (["--", "classify", "-i", "x"], "-o FILE"),
                        (["--", "classify", "-o", "x"], "-i FILE"), ([], "behind --"),
                        (["--", "classify", "--modell", "x"], "--model"),
                        (["--array", "2", *COMMAND, "--shard", "0/2"], "--shard")):
