@@ -1,0 +1,186 @@
+/* Pictures are text: what must be in them is looked for. With a folder named in TFM_PLOTS each is
+ * also written there, for eyes. */
+#include "coordinator/report/plot.h"
+#include "tests/support/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void keep(const char *name, tfm_buf *out)
+{
+  const char *folder = getenv("TFM_PLOTS");
+  char path[512];
+  if (folder) {
+    (void)snprintf(path, sizeof path, "%s/%s.svg", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(out->data, 1, out->n, f), out->n);
+    assert_int_equal(fclose(f), 0);
+  }
+}
+
+static int count(tfm_buf *out, const char *part)
+{
+  int n = 0;
+  for (const char *p = tfm_buf_cstr(out); (p = strstr(p, part)) != NULL; p += strlen(part)) {
+    ++n;
+  }
+  return n;
+}
+
+static void check_has(tfm_buf *out, const char *part)
+{
+  if (count(out, part) == 0) {
+    fail_msg("want %s in: %s", part, tfm_buf_cstr(out));
+  }
+}
+
+/* An element that is opened is closed, and nothing was lost. */
+static void check_whole(tfm_buf *out)
+{
+  assert_false(out->failed);
+  assert_int_equal(count(out, "<svg "), 1);
+  assert_int_equal(count(out, "</svg>\n"), 1);
+  assert_int_equal(count(out, "<text "), count(out, "</text>"));
+  assert_int_equal(count(out, "<title>"), count(out, "</title>"));
+  assert_int_equal(count(out, "nan") + count(out, "inf"), 0);
+}
+
+static void text_is_escaped(void **state)
+{
+  (void)state;
+  tfm_buf out = {0};
+  tfm_plot_text(&out, "a<b> & \"c\" \x01 \xff \xc3\xa9");
+  assert_string_equal(tfm_buf_cstr(&out), "a&lt;b&gt; &amp; &quot;c&quot; \xef\xbf\xbd "
+                                          "\xef\xbf\xbd \xc3\xa9");
+  tfm_buf_fini(&out);
+}
+
+static void steps_are_nice(void **state)
+{
+  (void)state;
+  assert_true(fabs(tfm_plot_step(10, 5) - 2) < 1e-12);
+  assert_true(fabs(tfm_plot_step(1, 6) - 0.2) < 1e-12);
+  assert_true(fabs(tfm_plot_step(3456, 8) - 500) < 1e-9);
+  for (double range = 1e-6; range < 1e9; range *= 1.37) {
+    const double step = tfm_plot_step(range, 6);
+    assert_true(range / step <= 6 * (1 + 1e-9) && range / step > 2);
+  }
+}
+
+static void numbers_are_short(void **state)
+{
+  (void)state;
+  const struct {
+    double value;
+    const char *text;
+  } cases[] = {{0, "0"},          {7, "7"},          {1234, "1,234"},   {0.25, "0.250"},
+               {3.14159, "3.14"}, {45678, "45.7 k"}, {2.5e6, "2.50 M"}, {NAN, "unknown"}};
+  for (size_t i = 0; i < COUNT_OF(cases); ++i) {
+    tfm_buf out = {0};
+    tfm_plot_number(&out, cases[i].value);
+    assert_string_equal(tfm_buf_cstr(&out), cases[i].text);
+    tfm_buf_fini(&out);
+  }
+}
+
+static void lines_have_points_and_names(void **state)
+{
+  (void)state;
+  const double x[] = {1, 2, 4, 8};
+  const double got[] = {1, 1.93, 3.6, 6.4};
+  const double holes[] = {1, NAN, 2.5, INFINITY};
+  const tfm_plot_line lines[] = {{.name = "ideal", .x = x, .y = x, .n = 4, .ideal = true},
+                                 {.name = "bert <base>", .x = x, .y = got, .n = 4},
+                                 {.name = "with holes", .x = x, .y = holes, .n = 4}};
+  const tfm_plot plot = {.title = "Speed-up", .x = "ranks", .y = "times one rank"};
+  tfm_buf out = {0};
+  tfm_plot_lines(&plot, lines, COUNT_OF(lines), &out);
+  keep("lines", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "<circle "), 6);
+  assert_int_equal(count(&out, "<path "), 3);
+  check_has(&out, "bert &lt;base&gt;, 8: 6.40</title>");
+  check_has(&out, "prefers-color-scheme:dark");
+  check_has(&out, ">times one rank</text>");
+  tfm_buf_fini(&out);
+}
+
+static void bars_stand_and_lie(void **state)
+{
+  (void)state;
+  const char *const labels[] = {"2 ranks", "3 ranks", "5 ranks, a long name", "9"};
+  const double busy[] = {90, 80, 70, 60};
+  const double waiting[] = {10, 15, 20, 0};
+  const tfm_plot_part parts[] = {{"computing", busy, false}, {"waiting", waiting, true}};
+  const tfm_plot_table table = {labels, 4, parts, 2};
+  const tfm_plot plot = {.title = "Where the time went", .y = "% of the run", .most_y = 100};
+  tfm_buf out = {0};
+  tfm_plot_bars(&plot, TFM_PLOT_STACKED, &table, &out);
+  keep("stacked", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "class=\"bar "), 7); /* none for the 0 */
+  check_has(&out, "2 ranks, computing: 90</title>");
+  tfm_buf_clear(&out);
+  tfm_plot_bars(&plot, TFM_PLOT_BESIDE, &table, &out);
+  keep("beside", &out);
+  check_whole(&out);
+  tfm_buf_clear(&out);
+  const tfm_plot rows = {.title = "Ranks", .x = "seconds", .bare = true};
+  tfm_plot_rows(&rows, &table, &out);
+  keep("rows", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "<style>"), 0);
+  check_has(&out, "5 ranks, a long name</text>");
+  check_has(&out, "class=\"bar f0\"");
+  assert_int_equal(count(&out, ">-0<"), 0);
+  tfm_buf_fini(&out);
+}
+
+static void spans_lie_in_their_rows(void **state)
+{
+  (void)state;
+  const char *const labels[] = {"rank 1", "rank 2"};
+  const char *const kinds[] = {"computing", "waiting"};
+  const tfm_plot_span spans[] = {{0, 0, 0.0, 1.0, "micro-batch 0"},
+                                 {0, 1, 1.0, 1.5, NULL},
+                                 {1, 0, 1.0, 2.0, "micro-batch 0"}};
+  const tfm_plot_history history = {labels, 2, kinds, 2, 1u << 1, spans, 3};
+  const tfm_plot plot = {.title = "Time line", .x = "seconds"};
+  tfm_buf out = {0};
+  tfm_plot_spans(&plot, &history, &out);
+  keep("spans", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "micro-batch 0</title>"), 2);
+  tfm_buf_fini(&out);
+}
+
+static void nothing_is_a_picture_too(void **state)
+{
+  (void)state;
+  const tfm_plot plot = {0};
+  tfm_buf out = {0};
+  tfm_plot_lines(&plot, NULL, 0, &out);
+  check_whole(&out);
+  tfm_buf_clear(&out);
+  tfm_plot_bars(&plot, TFM_PLOT_STACKED, &(tfm_plot_table){0}, &out);
+  check_whole(&out);
+  tfm_buf_clear(&out);
+  tfm_plot_rows(&plot, &(tfm_plot_table){0}, &out);
+  check_whole(&out);
+  tfm_buf_clear(&out);
+  tfm_plot_spans(&plot, &(tfm_plot_history){0}, &out);
+  check_whole(&out);
+  tfm_buf_fini(&out);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(text_is_escaped),          cmocka_unit_test(steps_are_nice),
+      cmocka_unit_test(numbers_are_short),        cmocka_unit_test(lines_have_points_and_names),
+      cmocka_unit_test(bars_stand_and_lie),       cmocka_unit_test(spans_lie_in_their_rows),
+      cmocka_unit_test(nothing_is_a_picture_too),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
