@@ -26,7 +26,7 @@ tfm_status tfm_buf_reserve(tfm_buf *b, size_t n)
       cap = need;
     }
   }
-  char *data = tfm_realloc(b->data, cap, 1);
+  char *data = tfm_realloc_huge(b->data, cap, 1);
   if (!data) {
     b->failed = true;
     return TFM_E_NOMEM;

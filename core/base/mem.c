@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { PAGE = 4096, HUGE_FROM = 4 << 20 };
 
 /* No object is larger than PTRDIFF_MAX; refusing here keeps the heap's own opinion out of it. */
 static bool total_of(size_t n, size_t bytes, size_t *total)
@@ -29,6 +32,18 @@ void *tfm_realloc(void *old, size_t n, size_t bytes)
     return NULL;
   }
   return realloc(old, total ? total : 1);
+}
+
+void *tfm_realloc_huge(void *old, size_t n, size_t bytes)
+{
+  char *p = tfm_realloc(old, n, bytes);
+  if (p && n * bytes >= HUGE_FROM) { /* checked above */
+    /* Whole pages outwards: a mapping whose first page is of another kind is two to the kernel,
+     * and two do not grow as one. */
+    char *begin = p - (uintptr_t)p % PAGE;
+    (void)madvise(begin, (size_t)(p - begin) + n * bytes, MADV_HUGEPAGE); /* or not */
+  }
+  return p;
 }
 
 void *tfm_alloc_aligned(size_t n, size_t bytes)

@@ -18,6 +18,10 @@ void *tfm_calloc(size_t n, size_t bytes);
  */
 void *tfm_realloc(void *old, size_t n, size_t bytes);
 
+/** The same for an array that will be filled: from some megabytes on the system is asked for huge
+ * pages (madvise(2), MADV_HUGEPAGE), which cost a fault each in place of 512. */
+void *tfm_realloc_huge(void *old, size_t n, size_t bytes);
+
 /** n elements of `bytes` each, aligned to TFM_ALIGN, NOT zeroed and not touched: the thread
  * that writes a page first decides its NUMA node. */
 void *tfm_alloc_aligned(size_t n, size_t bytes);

@@ -54,7 +54,7 @@ static size_t slot_of(const tfm__vocab *v, tfm_span token, uint32_t hash)
 
 static bool take_slots(tfm__vocab *v, size_t nslot)
 {
-  tfm__vocab_slot *slot = tfm_realloc(NULL, nslot, sizeof *slot);
+  tfm__vocab_slot *slot = tfm_realloc_huge(NULL, nslot, sizeof *slot);
   if (!slot) {
     return false;
   }
@@ -83,7 +83,7 @@ static bool grow_slots(tfm__vocab *v)
 static bool grow_entries(tfm__vocab *v)
 {
   size_t cap = v->cap ? v->cap * 2 : LEAST_SLOTS / 2;
-  tfm__vocab_entry *entry = tfm_realloc(v->entry, cap, sizeof *entry);
+  tfm__vocab_entry *entry = tfm_realloc_huge(v->entry, cap, sizeof *entry);
   if (!entry) {
     return false;
   }
@@ -98,7 +98,7 @@ static bool grow_ids(tfm__vocab *v, int32_t id)
   while (cap <= (size_t)id) {
     cap *= 2;
   }
-  int32_t *by_id = tfm_realloc(v->by_id, cap, sizeof *by_id);
+  int32_t *by_id = tfm_realloc_huge(v->by_id, cap, sizeof *by_id);
   if (!by_id) {
     return false;
   }

@@ -200,10 +200,12 @@ tfm_status __wrap_tfm_frame_open(const unsigned char *bytes, size_t n,
 
 void *__real_tfm_calloc(size_t n, size_t bytes);
 void *__real_tfm_realloc(void *old, size_t n, size_t bytes);
+void *__real_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__real_tfm_alloc_aligned(size_t n, size_t bytes);
 char *__real_tfm_strndup(const char *s, size_t n);
 void *__wrap_tfm_calloc(size_t n, size_t bytes);
 void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes);
+void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes);
 char *__wrap_tfm_strndup(const char *s, size_t n);
 
@@ -241,6 +243,11 @@ void *__wrap_tfm_calloc(size_t n, size_t bytes)
 void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes)
 {
   return is_refused() ? NULL : __real_tfm_realloc(old, n, bytes);
+}
+
+void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes)
+{
+  return is_refused() ? NULL : __real_tfm_realloc_huge(old, n, bytes);
 }
 
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes)

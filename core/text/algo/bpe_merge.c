@@ -59,7 +59,7 @@ enum { LEAST_BITS = 10 };
 static tfm_status grow_slots(tfm__merges *m, unsigned bits)
 {
   tfm__merges old = *m;
-  m->slot = tfm_realloc(NULL, (size_t)1 << bits, sizeof *m->slot);
+  m->slot = tfm_realloc_huge(NULL, (size_t)1 << bits, sizeof *m->slot);
   if (!m->slot) {
     m->slot = old.slot;
     return TFM_E_NOMEM;

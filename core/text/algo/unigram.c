@@ -172,7 +172,7 @@ static tfm_status put_piece(const unigram *u, memo *m, const char *p, size_t n)
   tfm_status st = TFM_OK;
   if (n + 1 > m->place_cap) {
     tfm_free(m->place);
-    m->place = tfm_realloc(NULL, n + 1, sizeof *m->place);
+    m->place = tfm_realloc_huge(NULL, n + 1, sizeof *m->place);
     m->place_cap = m->place ? n + 1 : 0;
     if (!m->place) {
       return TFM_E_NOMEM;
@@ -405,7 +405,7 @@ static void read_pieces(tfm__loader *l, unigram *u)
 
 static tfm_status build_trie(unigram *u, const tfm__piece_file *file)
 {
-  tfm__trie_item *items = tfm_realloc(NULL, u->n + 1, sizeof *items);
+  tfm__trie_item *items = tfm_realloc_huge(NULL, u->n + 1, sizeof *items);
   size_t start[2] = {0};
   const size_t n = file ? u->n : u->vocab->n; /* fewer where a piece stands there twice */
   if (!items) {

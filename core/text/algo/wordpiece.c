@@ -75,7 +75,7 @@ static tfm_status reserve_cells(wordpiece *w, size_t more)
     return TFM_OK;
   }
   size_t cap = w->cell_cap * 2 > w->ncell + more ? w->cell_cap * 2 : w->ncell + more;
-  cell *cells = cap <= UINT32_MAX ? tfm_realloc(w->cells, cap, sizeof *cells) : NULL;
+  cell *cells = cap <= UINT32_MAX ? tfm_realloc_huge(w->cells, cap, sizeof *cells) : NULL;
   if (!cells) {
     return TFM_E_NOMEM;
   }
@@ -214,7 +214,7 @@ static tfm_status link_all(wordpiece *w)
 {
   tfm_status st = TFM_OK;
   const tfm__trie *t = &w->trie;
-  w->jumps = tfm_realloc(NULL, t->slots, sizeof *w->jumps);
+  w->jumps = tfm_realloc_huge(NULL, t->slots, sizeof *w->jumps);
   if (!w->jumps) {
     return TFM_E_NOMEM;
   }
@@ -239,7 +239,7 @@ static bool has_prefix(tfm_span s, tfm_span prefix)
 
 static tfm_status build_tries(wordpiece *w, const tfm__vocab *vocab, tfm_span prefix)
 {
-  tfm__trie_item *items = tfm_realloc(NULL, vocab->n * 2 + 1, sizeof *items);
+  tfm__trie_item *items = tfm_realloc_huge(NULL, vocab->n * 2 + 1, sizeof *items);
   size_t start[3] = {0};
   int32_t root[2] = {0};
   size_t n = 0;
@@ -342,8 +342,8 @@ static tfm_status build_tables(wordpiece *w, const tfm__vocab *vocab)
   unsigned bits[2] = {bits_for(n[0]), bits_for(n[1])};
   w->shift8 = 64 - bits[0];
   w->shift16 = 64 - bits[1];
-  w->short8 = tfm_realloc(NULL, (size_t)1 << bits[0], sizeof *w->short8);
-  w->short16 = tfm_realloc(NULL, (size_t)1 << bits[1], sizeof *w->short16);
+  w->short8 = tfm_realloc_huge(NULL, (size_t)1 << bits[0], sizeof *w->short8);
+  w->short16 = tfm_realloc_huge(NULL, (size_t)1 << bits[1], sizeof *w->short16);
   if (!w->short8 || !w->short16) {
     return TFM_E_NOMEM;
   }

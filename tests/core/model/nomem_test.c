@@ -7,11 +7,13 @@
 
 void *__real_tfm_calloc(size_t n, size_t bytes);
 void *__real_tfm_realloc(void *old, size_t n, size_t bytes);
+void *__real_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__real_tfm_alloc_aligned(size_t n, size_t bytes);
 char *__real_tfm_strndup(const char *s, size_t n);
 void __real_tfm_free(void *p);
 void *__wrap_tfm_calloc(size_t n, size_t bytes);
 void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes);
+void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes);
 char *__wrap_tfm_strndup(const char *s, size_t n);
 void __wrap_tfm_free(void *p);
@@ -42,6 +44,16 @@ void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes)
     return NULL;
   }
   void *p = __real_tfm_realloc(old, n, bytes);
+  held += p && !old;
+  return p;
+}
+
+void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes)
+{
+  if (refused()) {
+    return NULL;
+  }
+  void *p = __real_tfm_realloc_huge(old, n, bytes);
   held += p && !old;
   return p;
 }
