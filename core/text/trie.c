@@ -9,7 +9,7 @@ enum {
   TRIES = 32,           /* free slots looked at before a new block is opened */
   MOST_SLOTS = 1 << 30, /* so that slot numbers and their exclusive-ors fit an int32_t */
   SMALL = 24,           /* ranges up to here are grouped by insertion */
-  NODES = 4,  /* an item has so many nodes of its own in real vocabularies, or fewer */
+  NODES = 8,  /* nodes an item has of its own, or fewer: room that is not used costs nothing */
   WINDOW = 8, /* bytes of a key that are fetched at once */
   AHEAD = 16  /* rows whose bytes are asked for beforehand */
 };
@@ -44,9 +44,9 @@ typedef struct {
 
 static tfm_status grow_slots(tfm__trie *t, size_t cap)
 {
-  tfm__trie_unit *unit = tfm_realloc(t->unit, cap, sizeof *unit);
+  tfm__trie_unit *unit = tfm_realloc_huge(t->unit, cap, sizeof *unit);
   t->unit = unit ? unit : t->unit;
-  int32_t *value = tfm_realloc(t->value, cap, sizeof *value);
+  int32_t *value = tfm_realloc_huge(t->value, cap, sizeof *value);
   t->value = value ? value : t->value;
   if (!unit || !value) {
     return TFM_E_NOMEM;
@@ -132,7 +132,7 @@ static tfm_status note_node(tfm__trie *t, int32_t node)
 {
   if (t->nodes == t->order_cap) {
     size_t cap = t->order_cap * 2;
-    int32_t *order = tfm_realloc(t->order, cap, sizeof *order);
+    int32_t *order = tfm_realloc_huge(t->order, cap, sizeof *order);
     if (!order) {
       return TFM_E_NOMEM;
     }
@@ -168,7 +168,7 @@ static tfm_status push_job(builder *b, job j)
     b->done = 0;
   } else if (b->njob == b->cap) {
     size_t cap = b->cap ? b->cap * 2 : 1024;
-    job *jobs = tfm_realloc(b->jobs, cap, sizeof *jobs);
+    job *jobs = tfm_realloc_huge(b->jobs, cap, sizeof *jobs);
     if (!jobs) {
       return TFM_E_NOMEM;
     }
@@ -319,6 +319,39 @@ static tfm_status make_children(builder *b, job j)
   return st;
 }
 
+/* A row alone at its node: there is one child, and no grouping to do. Most nodes of real
+ * vocabularies are of this kind. */
+static tfm_status make_only_child(builder *b, job j)
+{
+  tfm__trie *t = b->t;
+  tfm_status st = TFM_OK;
+  row *v = b->rows + j.low;
+  if (j.depth % WINDOW == 0) {
+    fetch(v, 1, b->end);
+  }
+  unsigned char label = (unsigned char)(v->next >> 56);
+  v->next <<= 8;
+  --v->left;
+  if (j.depth + 1 == t->levels) {
+    TFM_TRY(note_level(t));
+  }
+  if (t->first < 0) {
+    TFM_TRY(add_block(t));
+  }
+  int32_t child = t->first;
+  t->unit[j.node].base = child ^ label;
+  take_slot(t, child, j.node);
+  TFM_TRY(note_node(t, child));
+  if (v->left == 0) {
+    t->value[child] = v->value;
+  } else {
+    TFM_TRY(push_job(b, (job){child, j.low, j.high, j.depth + 1}));
+  }
+
+fail:
+  return st;
+}
+
 static tfm_status make_root(builder *b, uint32_t low, uint32_t high, int32_t *root)
 {
   tfm__trie *t = b->t;
@@ -342,9 +375,9 @@ static tfm_status prepare(builder *b, const tfm__trie_item *items, size_t n, siz
   tfm_status st = TFM_OK;
   t->first = t->last = -1;
   t->order_cap = NODES * n + ntrie;
-  t->order = tfm_realloc(NULL, t->order_cap, sizeof *t->order);
-  b->rows = tfm_realloc(NULL, n + 1, sizeof *b->rows);
-  b->spare = tfm_realloc(NULL, n + 1, sizeof *b->spare);
+  t->order = tfm_realloc_huge(NULL, t->order_cap, sizeof *t->order);
+  b->rows = tfm_realloc_huge(NULL, n + 1, sizeof *b->rows);
+  b->spare = tfm_realloc_huge(NULL, n + 1, sizeof *b->spare);
   b->code = tfm_realloc(NULL, n + 1, sizeof *b->code);
   if (!t->order || !b->rows || !b->spare || !b->code) {
     return TFM_E_NOMEM;
@@ -374,7 +407,9 @@ tfm_status tfm__trie_build(tfm__trie *t, const tfm__trie_item *items, const size
     TFM_TRY(make_root(&b, (uint32_t)start[i], (uint32_t)start[i + 1], &root[i]));
   }
   while (b.done < b.njob) {
-    TFM_TRY(make_children(&b, b.jobs[b.done++]));
+    job j = b.jobs[b.done++];
+    bool alone = j.high - j.low == 1 && b.rows[j.low].left > 0;
+    TFM_TRY(alone ? make_only_child(&b, j) : make_children(&b, j));
   }
   TFM_TRY(note_level(t));
   --t->levels;
