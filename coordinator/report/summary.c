@@ -258,6 +258,8 @@ static void put_rows(const tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
   put_int(out, ",\"rows_resumed\":", outlet->resumed_rows);
   put_int(out, ",\"blank_lines\":", outlet->tally.mark.blank_lines);
   put_int(out, ",\"tokens\":", outlet->tally.tokens);
+  put_int(out, ",\"tokens_sent\":", sent.tokens);
+  put_int(out, ",\"tokens_shared\":", sent.shared);
   put_number(out, ",\"seconds\":{\"start\":", job->times.load - job->times.begin);
   put_number(out, ",\"load\":", job->times.run - job->times.load);
   put_number(out, ",\"run\":", run_s);

@@ -616,7 +616,9 @@ fail:
 
 tfm_pump_counts tfm_pump_counted(const tfm_pump *pump)
 {
-  return pump->counts;
+  tfm_pump_counts counts = pump->counts;
+  counts.shared = pump->turns ? tfm_turns_shared(pump->turns) : 0;
+  return counts;
 }
 
 const int64_t *tfm_pump_lengths(const tfm_pump *pump)

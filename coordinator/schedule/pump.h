@@ -58,6 +58,7 @@ typedef struct {
   int64_t sequences;      /* sent */
   int64_t batches;        /* sent */
   int64_t tokens;         /* sent, specials included */
+  int64_t shared;         /* of prompts, not sent because another text had them */
   int64_t in_flight_peak; /* micro-batches at one time, over all lines */
 } tfm_pump_counts;
 

@@ -23,6 +23,15 @@ struct turn {
   int64_t pages;        /* kept for it */
   int64_t flying, back; /* members under way, and those of them that came back */
   bool failed;
+  bool begun;     /* some of it was under way */
+  turn *donor;    /* whose pages its first ones are; NULL: they are its own */
+  int64_t shared; /* tokens in those, whole pages */
+  int64_t sure;   /* tokens that went through all stages, and well */
+  bool rests;     /* over: its slot is kept for texts that begin like it */
+  bool awaited;   /* by a text that has its first pages and has not begun */
+  uint64_t since; /* when it came to rest */
+  int32_t *kept;  /* [nkept] its ids then */
+  int64_t nkept;
   member *members; /* [branches] */
   float *rows;     /* [branches, width] what came back */
   tfm_branches branches;
@@ -30,10 +39,11 @@ struct turn {
 
 typedef struct {
   turn *turns; /* [texts] */
-  int64_t running;
+  int64_t running, resting;
   int64_t pages;  /* nobody has reserved */
   int32_t *freed; /* [slots] whose pages stages still keep */
   int64_t nfreed;
+  uint64_t refused; /* turns->changes when the text in front did not fit */
 } line_state;
 
 struct tfm_turns {
@@ -49,6 +59,8 @@ struct tfm_turns {
   int32_t *no_types;     /* [max_tokens] zeros */
   int32_t *freed;        /* [lines, slots] */
   tfm_sequence **chosen; /* [slots] for one pack */
+  uint64_t changes;      /* of what is free, so far, and 1 */
+  int64_t shared;        /* tokens of prompts that did not travel */
 };
 
 static tfm_status make_memory(tfm_turns *t, tfm_err *err)
@@ -106,6 +118,7 @@ tfm_status tfm_turns_open(tfm_turns **out, const tfm_turns_options *options, tfm
     return tfm_fail(err, TFM_E_NOMEM, "%lld texts that grow", (long long)options->slots);
   }
   t->options = *options;
+  t->changes = 1;
   t->texts = options->slots / options->branching.width;
   const tfm_status st = make_memory(t, err);
   if (st != TFM_OK) {
@@ -124,6 +137,7 @@ void tfm_turns_close(tfm_turns *turns)
   }
   for (int64_t i = 0; turns->all && i < turns->options.lines * turns->texts; ++i) {
     tfm_branches_end(&turns->all[i].branches);
+    tfm_free(turns->all[i].kept);
   }
   tfm_free(turns->waiting);
   tfm_free(turns->lines);
@@ -184,25 +198,218 @@ int64_t tfm_turns_held(const tfm_turns *turns)
   return held;
 }
 
+int64_t tfm_turns_shared(const tfm_turns *turns)
+{
+  return turns->shared;
+}
+
+/* ---- pages that texts share --------------------------------------------------------------- */
+
+/* Pages nest: of a donor's, those below its own `shared` are its donor's. So each page is counted
+ * once, by the turn it is called to belong to, and stages free it when the last slot lets it go. */
+
+/* Tokens of whole pages that the text begins with and the turn has, or will: a text's last token
+ * must travel. */
+static int64_t common(const tfm_turns *turns, const turn *t, const tfm_sequence *text)
+{
+  const int64_t page = turns->options.page_tokens;
+  const int32_t *ids = t->rests ? t->kept : t->text->ids;
+  const int64_t n = t->rests ? t->nkept : t->text->n;
+  const int64_t most = n < text->n - 1 ? n : text->n - 1;
+  int64_t at = 0;
+  if (text->nsource > 0) {
+    return 0;
+  }
+  while (at + page <= most &&
+         memcmp(ids + at, text->ids + at, (size_t)page * sizeof *ids) == 0) {
+    at += page;
+  }
+  return at;
+}
+
+static turn *best_donor(const tfm_turns *turns, const line_state *l, const tfm_sequence *text,
+                        int64_t *shared)
+{
+  turn *best = NULL;
+  *shared = 0;
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    turn *t = &l->turns[s];
+    const int64_t n = t->text || t->rests ? common(turns, t, text) : 0;
+    best = n > *shared ? t : best;
+    *shared = n > *shared ? n : *shared;
+  }
+  return best;
+}
+
+/* Who shares no more pages with x than x does with its donor has them of that one. */
+static void hand_over(tfm_turns *turns, turn *x)
+{
+  line_state *l = &turns->lines[x->line];
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    turn *t = &l->turns[s];
+    t->donor = t->donor == x && t->shared <= x->shared ? x->donor : t->donor;
+  }
+}
+
+/* Of those who have pages of x, the one with the most of them; NULL: there is none. */
+static turn *heir_of(const tfm_turns *turns, const turn *x, bool begun)
+{
+  const line_state *l = &turns->lines[x->line];
+  turn *heir = NULL;
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    turn *t = &l->turns[s];
+    if (t->donor == x && t->begun == begun && (!heir || t->shared > heir->shared)) {
+      heir = t;
+    }
+  }
+  return heir;
+}
+
+/* A turn gives its pages back, and others have some of them. Of those that have begun the one with
+ * the most keeps them: they are its own from now on. What is beyond goes, and of those that were to
+ * begin there the one with the most makes it anew. The others have theirs of these two. */
+static void leave_heirs(tfm_turns *turns, turn *x)
+{
+  hand_over(turns, x);
+  for (int begun = 1; begun >= 0; --begun) {
+    turn *heir = heir_of(turns, x, begun == 1);
+    if (heir) {
+      const int64_t place = heir->shared;
+      const int64_t pages = (place - x->shared) / turns->options.page_tokens;
+      x->pages -= pages;
+      heir->pages += pages;
+      heir->donor = x->donor;
+      heir->shared = x->shared;
+      heir->done = heir->begun ? heir->done : heir->shared;
+      x->donor = heir;
+      x->shared = place;
+      hand_over(turns, x);
+    }
+  }
+}
+
+static void give_back(tfm_turns *turns, turn *t)
+{
+  line_state *l = &turns->lines[t->line];
+  leave_heirs(turns, t);
+  l->pages += t->pages;
+  l->resting -= t->rests;
+  t->rests = false;
+  t->donor = NULL;
+  ++turns->changes;
+  for (int64_t i = 0; i < turns->options.branching.width; ++i) {
+    l->freed[l->nfreed++] = t->members[i].sent.slot;
+  }
+}
+
+/* A text that is over, and the only one of its slot, keeps it: the next ones may begin like it, a
+ * conversation's next turn does. False when there is no memory to remember it. */
+static bool rest(tfm_turns *turns, turn *t)
+{
+  line_state *l = &turns->lines[t->line];
+  const tfm_sequence *text = t->text;
+  const int64_t page = turns->options.page_tokens;
+  const int64_t used = (t->done + page - 1) / page - t->shared / page;
+  if (t->failed || turns->options.branching.width > 1 || text->nsource > 0 || t->done < page) {
+    return false;
+  }
+  tfm_free(t->kept);
+  t->kept = tfm_calloc((size_t)t->done, sizeof *t->kept);
+  if (!t->kept) {
+    return false;
+  }
+  memcpy(t->kept, text->ids, (size_t)text->n * sizeof *t->kept);
+  for (int64_t i = text->n; i < t->done; ++i) {
+    t->kept[i] = (int32_t)text->values[2 * (i - text->n)];
+  }
+  t->nkept = t->done;
+  l->pages += t->pages - used;
+  t->pages = used;
+  t->rests = true;
+  t->since = turns->changes++;
+  ++l->resting;
+  return true;
+}
+
+/* The turn that rests longest, of those nobody waits for; NULL: there is none. */
+static turn *oldest(const tfm_turns *turns, const line_state *l)
+{
+  turn *old = NULL;
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    turn *t = &l->turns[s];
+    old = t->rests && !t->awaited && (!old || t->since < old->since) ? t : old;
+  }
+  return old;
+}
+
+/* Who must stay, because a text is to begin with its pages. */
+static void note_awaited(const tfm_turns *turns, line_state *l)
+{
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    l->turns[s].awaited = false;
+  }
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    turn *t = &l->turns[s];
+    if (t->text && !t->begun && t->donor) {
+      t->donor->awaited = true;
+    }
+  }
+}
+
+/* Slots and pages for a text: turns that rest give way, at last the one it would share with. */
+static bool make_room(tfm_turns *turns, line_state *l, const tfm_sequence *text, turn **donor,
+                      int64_t *shared)
+{
+  const int64_t all = pages_of(turns, text);
+  note_awaited(turns, l);
+  const bool others = *donor && (*donor)->awaited;
+  if (*donor) {
+    (*donor)->awaited = true;
+  }
+  while (l->running + l->resting == turns->texts ||
+         all - *shared / turns->options.page_tokens > l->pages) {
+    turn *old = oldest(turns, l);
+    if (!old && *donor && (*donor)->rests && !others) {
+      old = *donor;
+      *donor = NULL;
+      *shared = 0;
+    }
+    if (!old) {
+      return false;
+    }
+    give_back(turns, old);
+  }
+  return true;
+}
+
 /* The next text that waits gets slots of the line, if there are any and pages for it. */
 static bool admit(tfm_turns *turns, int line)
 {
   line_state *l = &turns->lines[line];
   tfm_sequence *text = turns->nwaiting > 0 ? turns->waiting[turns->first] : NULL;
-  if (!text || l->running == turns->texts || pages_of(turns, text) > l->pages) {
+  int64_t shared = 0;
+  if (!text || l->running == turns->texts || l->refused == turns->changes) {
+    return false;
+  }
+  turn *donor = best_donor(turns, l, text, &shared);
+  if (!make_room(turns, l, text, &donor, &shared)) {
+    l->refused = turns->changes;
     return false;
   }
   turn *t = l->turns;
-  while (t->text) {
+  while (t->text || t->rests) {
     ++t;
   }
   t->text = text;
-  t->pages = pages_of(turns, text);
-  t->done = t->flying = t->back = 0;
-  t->failed = false;
+  t->donor = donor;
+  t->shared = t->done = shared;
+  t->pages = pages_of(turns, text) - shared / turns->options.page_tokens;
+  t->flying = t->back = t->sure = 0;
+  t->failed = t->begun = false;
   tfm_branches_begin(&t->branches, &turns->options.branching, text);
   l->pages -= t->pages;
   ++l->running;
+  ++turns->changes;
   turns->first = (turns->first + 1) % turns->options.window;
   --turns->nwaiting;
   return true;
@@ -228,13 +435,20 @@ static bool fits(const turn *t, int64_t most)
 
 /* Make the prompt's next tokens travel, at most `most` of them, or all of it with what an encoder
  * reads; returns how many rows that takes. */
-static int64_t board_prompt(turn *t, int64_t most, tfm_sequence **chosen)
+static int64_t board_prompt(tfm_turns *turns, turn *t, int64_t most, tfm_sequence **chosen)
 {
   const tfm_sequence *text = t->text;
   const int64_t left = text->n - t->done;
   const bool reads = text->nsource > 0 && t->done == 0;
   const int64_t n = left < most || reads ? left : most;
   const int64_t nsource = reads ? text->nsource : 0;
+  const turn *from = !t->begun && t->donor ? t->donor : t;
+  if (!t->begun) {
+    turns->shared += t->shared;
+    t->sure = t->shared;
+    t->begun = true;
+    ++turns->changes;
+  }
   send(t, &t->members[0],
        (tfm_sequence){.n = n,
                       .ids = text->ids + t->done,
@@ -242,7 +456,7 @@ static int64_t board_prompt(turn *t, int64_t most, tfm_sequence **chosen)
                       .nmark = left <= n,
                       .nsource = nsource,
                       .source = text->source,
-                      .parent = t->members[0].sent.slot},
+                      .parent = from->members[0].sent.slot},
        chosen);
   t->done += n;
   return n + nsource;
@@ -320,6 +534,13 @@ static tfm_status make_pack(const tfm_turns *turns, line_state *l, int64_t n, tf
   return TFM_OK;
 }
 
+/* Whether stages have the pages it begins with. That they are on their way is not enough: of a
+ * text that fails at one stage, those behind it keep nothing but zeros. */
+static bool may_begin(const turn *t)
+{
+  return t->begun || !t->donor || t->donor->sure >= t->shared;
+}
+
 /* Whether the turn is at home, and its prompt is (not) through. */
 static bool is_home(const turn *t, bool through)
 {
@@ -339,7 +560,7 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
   }
   for (int64_t s = 0; s < turns->texts; ++s) {
     ready += is_home(&l->turns[s], true);
-    begun += is_home(&l->turns[s], false);
+    begun += is_home(&l->turns[s], false) && may_begin(&l->turns[s]);
   }
   int64_t share = share_of(turns, l, ready, begun > 0 ? 0 : in_flight);
   for (int64_t s = 0; s < turns->texts && share > 0; ++s) {
@@ -352,8 +573,9 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
     }
   }
   for (int64_t s = 0; s < turns->texts && room > 0; ++s) {
-    if (is_home(&l->turns[s], false) && (n == 0 || fits(&l->turns[s], room))) {
-      room -= board_prompt(&l->turns[s], room, turns->chosen + n);
+    turn *t = &l->turns[s];
+    if (is_home(t, false) && may_begin(t) && (n == 0 || fits(t, room))) {
+      room -= board_prompt(turns, t, room, turns->chosen + n);
       ++n;
     }
   }
@@ -362,13 +584,11 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
 
 static void finish(tfm_turns *turns, turn *t)
 {
-  line_state *l = &turns->lines[t->line];
-  --t->text->item->waiting;
-  l->pages += t->pages;
-  --l->running;
-  for (int64_t i = 0; i < turns->options.branching.width; ++i) {
-    l->freed[l->nfreed++] = t->members[i].sent.slot;
+  --turns->lines[t->line].running;
+  if (!rest(turns, t)) {
+    give_back(turns, t);
   }
+  --t->text->item->waiting;
   tfm_branches_end(&t->branches);
   t->text = NULL;
 }
@@ -412,5 +632,6 @@ tfm_status tfm_turns_take(tfm_turns *turns, tfm_sequence *sent, tfm_status statu
     finish(turns, t);
     return TFM_OK;
   }
+  t->sure = t->done;
   return sent->rows > 0 ? go_on(turns, t, err) : TFM_OK;
 }

@@ -1,7 +1,10 @@
 /** Texts that grow: which tokens go into the next micro-batch of each line.
  *
  *  A text is admitted to a line when there are slots for its branches and all pages they can ever
- * need: none fails in the middle. Its prompt goes through once; branches share those pages. It
+ * need: none fails in the middle. Its prompt goes through once; branches share those pages. Whole
+ * pages that another text of the line begins with do not go through again: the text goes on from
+ * that one's slot, and they are counted once. A text that is over keeps its slot and its pages
+ * until they are wanted, so that the next one may begin like it. It
  * goes through the line a chunk at a time until its last token has asked for the next; then one
  * token a turn. Texts join and leave at every turn. What shares a micro-batch with what never
  * changes a result (DESIGN D3). Pure bookkeeping: no I/O, no threads.
@@ -36,6 +39,9 @@ bool tfm_turns_room(const tfm_turns *turns);
 /** Add a text that is to grow. borrows: text, until its item waits for it no more. One that can
  * never fit the pages fails its item at once. */
 void tfm_turns_add(tfm_turns *turns, tfm_sequence *text);
+
+/** Tokens of prompts that did not travel, because another text had them. */
+int64_t tfm_turns_shared(const tfm_turns *turns);
 
 /** Texts inside. */
 int64_t tfm_turns_held(const tfm_turns *turns);

@@ -23,8 +23,8 @@ typedef struct {
   const int32_t *start; /* [B] place of the first token; 0 begins anew in that slot */
   const uint32_t *row;  /* [B] number of its row, modulo 2^32 */
   const int32_t
-      *parent; /* [B] the slot it goes on from: its own, or of another one all that was
-                            there before this batch; NULL: its own */
+      *parent; /* [B] the slot it goes on from: its own, or of another one what was there
+                            before this batch, up to `start`; NULL: its own */
   int64_t nfreed;
   const int32_t *freed; /* [nfreed] slots that nobody uses any more */
 

@@ -160,7 +160,8 @@ static void fork_slots(tfm__cache *cache, const tfm_batch *batch)
     }
     const tfm__slot *from = &cache->slots[batch->parent[b]];
     tfm__slot *to = &cache->next[batch->slot[b]];
-    *to = (tfm__slot){cache->lists[--cache->nlist], from->npage, from->length};
+    const int64_t length = batch->start[b] < from->length ? batch->start[b] : from->length;
+    *to = (tfm__slot){cache->lists[--cache->nlist], pages_for(length), length};
     memcpy(to->page, from->page, (size_t)from->npage * sizeof *to->page);
     for (int64_t i = 0; i < to->npage; ++i) {
       tfm__cache_share_page(cache, to->page[i]);

@@ -1,9 +1,10 @@
 /** Keys and values of sequences that grow, in pages. Room-private.
  *
  *  A slot is a sequence in flight; its pages are taken one by one out of a fixed number, and go
- * back when it is freed or another sequence begins in it. A slot may go on from another one: the
- * pages are then shared by both, and the last of them is copied by who writes to it first. Who
- * sends batches sees to it that pages never run out (coordinator/schedule/turns.h). */
+ * back when it is freed or another sequence begins in it. A slot may go on from any place of
+ * another one: the pages before it are then shared by both, and the last of them is copied by who
+ * writes to it first. Who sends batches sees to it that pages never run out
+ * (coordinator/schedule/turns.h). */
 #ifndef TFM_CORE_MODEL_CACHE_H
 #define TFM_CORE_MODEL_CACHE_H
 

@@ -45,7 +45,9 @@ static tfm_status open_history(tfm__chooser *chooser, int64_t slots, int64_t lon
   chooser->of = tfm_calloc(rows + 1, sizeof *chooser->of);
   chooser->length = tfm_calloc((size_t)slots + 1, sizeof *chooser->length);
   chooser->prompt = tfm_calloc((size_t)slots + 1, sizeof *chooser->prompt);
-  if (!chooser->history || !chooser->of || !chooser->length || !chooser->prompt) {
+  chooser->row = tfm_calloc((size_t)slots + 1, sizeof *chooser->row);
+  if (!chooser->history || !chooser->of || !chooser->length || !chooser->prompt ||
+      !chooser->row) {
     return tfm_fail(err, TFM_E_NOMEM, "what texts hold already: %zu bytes", chooser->bytes);
   }
   for (size_t r = 0; r < rows; ++r) {
@@ -86,6 +88,7 @@ void tfm__chooser_fini(tfm__chooser *chooser)
   tfm_free(chooser->of);
   tfm_free(chooser->length);
   tfm_free(chooser->prompt);
+  tfm_free(chooser->row);
   tfm_free(chooser->scores);
   tfm_free(chooser->best);
   tfm_free(chooser->seen);
@@ -108,7 +111,9 @@ static void take_over(tfm__chooser *c, const tfm_batch *batch)
       int32_t *row = c->of[slot];
       c->of[slot] = c->of[c->slots + slot];
       c->of[c->slots + slot] = row;
-      c->prompt[slot] = c->prompt[batch->parent[b]]; /* all branches of a text have the same */
+      /* All branches of a text have the same; another text has one of its own. */
+      c->prompt[slot] =
+          c->row[batch->parent[b]] == batch->row[b] ? c->prompt[batch->parent[b]] : 0;
     }
   }
 }
@@ -127,6 +132,7 @@ void tfm__chooser_take(tfm__chooser *chooser, const tfm_batch *batch)
     if (batch->start[b] == 0) {
       chooser->prompt[slot] = 0;
     }
+    chooser->row[slot] = batch->row[b];
     memcpy(chooser->of[slot] + batch->start[b], batch->ids + first,
            (size_t)n * sizeof *batch->ids);
     chooser->length[slot] = batch->start[b] + n;

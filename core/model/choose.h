@@ -28,6 +28,7 @@ typedef struct {
   int32_t **of;     /* [2 * slots] rows of it: a slot's, and behind them its spare one */
   int64_t *length;  /* [slots] of them */
   int64_t *prompt;  /* [slots] that were there before the first was added; 0: not known yet */
+  uint32_t *row;    /* [slots] whose they are */
   float *scores;    /* [tile, V] */
   float *best; /* [tile, best_floats]: scores, ids, probabilities, and room to order them */
   int64_t best_floats;

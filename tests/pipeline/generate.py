@@ -114,6 +114,31 @@ def test_narrower_keys_and_values_are_alike_in_any_layout():
     assert call("verify", "--task", "text-generation", *COMMON, "--kv-dtype", "int8").code == 64
 
 
+def test_beginnings_are_read_once():
+    """Rows with 150 tokens in common, two pages of 64 of them: the oracle's bits, which shares nothing, for texts that share them."""
+    folder = scratch()
+    head = " ".join(f"w{i * 7 % 50 + 5}" for i in range(150))
+    rows, alone = folder / "rows.jsonl", folder / "alone.jsonl"
+    texts = [f"{head} " + " ".join(f"w{(i * k + 3) % 50 + 5}" for k in range(1 + i % 9)) for i in range(20)]
+    rows.write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+    options = ["-m", FOLDER, "--max-new-tokens", 12]
+    for more in ([], ["--do-sample", "on", "--seed", 3, "--temperature", 1.5, "--repetition-penalty", 1.2], ["--num-beams", 3]):
+        seen = set()
+        for i, layout in enumerate(([], ["--stages", 3], ["--stages", 2, "--kv-budget", 500000, "--max-batch-tokens", 210])):
+            out, summary = folder / f"out{i}.jsonl", folder / f"summary{i}.json"
+            must(call("generate", *options, "-i", rows, "-o", out, "--restart", "--return-tokens", "--summary-json", summary, *more, *layout))
+            said = json.loads(summary.read_text())
+            assert said["tokens_shared"] >= 128 * 10 and said["tokens_sent"] < said["tokens"], said
+            seen.add(digest(out))
+        assert len(seen) == 1, (more, seen)
+        if "--num-beams" not in more:
+            must(call("verify", "--task", "text-generation", *options, "-i", rows, *more, "--stages", 3))
+    for i in (0, 7):  # a row that has nobody to share with
+        alone.write_text(json.dumps({"text": texts[i]}) + "\n")
+        must(call("generate", *options, "-i", alone, "-o", folder / "one.jsonl", "--restart", "--num-beams", 3, "--return-tokens"))
+        assert json.loads((folder / "one.jsonl").read_text())["token_ids"] == json.loads(out.read_text().splitlines()[i])["token_ids"]
+
+
 def test_stop_strings_end_texts():
     folder = scratch()
     plain, out = folder / "plain.jsonl", folder / "stopped.jsonl"
