@@ -55,6 +55,7 @@ python3          lint scripts, the sum of the test results; standard library onl
 zsh              completion is asked of the shells themselves
 fish             likewise
 mandoc           checks the manual page
+iproute2         two machines made of namespaces, with a cable between them
 environment-modules  loads the module file
 clang-format-14  the format check; this major version only, others format differently
 LIST
