@@ -1,5 +1,6 @@
 """A Slurm of four nodes on this machine: munged, slurmctld and four slurmd, each with a host name,
-shared memory and IPC of its own (unshare), so that Open MPI takes them for machines.
+shared memory, IPC and process numbers of its own (unshare), so that Open MPI and our own links take
+them for machines and talk over TCP.
 
 Debian's slurm-wlm and munge, as root, no systemd. Facts about running several slurmd on one host:
 https://slurm.schedmd.com/programmer_guide.html (multiple slurmd support).
@@ -51,7 +52,7 @@ class Cluster:
     def __init__(self, root, port=17001):
         self.root = pathlib.Path(root)
         self.port = port
-        self.daemons = {}
+        self.daemons, self.lost = {}, []
         self.env = {**os.environ, "SLURM_CONF": str(self.root / "slurm.conf")}
 
     def __enter__(self):
@@ -90,23 +91,24 @@ class Cluster:
                        check=True)
 
     def start_node(self, name):
-        """A slurmd in namespaces of its own; a file system of its own where memory is shared."""
-        script = f'hostname {name}; mount -t tmpfs tmpfs /dev/shm; exec slurmd -D -N {name}'
-        self.daemons[name] = self.spawn("unshare", "-u", "-m", "-i", "--kill-child=SIGKILL", "sh",
-                                        "-c", script)
+        """A slurmd in namespaces of its own; their first process is no daemon, so that ranks may outlive it."""
+        script = (f'hostname {name} && mount -t tmpfs tmpfs /dev/shm && mount -t proc proc /proc || exit 1; '
+                  f'slurmd -D -N {name} & exec sleep infinity')
+        self.daemons[name] = self.spawn("unshare", "-u", "-m", "-i", "-p", "-f", "--kill-child=SIGKILL",
+                                        "sh", "-c", script)
 
     def kill_node(self, name, ranks=True):
-        """A machine that is gone: its slurmd, and with ranks all it started, by SIGKILL."""
+        """A machine that is gone by SIGKILL: all of it, or without ranks its slurmd and what that needs."""
         main = self.daemons.pop(name)
+        if ranks:
+            kill(main.pid, signal.SIGKILL)
+            main.wait()
+            return
+        self.lost.append(main)
         namespace = os.readlink(f"/proc/{main.pid}/ns/uts")
         for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                same = os.readlink(f"/proc/{pid}/ns/uts") == namespace
-            except OSError:
-                continue
-            if same and (ranks or pid == str(main.pid) or is_slurm(pid)):
+            if is_slurm(pid) and uts_of(pid) == namespace:
                 kill(int(pid), signal.SIGKILL)
-        main.wait()
 
     def run(self, *words, check=True, **env):
         """One of Slurm's commands; asked again when a busy controller hung up on it."""
@@ -137,9 +139,11 @@ class Cluster:
     def stop(self):
         for name, daemon in self.daemons.items():
             kill(daemon.pid, signal.SIGTERM if name == "ctld" else signal.SIGKILL)
-        for daemon in self.daemons.values():
+        for daemon in self.lost:
+            kill(daemon.pid, signal.SIGKILL)
+        for daemon in [*self.daemons.values(), *self.lost]:
             daemon.wait()
-        self.daemons = {}
+        self.daemons, self.lost = {}, []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             if is_slurm(pid) and str(self.root) in read(f"/proc/{pid}/environ"):
                 kill(int(pid), signal.SIGKILL)
@@ -148,6 +152,13 @@ class Cluster:
 def read(path):
     try:
         return pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def uts_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/ns/uts")
     except OSError:
         return ""
 

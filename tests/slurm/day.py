@@ -3,15 +3,18 @@
 byte for byte, the one that an undisturbed run writes.
 
 usage: day.py [NAME...]      (environment: TFM_PROGRAM; as root, with slurm-wlm and munge)
-       --rows N --model DIR  a longer job: the model and how many rows (2000, the embedded one)
-Prints a table of what was done and what came; exits 1 when a file differed.
+       --rows N --words N --model DIR  a longer job: how many rows (2000) of at most how many words (40)
+       --deadline SECONDS              for each day (900); also for the undisturbed run before them
+Prints a table of what was done and what came; exits 1 when a file differed, or a day was no such day.
 """
 import argparse
 import hashlib
+import os
 import pathlib
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,31 +22,30 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pipeline"))
 from harness import MPI, PROGRAM, SOURCE, call, must  # noqa: E402
 from cluster import Cluster, kill, read  # noqa: E402
-
-SECONDS = 900
+UNDER_WAY = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED")
 
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def make_rows(path, count):
-    """Rows of 1 to 40 words of the bundled sample, the same every time."""
+def make_rows(path, count, most):
+    """Rows of 1 to most words of the bundled sample, the same every time."""
     draw = random.Random(2026)
     words = (SOURCE / "deploy" / "models" / "sample.txt").read_text(encoding="utf-8").split()
     with open(path, "w", encoding="utf-8") as out:
         for _ in range(count):
-            out.write(" ".join(draw.choices(words, k=draw.randint(1, 40))) + "\n")
+            out.write(" ".join(draw.choices(words, k=draw.randint(1, most))) + "\n")
 
 
 class Day:
     def __init__(self, folder, slurm, options):
-        self.folder, self.slurm = folder, slurm
+        self.folder, self.slurm, self.deadline = folder, slurm, options.deadline
         self.rows = folder / "rows.txt"
         self.model = ["-m", options.model] if options.model else []
-        make_rows(self.rows, options.rows)
+        make_rows(self.rows, options.rows, options.words)
         self.want = folder / "undisturbed.jsonl"
-        must(call("classify", "-q", *self.model, "-i", self.rows, "-o", self.want, timeout=SECONDS))
+        must(call("classify", "-q", *self.model, "-i", self.rows, "-o", self.want, timeout=self.deadline))
 
     def command(self, out):
         return ["classify", *self.model, "-i", str(self.rows), "-o", str(out)]
@@ -64,10 +66,10 @@ class Day:
 
     def finish(self, number):
         """Wait for the job; its state and restarts."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + self.deadline
         while time.monotonic() < end:
             state, restarts = self.slurm.job(number)
-            if state not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED"):
+            if state not in UNDER_WAY:
                 return state, restarts
             time.sleep(0.5)
         raise RuntimeError(f"job {number} is still {state}")
@@ -75,7 +77,7 @@ class Day:
     def committed(self, out, least=1):
         """Wait until the job has committed something."""
         journal = pathlib.Path(f"{out}.journal")
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + self.deadline
         while time.monotonic() < end:
             if journal.exists() and journal.stat().st_size > least:
                 return journal.stat().st_size
@@ -110,7 +112,7 @@ def array(day):
     """an array of four, the outputs put together"""
     script, out = day.script("array", "--array", "4", "--ranks-per-node", "3")
     number = day.submit(script)
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + day.deadline
     while day.slurm.run("squeue", "-h", "-j", number, check=False).stdout.strip():
         if time.monotonic() > end:
             raise RuntimeError("the array does not end")
@@ -168,19 +170,33 @@ def everything(day):
                              warn=45, own=["--stall-limit", "20"])
     number = day.submit(script)
     killed = ""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + day.deadline
     while time.monotonic() < end:
         state, restarts = day.slurm.job(number)
-        if state not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED"):
+        if state not in UNDER_WAY:
             break
         if state == "RUNNING" and restarts >= 2 and not killed:
-            before = day.committed(out)
-            day.committed(out, before)
-            nodes = day.slurm.run("squeue", "-h", "-j", number, "-o", "%N").stdout.strip()
-            killed = "n" + re.match(r"n\[\d[-,](\d)\]", nodes).group(1)
-            day.slurm.kill_node(killed)
+            killed = kill_in_the_middle(day, number, out)
         time.sleep(0.5)
-    return [out], f"{state}, {restarts} requeues, {killed or 'no node'} killed"
+    assert killed, "no node was killed: more rows"
+    return [out], f"{state}, {restarts} requeues, one of them by the loss of {killed}"
+
+
+def kill_in_the_middle(day, number, out):
+    """The second node of a running job is lost when the attempt has committed something; its name, or
+    nothing when the attempt was over before."""
+    journal = pathlib.Path(f"{out}.journal")
+    before = journal.stat().st_size
+    while journal.exists() and journal.stat().st_size <= before:
+        if day.slurm.job(number)[0] != "RUNNING":
+            return ""
+        time.sleep(0.2)
+    nodes = day.slurm.run("squeue", "-h", "-j", number, "-o", "%N").stdout.strip()
+    found = re.match(r"n\[\d[-,](\d)\]", nodes)
+    if not found:
+        return ""
+    day.slurm.kill_node(f"n{found.group(1)}")
+    return f"n{found.group(1)}"
 
 
 DAYS = [srun, salloc, coordinator, array, limit, node, fence, everything]
@@ -190,8 +206,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--words", type=int, default=40)
+    parser.add_argument("--deadline", type=float, default=900)
     parser.add_argument("--model", default="")
     options = parser.parse_args()
+    lacking = [name for name in ("slurmctld", "slurmd", "munged", "srun") if not shutil.which(name)]
+    if lacking or os.geteuid() != 0:
+        print(f"skip: needs root, slurm-wlm and munge; not here: {lacking or 'root'}")
+        sys.exit(77)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the cluster ends too
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tfm-slurm-"))
     wrong = 0
     with Cluster(folder / "slurm") as slurm:
