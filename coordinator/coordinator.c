@@ -122,8 +122,7 @@ static void conclude_differing(tfm_job *job, const tfm_delivery *d)
 static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
 {
   tfm_err ignored = {0}; /* the signal is what is told */
-  tfm_progress_clear(&d->progress);
-  tfm_outlet_stop(&d->outlet, err);
+  tfm_delivery_stop(d, err);
   if (job->pump && tfm_pump_ended(job->pump)) {
     (void)!write_summary(job, &d->outlet, &ignored);
     tfm_summary_log(job, &d->outlet);
@@ -141,6 +140,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
     TFM_TRY(tfm_dialog_open(&job->dialog, options, &options, err));
   }
   TFM_TRY(tfm_summary_check(options, err));
+  TFM_TRY(tfm_metrics_check(options, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
   tfm_stop_heed(world);
   TFM_TRY(tfm_job_plan(job, err));

@@ -92,26 +92,77 @@ fail:
   return st;
 }
 
-tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
+static tfm_progress_counts count(const tfm_delivery *d)
 {
-  tfm_delivery *d = arg;
-  tfm_job *job = d->job;
+  const tfm_job *job = d->job;
+  const int64_t total = tfm_reader_total_bytes(job->reader);
   double share = -1;
-  int64_t total = tfm_reader_total_bytes(job->reader);
   if (total > 0) {
     share = (double)tfm_reader_counted(job->reader).bytes / (double)total;
   }
-  tfm_progress_show(&d->progress, d->outlet.tally.mark.rows - d->outlet.resumed_rows,
-                    tfm_pump_counted(job->pump).tokens, share);
+  return (tfm_progress_counts){.rows = d->outlet.tally.mark.rows - d->outlet.resumed_rows,
+                               .row_errors = d->outlet.tally.row_errors,
+                               .tokens = tfm_pump_counted(job->pump).tokens,
+                               .share = share};
+}
+
+static void write_metrics(tfm_delivery *d, const tfm_progress_counts *now,
+                          const tfm_progress_rates *rates, bool complete)
+{
+  const tfm_tally *tally = &d->outlet.tally;
+  const tfm_metrics metrics = {.job = d->job,
+                               .now = *now,
+                               .rates = *rates,
+                               .rows_in = tfm_reader_counted(d->job->reader).rows,
+                               .rows_out = tally->mark.rows,
+                               .row_errors = tally->row_errors,
+                               .rows_truncated = tally->rows_truncated,
+                               .tokens = tally->tokens,
+                               .complete = complete};
+  tfm_metrics_write(&d->metrics, &metrics);
+}
+
+tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
+{
+  tfm_delivery *d = arg;
+  const tfm_progress_counts now = count(d);
+  const tfm_progress_rates rates = tfm_progress_show(&d->progress, &now);
+  if (tfm_metrics_due(&d->metrics, d->job->options)) {
+    write_metrics(d, &now, &rates, false);
+  }
   /* With nothing to do, what is there should be seen: somebody may be waiting for it. */
   return tfm_outlet_rest(&d->outlet, idle, err);
+}
+
+/* The last word of --metrics-file, whatever has become of the job. */
+static void end_metrics(tfm_delivery *d, bool complete)
+{
+  const tfm_job *job = d->job;
+  if (job->options->metrics_file && job->pump) {
+    const tfm_progress_counts now = count(d);
+    tfm_progress_rates rates =
+        tfm_progress_rate(&now, d->progress.begin_share, job->times.end - job->times.run);
+    rates.eta_s = complete ? 0 : rates.eta_s;
+    write_metrics(d, &now, &rates, complete);
+  }
 }
 
 tfm_status tfm_delivery_finish(tfm_delivery *d, tfm_err *err)
 {
   tfm_progress_clear(&d->progress);
   tfm_mark end = tfm_reader_mark(d->job->reader);
-  return tfm_outlet_finish(&d->outlet, &end, err);
+  const tfm_status st = tfm_outlet_finish(&d->outlet, &end, err);
+  if (st == TFM_OK) {
+    end_metrics(d, true);
+  }
+  return st;
+}
+
+void tfm_delivery_stop(tfm_delivery *d, tfm_err *err)
+{
+  tfm_progress_clear(&d->progress);
+  tfm_outlet_stop(&d->outlet, err);
+  end_metrics(d, false);
 }
 
 void tfm_delivery_fini(tfm_delivery *d)

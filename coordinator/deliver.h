@@ -5,6 +5,7 @@
 
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/report/metrics.h"
 #include "coordinator/report/progress.h"
 
 typedef struct tfm_verifier tfm_verifier; /* coordinator/task/verify.h */
@@ -16,6 +17,7 @@ typedef struct {
   tfm_verifier *verifier; /* or NULL */
   tfm_answer answer;
   tfm_progress_state progress;
+  tfm_metrics_file metrics;
 } tfm_delivery;
 
 /** Open what the options ask for. *done: the output is complete already, nothing is to be run.
@@ -29,6 +31,9 @@ tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err);
 
 /** After the last row: finish the files. */
 tfm_status tfm_delivery_finish(tfm_delivery *d, tfm_err *err) TFM_MUST_USE;
+
+/** The job ends early (err is TFM_E_STOPPED): keep what is there, and say it. */
+void tfm_delivery_stop(tfm_delivery *d, tfm_err *err);
 
 void tfm_delivery_fini(tfm_delivery *d);
 

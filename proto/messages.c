@@ -105,9 +105,10 @@ static const field ready_fields[] = {
 };
 
 static const field heartbeat_fields[] = {
-    {I32, 0, AT(heartbeat, computing)},
-    {U64, 0, AT(heartbeat, batch)},
-    {F64, 0, AT(heartbeat, since_s)},
+    {I32, 0, AT(heartbeat, computing)}, {U64, 0, AT(heartbeat, batch)},
+    {F64, 0, AT(heartbeat, since_s)},   {U64, 0, AT(heartbeat, frames)},
+    {U64, 0, AT(heartbeat, tokens)},    {F64, 0, AT(heartbeat, busy_s)},
+    {F64, 0, AT(heartbeat, wait_s)},    {F64, 0, AT(heartbeat, send_s)},
 };
 
 static const field stats_fields[] = {

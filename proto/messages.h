@@ -125,6 +125,9 @@ typedef struct {
   int32_t computing; /* 1: on `batch`; 0: waiting */
   uint64_t batch;
   double since_s; /* seconds in this state */
+  /* What a worker has done so far, the present state included; 0 from rank 0. */
+  uint64_t frames, tokens;
+  double busy_s, wait_s, send_s; /* as in tfm_msg_stats */
 } tfm_msg_heartbeat;
 
 /** worker -> 0, after END. */

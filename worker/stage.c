@@ -15,6 +15,11 @@ static void send_heartbeat(tfm_stage *stage, double now)
 {
   stage->beat_s = now;
   stage->now.since_s = now - stage->state_s;
+  stage->now.frames = stage->stats.frames;
+  stage->now.tokens = stage->stats.tokens;
+  stage->now.busy_s = stage->stats.busy_s + (stage->now.computing ? stage->now.since_s : 0);
+  stage->now.wait_s = stage->stats.wait_s + (stage->now.computing ? 0 : stage->now.since_s);
+  stage->now.send_s = stage->stats.send_s;
   tfm_buf payload = {0};
   if (tfm_msg_heartbeat_encode(&stage->now, &payload) == TFM_OK) {
     tfm_link *out = tfm_world_control_out(stage->world, 0);

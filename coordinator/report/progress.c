@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,11 +12,13 @@ enum { BAR_CELLS = 30 };
 
 static const double bar_every_s = 0.2;
 static const double line_every_s = 10.0;
+static const double told_from = 0.002; /* of the input, for an eta */
 
 void tfm_progress_init(tfm_progress_state *state, const tfm_options *options)
 {
   bool terminal = isatty(STDERR_FILENO);
-  *state = (tfm_progress_state){.begin_s = tfm_now_s(), .shown_s = tfm_now_s()};
+  *state =
+      (tfm_progress_state){.begin_s = tfm_now_s(), .shown_s = tfm_now_s(), .begin_share = -1};
   switch (options->progress) {
   case TFM_PROGRESS_AUTO:
     state->bar = terminal && !options->quiet;
@@ -33,43 +36,124 @@ void tfm_progress_init(tfm_progress_state *state, const tfm_options *options)
   }
 }
 
-static void draw_bar(int64_t rows, double rate, double share)
+tfm_progress_rates tfm_progress_rate(const tfm_progress_counts *now, double begin_share,
+                                     double seconds)
 {
+  tfm_progress_rates rates = {.seconds = seconds, .eta_s = -1};
+  if (seconds > 0) {
+    rates.rows_per_s = (double)now->rows / seconds;
+    rates.tokens_per_s = (double)now->tokens / seconds;
+  }
+  /* Too little read says nothing: rows are read ahead of their results. */
+  const double read = now->share - (begin_share > 0 ? begin_share : 0);
+  if (now->share >= 0 && read > told_from && now->rows > 0) {
+    rates.eta_s = fmax(0, (1 - now->share) / read * seconds);
+  }
+  return rates;
+}
+
+void tfm_progress_clock(double seconds, tfm_buf *out)
+{
+  const long long s = (long long)(seconds + 0.5);
+  const long long days = s / 86400;
+  const int hours = (int)(s / 3600 % 24);
+  if (days) {
+    (void)tfm_buf_printf(out, "%lld d %02d:", days, hours);
+  } else if (hours) {
+    (void)tfm_buf_printf(out, "%d:", hours);
+  }
+  (void)tfm_buf_printf(out, days || hours ? "%02d:%02d" : "%d:%02d", (int)(s / 60 % 60),
+                       (int)(s % 60));
+}
+
+/* ", eta 1:06, errors 2": what is known. */
+static void put_rest(const tfm_progress_counts *now, const tfm_progress_rates *rates,
+                     const char *gap, tfm_buf *out)
+{
+  if (rates->eta_s >= 0) {
+    (void)tfm_buf_printf(out, "%seta ", gap);
+    tfm_progress_clock(rates->eta_s, out);
+  }
+  (void)tfm_buf_printf(out, "%serrors %lld", gap, (long long)now->row_errors);
+}
+
+void tfm_progress_text(const tfm_progress_counts *now, const tfm_progress_rates *rates,
+                       tfm_buf *out)
+{
+  if (now->share >= 0) {
+    (void)tfm_buf_printf(out, "%.0f %% read, ", 100 * now->share);
+  }
+  (void)tfm_buf_printf(out, "%lld rows in %.0f s: %.0f rows/s, %.0f tokens/s",
+                       (long long)now->rows, rates->seconds, rates->rows_per_s,
+                       rates->tokens_per_s);
+  put_rest(now, rates, ", ", out);
+}
+
+void tfm_progress_members(const tfm_progress_counts *now, const tfm_progress_rates *rates,
+                          tfm_buf *out)
+{
+  (void)tfm_buf_printf(out,
+                       "\"rows\":%lld,\"row_errors\":%lld,\"tokens\":%lld,\"seconds\":%.3f,"
+                       "\"rows_per_s\":%.6g,\"tokens_per_s\":%.6g",
+                       (long long)now->rows, (long long)now->row_errors, (long long)now->tokens,
+                       rates->seconds, rates->rows_per_s, rates->tokens_per_s);
+  (void)tfm_buf_printf(out, now->share >= 0 ? ",\"share\":%.6g" : ",\"share\":null",
+                       now->share);
+  (void)tfm_buf_printf(out, rates->eta_s >= 0 ? ",\"eta_s\":%.6g" : ",\"eta_s\":null",
+                       rates->eta_s);
+}
+
+static void draw_bar(const tfm_progress_counts *now, const tfm_progress_rates *rates)
+{
+  tfm_buf text = {0};
   char cells[BAR_CELLS + 1];
-  int full = (int)(share * BAR_CELLS);
+  int full = (int)(now->share * BAR_CELLS);
   memset(cells, '.', BAR_CELLS);
   memset(cells, '#', (size_t)(full < 0 ? 0 : full > BAR_CELLS ? BAR_CELLS : full));
   cells[BAR_CELLS] = '\0';
-  if (share < 0) {
-    (void)fprintf(stderr, "\r\033[K%lld rows  %.0f rows/s", (long long)rows, rate);
-  } else {
-    (void)fprintf(stderr, "\r\033[K[%s] %3.0f %%  %lld rows  %.0f rows/s", cells, 100 * share,
-                  (long long)rows, rate);
+  (void)tfm_buf_str(&text, "\r\033[K");
+  if (now->share >= 0) {
+    (void)tfm_buf_printf(&text, "[%s] %3.0f %%  ", cells, 100 * now->share);
   }
+  (void)tfm_buf_printf(&text, "%lld rows  %.0f rows/s  %.0f tokens/s", (long long)now->rows,
+                       rates->rows_per_s, rates->tokens_per_s);
+  put_rest(now, rates, "  ", &text);
+  (void)fputs(tfm_buf_cstr(&text), stderr);
   (void)fflush(stderr);
+  tfm_buf_fini(&text);
 }
 
-void tfm_progress_show(tfm_progress_state *state, int64_t rows, int64_t tokens, double share)
+static void log_line(const tfm_progress_counts *now, const tfm_progress_rates *rates)
 {
-  double now = tfm_now_s();
-  double every = state->bar ? bar_every_s : line_every_s;
-  if ((!state->bar && !state->line) || now - state->shown_s < every) {
-    return;
+  tfm_buf text = {0};
+  tfm_buf members = {0};
+  tfm_progress_text(now, rates, &text);
+  tfm_progress_members(now, rates, &members);
+  tfm_log_with(TFM_LOG_INFO, tfm_buf_cstr(&members), "%s", tfm_buf_cstr(&text));
+  tfm_buf_fini(&text);
+  tfm_buf_fini(&members);
+}
+
+tfm_progress_rates tfm_progress_show(tfm_progress_state *state, const tfm_progress_counts *now)
+{
+  const double now_s = tfm_now_s();
+  const double every = state->bar ? bar_every_s : line_every_s;
+  if (state->begin_share < 0) {
+    state->begin_share = now->share;
   }
-  state->shown_s = now;
-  double seconds = now - state->begin_s;
-  double rate = seconds > 0 ? (double)rows / seconds : 0;
+  const tfm_progress_rates rates =
+      tfm_progress_rate(now, state->begin_share, now_s - state->begin_s);
+  if ((!state->bar && !state->line) || now_s - state->shown_s < every) {
+    return rates;
+  }
+  state->shown_s = now_s;
   if (state->bar) {
-    draw_bar(rows, rate, share);
+    draw_bar(now, &rates);
     state->drawn = true;
-    return;
+  } else {
+    log_line(now, &rates);
   }
-  char done[32] = "";
-  if (share >= 0) {
-    (void)snprintf(done, sizeof done, "%.0f %% read, ", 100 * share);
-  }
-  tfm_log(TFM_LOG_INFO, "%s%lld rows in %.0f s: %.0f rows/s, %.0f tokens/s", done,
-          (long long)rows, seconds, rate, seconds > 0 ? (double)tokens / seconds : 0);
+  return rates;
 }
 
 void tfm_progress_clear(tfm_progress_state *state)

@@ -63,7 +63,8 @@ static void write_whole(const char *p, size_t n)
   }
 }
 
-static void format_line(tfm_buf *line, tfm_log_level level, tfm_span message)
+static void format_line(tfm_buf *line, tfm_log_level level, tfm_span message,
+                        const char *members)
 {
   if (as_json) {
     struct timespec t = {0};
@@ -71,7 +72,7 @@ static void format_line(tfm_buf *line, tfm_log_level level, tfm_span message)
     (void)tfm_buf_printf(line, "{\"time\":%lld.%03ld,\"level\":\"%s\",\"message\":",
                          (long long)t.tv_sec, t.tv_nsec / 1000000, name_of(level));
     (void)tfm_buf_json_string(line, message);
-    (void)tfm_buf_str(line, "}\n");
+    (void)tfm_buf_printf(line, "%s%s}\n", *members ? "," : "", members);
     return;
   }
   (void)tfm_buf_str(line, "tfm-cluster: ");
@@ -82,21 +83,21 @@ static void format_line(tfm_buf *line, tfm_log_level level, tfm_span message)
   (void)tfm_buf_char(line, '\n');
 }
 
-void tfm_log(tfm_log_level level, const char *format, ...)
+static void say(tfm_log_level level, const char *members, const char *format, va_list args)
+    TFM_PRINTF(3, 0);
+
+static void say(tfm_log_level level, const char *members, const char *format, va_list args)
 {
   if (!tfm_log_enabled(level)) {
     return;
   }
   char text[MESSAGE_BYTES];
-  va_list args;
-  va_start(args, format);
   int wanted = vsnprintf(text, sizeof text, format, args);
-  va_end(args);
   size_t n = wanted < 0 ? 0 : (size_t)wanted;
   n = tame(text, n < sizeof text ? n : sizeof text - 1);
 
   tfm_buf line = {0};
-  format_line(&line, level, (tfm_span){text, n});
+  format_line(&line, level, (tfm_span){text, n}, members);
   (void)pthread_mutex_lock(&one_line);
   if (line.failed) {
     write_whole(text, n); /* out of memory: the bare message is better than silence */
@@ -106,4 +107,20 @@ void tfm_log(tfm_log_level level, const char *format, ...)
   }
   (void)pthread_mutex_unlock(&one_line);
   tfm_buf_fini(&line);
+}
+
+void tfm_log(tfm_log_level level, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  say(level, "", format, args);
+  va_end(args);
+}
+
+void tfm_log_with(tfm_log_level level, const char *members, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  say(level, members, format, args);
+  va_end(args);
 }

@@ -21,4 +21,9 @@ bool tfm_log_enabled(tfm_log_level level);
 
 void tfm_log(tfm_log_level level, const char *format, ...) TFM_PRINTF(2, 3);
 
+/** The same, with members for programs: JSON of the form `"name":value,...`, which the JSON format
+ * puts behind the message and the text format leaves out. */
+void tfm_log_with(tfm_log_level level, const char *members, const char *format, ...)
+    TFM_PRINTF(3, 4);
+
 #endif

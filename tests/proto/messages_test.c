@@ -74,8 +74,14 @@ static const tfm_msg_ready ready = {.cpuset = "3",
                                     .local_pages = 32,
                                     .load_s = 1.25,
                                     .lent = -1};
-static const tfm_msg_heartbeat heartbeat = {
-    .computing = 1, .batch = UINT64_MAX, .since_s = 0.1};
+static const tfm_msg_heartbeat heartbeat = {.computing = 1,
+                                            .batch = UINT64_MAX,
+                                            .since_s = 0.1,
+                                            .frames = 11,
+                                            .tokens = 22,
+                                            .busy_s = 0.25,
+                                            .wait_s = 0.5,
+                                            .send_s = 0.75};
 static const tfm_msg_stats stats = {.frames = 1,
                                     .tokens = 2,
                                     .busy_s = 3.5,

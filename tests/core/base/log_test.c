@@ -75,6 +75,22 @@ static void a_message_is_one_tame_line(void **state)
   tfm_buf_fini(&text);
 }
 
+/* Members are for programs: behind the message in JSON, nowhere in text. */
+static void members_are_for_json(void **state)
+{
+  (void)state;
+  tfm_buf text = {0};
+  tfm_log_setup(TFM_LOG_INFO, false);
+  catch_stderr();
+  tfm_log_with(TFM_LOG_INFO, "\"rows\":3", "%s", "three rows");
+  assert_string_equal(release(&text), "tfm-cluster: three rows\n");
+  tfm_log_setup(TFM_LOG_INFO, true);
+  catch_stderr();
+  tfm_log_with(TFM_LOG_INFO, "\"rows\":3", "%s", "three rows");
+  assert_non_null(strstr(release(&text), ",\"message\":\"three rows\",\"rows\":3}\n"));
+  tfm_buf_fini(&text);
+}
+
 static void a_long_message_is_cut_not_lost(void **state)
 {
   (void)state;
@@ -165,6 +181,7 @@ int main(void)
       cmocka_unit_test(lines_carry_the_program_and_the_level),
       cmocka_unit_test(what_is_below_the_level_is_silent),
       cmocka_unit_test(a_message_is_one_tame_line),
+      cmocka_unit_test(members_are_for_json),
       cmocka_unit_test(a_long_message_is_cut_not_lost),
       cmocka_unit_test(json_lines_are_json),
       cmocka_unit_test(lines_of_several_threads_never_mix),
