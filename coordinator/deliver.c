@@ -53,6 +53,10 @@ tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err 
   } else if (job->demo) {
     TFM_TRY(tfm_table_begin(job, err));
   }
+  if (o->trace && !o->dry_run) {
+    TFM_TRY(tfm_trace_open(&d->trace, o->trace, &job->crew, TFM_TRACE_MOST, err));
+    job->crew.listener = tfm_trace_listener(d->trace);
+  }
   tfm_progress_init(&d->progress, o);
 
 fail:
@@ -168,6 +172,10 @@ void tfm_delivery_stop(tfm_delivery *d, tfm_err *err)
 void tfm_delivery_fini(tfm_delivery *d)
 {
   tfm_progress_clear(&d->progress);
+  if (d->trace) {
+    d->job->crew.listener = (tfm_crew_listener){0};
+    tfm_trace_close(d->trace);
+  }
   tfm_outlet_fini(&d->outlet);
   tfm_verifier_close(d->verifier);
   tfm_answer_fini(&d->answer);

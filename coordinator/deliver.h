@@ -7,6 +7,7 @@
 #include "coordinator/output/outlet.h"
 #include "coordinator/report/metrics.h"
 #include "coordinator/report/progress.h"
+#include "coordinator/report/trace.h"
 
 typedef struct tfm_verifier tfm_verifier; /* coordinator/task/verify.h */
 
@@ -18,6 +19,7 @@ typedef struct {
   tfm_answer answer;
   tfm_progress_state progress;
   tfm_metrics_file metrics;
+  tfm_trace *trace; /* or NULL */
 } tfm_delivery;
 
 /** Open what the options ask for. *done: the output is complete already, nothing is to be run.

@@ -492,7 +492,8 @@ static void assign_rank(tfm_job *job, int rank)
                         .slots = job->turns.slots,
                         .pages = job->turns.pages,
                         .threads = threads_of(job, rank, count),
-                        .probe = job->options->openblas_probe};
+                        .probe = job->options->openblas_probe,
+                        .trace = job->options->trace != NULL};
   a->previous = planned->stage > 0 ? rank - 1 : 0;
   a->next = a->head ? 0 : rank + 1;
   switch (job->options->bind) {

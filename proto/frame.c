@@ -250,6 +250,8 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
   case TFM_FRAME_SAMPLE:
   case TFM_FRAME_MEASURE:
   case TFM_FRAME_SPEED:
+  case TFM_FRAME_CLOCK:
+  case TFM_FRAME_TRACE:
     if (control) {
       return check_plain(head, limits->max_payload, err);
     }

@@ -15,7 +15,8 @@ typedef enum {
   U64,    /* u64 */
   F64,    /* u64, the bits of a finite double */
   STATUS, /* u32, a number of TFM_STATUS_MAP */
-  IDS     /* tfm_msg_ids: u32 count and as many I32, `least` or more */
+  IDS,    /* tfm_msg_ids: u32 count and as many I32, `least` or more */
+  SPANS   /* int32_t n and as many tfm_msg_span: u32 count, then fields of each */
 } field_kind;
 
 typedef struct {
@@ -90,9 +91,9 @@ static const field assign_fields[] = {
     {I64, 0, AT(assign, max_tokens)},  {I64, 0, AT(assign, max_sequences)},
     {I64, 0, AT(assign, max_rows)},    {I32, 0, AT(assign, threads)},
     {I32, 0, AT(assign, share_index)}, {I32, 0, AT(assign, share_count)},
-    {BOOL, 0, AT(assign, probe)},      {I64, 0, AT(assign, slots)},
-    {I64, 0, AT(assign, pages)},       {I64, 0, AT(assign, lender)},
-    {I32, -1, AT(assign, lent)},
+    {BOOL, 0, AT(assign, probe)},      {BOOL, 0, AT(assign, trace)},
+    {I64, 0, AT(assign, slots)},       {I64, 0, AT(assign, pages)},
+    {I64, 0, AT(assign, lender)},      {I32, -1, AT(assign, lent)},
 };
 
 static const field ready_fields[] = {
@@ -152,6 +153,31 @@ static const field speed_fields[] = {
     {F64, 0, AT(speed, head_s)},
 };
 
+static const field clock_fields[] = {
+    {F64, 0, AT(clock, asked_s)},
+    {F64, 0, AT(clock, now_s)},
+};
+
+static const field trace_fields[] = {
+    {U64, 0, AT(trace, lost)},
+    {SPANS, 0, AT(trace, n)},
+};
+
+static void put_spans(const unsigned char *at, tfm_buf *out)
+{
+  const tfm_msg_trace *trace =
+      (const void *)(at - offsetof(tfm_msg_trace, n)); /* the one message that has them */
+  tfm__put_u32(out, (uint32_t)trace->n);
+  for (int32_t i = 0; i < trace->n; ++i) {
+    const tfm_msg_span *span = &trace->v[i];
+    tfm__put_u32(out, (uint32_t)span->kind);
+    tfm__put_u64(out, span->batch);
+    tfm__put_u64(out, (uint64_t)span->tokens);
+    tfm__put_f64(out, span->begin_s);
+    tfm__put_f64(out, span->end_s);
+  }
+}
+
 static void put_ids(const unsigned char *at, tfm_buf *out)
 {
   const tfm_msg_ids *ids = (const void *)at;
@@ -195,6 +221,9 @@ static void put_field(const field *f, const unsigned char *at, tfm_buf *out)
     break;
   case IDS:
     put_ids(at, out);
+    break;
+  case SPANS:
+    put_spans(at, out);
     break;
   }
 }
@@ -241,6 +270,34 @@ static void get_ids(tfm__reader *r, const field *f, unsigned char *at)
   }
 }
 
+static void get_spans(tfm__reader *r, const field *f, unsigned char *at)
+{
+  tfm_msg_trace *trace = (void *)(at - offsetof(tfm_msg_trace, n));
+  uint32_t n = tfm__get_u32(r, f->name);
+  if (n > TFM_MSG_SPANS) {
+    tfm__reader_fail(r, f->name, "want at most %d spans, got %lu", TFM_MSG_SPANS,
+                     (unsigned long)n);
+    n = 0;
+  }
+  trace->n = (int32_t)n;
+  double last_s = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    tfm_msg_span *span = &trace->v[i];
+    const uint32_t kind = tfm__get_u32(r, f->name);
+    span->kind = (int32_t)(kind < TFM_SPAN_COUNT ? kind : 0);
+    span->batch = tfm__get_u64(r, f->name);
+    span->tokens = (int64_t)tfm__get_u64(r, f->name);
+    span->begin_s = tfm__get_f64(r, f->name);
+    span->end_s = tfm__get_f64(r, f->name);
+    if (kind >= TFM_SPAN_COUNT || span->tokens < 0 || span->begin_s < last_s ||
+        span->end_s < span->begin_s) {
+      tfm__reader_fail(r, f->name, "span %lu: want a kind, and none before another's end",
+                       (unsigned long)i);
+    }
+    last_s = span->end_s;
+  }
+}
+
 static void get_status(tfm__reader *r, const field *f, unsigned char *at)
 {
   uint32_t value = tfm__get_u32(r, f->name);
@@ -281,6 +338,9 @@ static void get_field(tfm__reader *r, const field *f, unsigned char *at)
     break;
   case IDS:
     get_ids(r, f, at);
+    break;
+  case SPANS:
+    get_spans(r, f, at);
     break;
   }
 }
@@ -329,6 +389,8 @@ TFM_MESSAGE(comm)
 TFM_MESSAGE(sample)
 TFM_MESSAGE(measure)
 TFM_MESSAGE(speed)
+TFM_MESSAGE(clock)
+TFM_MESSAGE(trace)
 #undef TFM_MESSAGE
 
 tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,

@@ -20,7 +20,8 @@ enum {
   TFM_MSG_PATH = 4096,
   TFM_MSG_CACHE = 1024,
   TFM_MSG_CPUSET = 1024,
-  TFM_MSG_IDS = 2048
+  TFM_MSG_IDS = 2048,
+  TFM_MSG_SPANS = 512
 };
 
 /** A list of numbers. */
@@ -93,6 +94,7 @@ typedef struct {
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */
   bool probe;                       /* probe layers of libraries */
+  bool trace;                       /* tell what is done when: TRACE */
   int64_t lender;                   /* a process on the rank's host with the same slice, or 0 */
   int32_t lent;                     /* its READY's */
 } tfm_msg_assign;
@@ -142,6 +144,37 @@ typedef struct {
   int64_t pages, local_pages;
 } tfm_msg_stats;
 
+/** 0 -> worker, which answers with the same asked_s and its own clock. */
+typedef struct {
+  double asked_s; /* by rank 0's tfm_now_s() */
+  double now_s;   /* by the worker's; 0 in the question */
+} tfm_msg_clock;
+
+/** What a rank was about for a while. */
+typedef enum {
+  TFM_SPAN_WAIT,    /* worker: for a micro-batch */
+  TFM_SPAN_COMPUTE, /* worker: its units on one */
+  TFM_SPAN_HEAD,    /* last worker: the head on one */
+  TFM_SPAN_SEND,    /* worker: checking, sealing and finding room for a frame */
+  TFM_SPAN_EMBED,   /* rank 0: making a micro-batch and sending it */
+  TFM_SPAN_WRITE,   /* rank 0: writing rows */
+  TFM_SPAN_COUNT
+} tfm_span_kind;
+
+typedef struct {
+  int32_t kind;
+  uint64_t batch; /* 0: none */
+  int64_t tokens; /* of the micro-batch; 0: not told */
+  double begin_s, end_s;
+} tfm_msg_span;
+
+/** worker -> 0: spans in their order, none within another, by the worker's clock. */
+typedef struct {
+  uint64_t lost; /* spans before these that there was no room for */
+  int32_t n;     /* 0..TFM_MSG_SPANS */
+  tfm_msg_span v[TFM_MSG_SPANS];
+} tfm_msg_trace;
+
 /** worker -> 0. */
 typedef struct {
   tfm_err err;
@@ -184,6 +217,8 @@ TFM_MESSAGE(comm)
 TFM_MESSAGE(sample)
 TFM_MESSAGE(measure)
 TFM_MESSAGE(speed)
+TFM_MESSAGE(clock)
+TFM_MESSAGE(trace)
 #undef TFM_MESSAGE
 
 /** Put an encoded payload into a free frame of a control link and send it. When no frame is

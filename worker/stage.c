@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "worker/finite.h"
+#include "worker/trace.h"
 
 #include <string.h>
 
@@ -39,15 +40,52 @@ void tfm__stage_poll(void *arg)
     return;
   }
   double now = tfm_now_s();
-  if (now - stage->beat_s >= heartbeat_s) {
+  const bool due = now - stage->beat_s >= heartbeat_s;
+  if (due) {
     send_heartbeat(stage, now);
   }
+  if (stage->trace && (due || tfm_trace_pressing(stage->trace))) {
+    tfm_link *out = tfm_world_control_out(stage->world, 0);
+    const tfm_status st = tfm_trace_send(stage->trace, out, &stage->poll_error);
+    (void)st; /* kept in poll_error */
+  }
+}
+
+/* What was done from begin_s until now, which is returned. */
+static double note_span(tfm_stage *stage, tfm_span_kind kind, const tfm_frame *frame,
+                        double begin_s)
+{
+  const double end_s = tfm_now_s();
+  tfm_msg_span span = {.kind = kind, .begin_s = begin_s, .end_s = end_s};
+  if (frame) {
+    span.batch = frame->head.batch;
+    span.tokens = frame->head.type == TFM_FRAME_ACTIVATIONS ? frame->head.T : 0;
+  }
+  tfm_trace_note(stage->trace, &span);
+  return end_s;
 }
 
 /* Something came: rank 0 is there. */
 static void note_word(tfm_stage *stage)
 {
   tfm_vigil_note(stage->vigil, TFM_VIGIL_LISTENING, stage->patience_s, stage->now.batch);
+}
+
+/* Rank 0 asks what time it is here. */
+static tfm_status tell_time(tfm_stage *stage, const tfm_frame *frame, tfm_err *err)
+{
+  tfm_msg_clock clock = {0};
+  tfm_buf payload = {0};
+  tfm_status st = tfm_msg_clock_decode(&clock, frame->bytes + TFM_FRAME_HEADER,
+                                       (size_t)frame->head.payload_bytes, err);
+  if (st == TFM_OK) {
+    clock.now_s = tfm_now_s();
+    (void)tfm_msg_clock_encode(&clock, &payload);
+    st = tfm_msg_send(tfm_world_control_out(stage->world, 0), TFM_FRAME_CLOCK, &payload, NULL,
+                      err);
+  }
+  tfm_buf_fini(&payload);
+  return st;
 }
 
 tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err)
@@ -61,6 +99,10 @@ tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err)
   if (frame->head.type == TFM_FRAME_HEARTBEAT) {
     stage->patience_s = stage->stall_s;
     note_word(stage);
+    goto fail;
+  }
+  if (frame->head.type == TFM_FRAME_CLOCK) {
+    TFM_TRY(tell_time(stage, frame, err));
     goto fail;
   }
   if (frame->head.type != TFM_FRAME_LEAVE) {
@@ -130,23 +172,29 @@ static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
   }
 
 fail:
-  if (*frame) {
-    stage->stats.send_s += tfm_now_s() - looked;
-  }
   stage->stats.wait_s += (*frame ? looked : tfm_now_s()) - start;
+  if (*frame) {
+    tfm_trace_note(stage->trace, &(tfm_msg_span){.kind = TFM_SPAN_WAIT,
+                                                 .batch = (*frame)->head.batch,
+                                                 .begin_s = start,
+                                                 .end_s = looked});
+    stage->stats.send_s += note_span(stage, TFM_SPAN_SEND, *frame, looked) - looked;
+  }
   return st;
 }
 
 static tfm_status send_on(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
 {
   const double start = tfm_now_s();
+  const tfm_frame sent = *frame; /* it goes home when it has left */
   const tfm_status st = tfm_link_send(stage->out, frame, err);
-  stage->stats.send_s += tfm_now_s() - start;
+  stage->stats.send_s += note_span(stage, TFM_SPAN_SEND, &sent, start) - start;
   return st;
 }
 
-/* A free frame of the outgoing link, or NULL when rank 0 said LEAVE. */
-static tfm_status free_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
+/* A free frame of the outgoing link for what came in, or NULL when rank 0 said LEAVE. */
+static tfm_status free_frame(tfm_stage *stage, const tfm_frame *in, tfm_frame **frame,
+                             tfm_err *err)
 {
   tfm_status st = TFM_OK;
   double start = tfm_now_s();
@@ -155,7 +203,7 @@ static tfm_status free_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
   }
 
 fail:
-  stage->stats.send_s += tfm_now_s() - start;
+  stage->stats.send_s += note_span(stage, TFM_SPAN_SEND, *frame ? in : NULL, start) - start;
   return st;
 }
 
@@ -305,9 +353,10 @@ static spell begin_computing(const tfm_stage *stage)
   return (spell){.now_s = tfm_now_s(), .cpu_s = tfm_team_cpu_s(stage->team)};
 }
 
-static void end_computing(tfm_stage *stage, spell begun)
+static void end_computing(tfm_stage *stage, tfm_span_kind kind, const tfm_frame *frame,
+                          spell begun)
 {
-  stage->stats.busy_s += tfm_now_s() - begun.now_s;
+  stage->stats.busy_s += note_span(stage, kind, frame, begun.now_s) - begun.now_s;
   stage->stats.compute_cpu_s += tfm_team_cpu_s(stage->team) - begun.cpu_s;
 }
 
@@ -317,7 +366,7 @@ static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batc
 {
   tfm_status st = TFM_OK;
   tfm_frame *result = NULL;
-  TFM_TRY(free_frame(stage, &result, err));
+  TFM_TRY(free_frame(stage, frame, &result, err));
   if (!result) {
     goto fail; /* leaving */
   }
@@ -336,7 +385,7 @@ static tfm_status send_result(tfm_stage *stage, tfm_frame *frame, const tfm_batc
   }
   const spell computing = begin_computing(stage);
   tfm_slice_head(stage->slice, batch, values, tfm_team_par(stage->team));
-  end_computing(stage, computing);
+  end_computing(stage, TFM_SPAN_HEAD, frame, computing);
   judge_rows(stage, batch, values, status);
   result->head = (tfm_frame_head){.type = TFM_FRAME_RESULT,
                                   .batch = frame->head.batch,
@@ -386,7 +435,7 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   look_before(stage, &batch);
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
   look_after(stage, &batch);
-  end_computing(stage, computing);
+  end_computing(stage, TFM_SPAN_COMPUTE, frame, computing);
   stage->stats.frames += 1;
   stage->stats.tokens += (uint64_t)frame->head.T;
   if (stage->poll_error.status != TFM_OK) {

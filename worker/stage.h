@@ -27,6 +27,7 @@ typedef struct {
   tfm_msg_heartbeat now; /* what the next heartbeat says */
   double state_s;        /* since when */
   double beat_s;         /* the last heartbeat */
+  tfm_msg_trace *trace;  /* NULL: nobody asked what is done when */
   tfm_vigil *vigil;      /* NULL in a world of one process */
   double stall_s; /* how long rank 0 may be silent, and a micro-batch may take; 0: for ever */
   double patience_s;  /* the first of them, as it is now: while rank 0 loads it is another */

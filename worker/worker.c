@@ -9,6 +9,7 @@
 #include "worker/comm.h"
 #include "worker/stage.h"
 #include "worker/stats.h"
+#include "worker/trace.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -461,6 +462,9 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
     TFM_TRY(
         tfm_fail(err, TFM_E_NOMEM, "lengths of %lld sequences", (long long)a->max_sequences));
   }
+  if (a->trace && (stage->trace = tfm_calloc(1, sizeof *stage->trace)) == NULL) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "what is told of %d spans", TFM_MSG_SPANS));
+  }
   TFM_TRY(tfm_team_open(&stage->team, &team, err));
   TFM_TRY(open_links(w, err));
   ready->load_s = tfm_now_s() - start;
@@ -526,6 +530,18 @@ fail:
   return st;
 }
 
+/* What --trace has not been told yet. */
+static tfm_status say_trace(worker *w, tfm_err *err)
+{
+  const tfm_msg_trace *trace = w->stage.trace;
+  tfm_buf payload = {0};
+  if (!trace || (trace->n == 0 && trace->lost == 0)) {
+    return TFM_OK;
+  }
+  (void)tfm_msg_trace_encode(trace, &payload);
+  return tell(w, TFM_FRAME_TRACE, &payload, err);
+}
+
 static tfm_status say_stats(worker *w, tfm_err *err)
 {
   tfm_msg_stats *stats = &w->stage.stats;
@@ -572,6 +588,7 @@ static tfm_status work(worker *w, tfm_err *err)
     TFM_TRY(tfm__stage_run(&w->stage, err));
   }
   if (!w->stage.left && w->stage.assign.stage >= 0) {
+    TFM_TRY(say_trace(w, err));
     TFM_TRY(say_stats(w, err));
   }
 
@@ -659,6 +676,7 @@ int tfm_worker_main(tfm_world *world)
   tfm_free(w->stage.cu_len);
   tfm_free(w->stage.cu_source);
   tfm_free(w->stage.bad);
+  tfm_free(w->stage.trace);
   tfm_free(w);
   tfm_err late = {0};
   if (tfm_world_leave(world, leave_limit_s, &late) != TFM_OK) {

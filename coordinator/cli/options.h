@@ -166,7 +166,7 @@ typedef struct {
   int64_t max_errors; /* -1: no limit */
   tfm_resume resume;
   bool restart;
-  const char *summary_json, *metrics_file; /* NULL: none */
+  const char *summary_json, *metrics_file, *trace; /* NULL: none */
 
   int64_t top_k; /* 0: not given; -1: all */
   tfm_apply function_to_apply;

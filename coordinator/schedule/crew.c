@@ -69,6 +69,54 @@ static tfm_status tell(tfm_crew *crew, int rank, tfm_frame_type type, const tfm_
   return st;
 }
 
+static tfm_status take_clock(tfm_crew_rank *r, const unsigned char *payload, size_t n,
+                             tfm_err *err)
+{
+  tfm_msg_clock clock;
+  const tfm_status st = tfm_msg_clock_decode(&clock, payload, n, err);
+  if (st == TFM_OK) {
+    tfm_clock_take(&r->clock, clock.asked_s, clock.now_s, tfm_now_s());
+  }
+  return st;
+}
+
+static tfm_status take_trace(const tfm_crew *crew, int rank, const unsigned char *payload,
+                             size_t n, tfm_err *err)
+{
+  const tfm_crew_listener *to = &crew->listener;
+  tfm_msg_trace trace;
+  const tfm_status st = tfm_msg_trace_decode(&trace, payload, n, err);
+  if (st != TFM_OK || !to->span) {
+    return st;
+  }
+  if (trace.lost) {
+    to->lost(to->arg, rank, trace.lost);
+  }
+  for (int32_t i = 0; i < trace.n; ++i) {
+    to->span(to->arg, rank, &trace.v[i]);
+  }
+  return TFM_OK;
+}
+
+void tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
+                   double begin_s)
+{
+  if (crew->listener.span) {
+    const tfm_msg_span span = {.kind = kind,
+                               .batch = batch,
+                               .tokens = tokens,
+                               .begin_s = begin_s,
+                               .end_s = tfm_now_s()};
+    crew->listener.span(crew->listener.arg, 0, &span);
+  }
+}
+
+/* The others come at any time. */
+static bool is_step(int type)
+{
+  return type != TFM_FRAME_HEARTBEAT && type != TFM_FRAME_CLOCK && type != TFM_FRAME_TRACE;
+}
+
 /* What one arrived frame means. */
 static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, tfm_err *err)
 {
@@ -79,7 +127,7 @@ static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, t
   const tfm_msg_heartbeat before = r->beat;
   tfm_status st = TFM_OK;
   r->heard_s = crew->now_s;
-  r->last = frame->head.type == TFM_FRAME_HEARTBEAT ? r->last : frame->head.type;
+  r->last = is_step(frame->head.type) ? frame->head.type : r->last;
   switch (frame->head.type) {
   case TFM_FRAME_HELLO:
     return tfm_msg_hello_decode(&r->hello, payload, n, err);
@@ -93,6 +141,10 @@ static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, t
       r->moved_s = crew->now_s;
     }
     return st;
+  case TFM_FRAME_CLOCK:
+    return take_clock(r, payload, n, err);
+  case TFM_FRAME_TRACE:
+    return take_trace(crew, rank, payload, n, err);
   case TFM_FRAME_STATS:
     r->have_stats = true;
     return tfm_msg_stats_decode(&r->stats, payload, n, err);

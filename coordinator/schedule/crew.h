@@ -4,6 +4,7 @@
 #ifndef TFM_COORDINATOR_SCHEDULE_CREW_H
 #define TFM_COORDINATOR_SCHEDULE_CREW_H
 
+#include "coordinator/schedule/clocks.h"
 #include "core/base/clock.h"
 #include "proto/messages.h"
 #include "proto/world.h"
@@ -19,10 +20,19 @@ typedef struct {
   bool have_stats;
   tfm_msg_heartbeat beat;
   int lender;     /* the rank whose weights it is to share, or 0 */
-  int last;       /* type of the last message but heartbeats; 0: none */
+  int last;       /* type of the last message but those that come at any time; 0: none */
   double heard_s; /* when a message came, by the crew's clock */
   double moved_s; /* when it last began something else */
+  tfm_clock clock;
 } tfm_crew_rank;
+
+/** Who wants to know what ranks do when (--trace); zeros: nobody, and nobody is asked. Times of
+ * spans are the rank's own. */
+typedef struct {
+  void (*span)(void *arg, int rank, const tfm_msg_span *span);
+  void (*lost)(void *arg, int rank, uint64_t n); /* spans that were not kept */
+  void *arg;
+} tfm_crew_listener;
 
 typedef struct {
   tfm_world *world; /* borrowed */
@@ -31,6 +41,8 @@ typedef struct {
   double stall_s, load_s; /* how long ranks may be silent or at one thing; 0: for ever */
   tfm_awake clock;        /* looked at by watch.h */
   double now_s, beat_s;   /* by it: the last look; when the workers were told we are here */
+  double clocks_s;        /* by it: when they were asked for the time */
+  tfm_crew_listener listener;
 } tfm_crew;
 
 /** gives: what crew holds, release with tfm_crew_fini(). borrows: world. */
@@ -89,6 +101,10 @@ tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** Tell all workers to leave with this exit code. Best effort: called on every way out. */
 void tfm_crew_dismiss(tfm_crew *crew, int code);
+
+/** What rank 0 itself was about since begin_s, by tfm_now_s(). */
+void tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
+                   double begin_s);
 
 /** The instruction set all ranks have, as a name; borrowed from the table of
  * core/kernels/isa.h. */

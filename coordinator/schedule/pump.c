@@ -302,6 +302,7 @@ static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tabl
 
 static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *err)
 {
+  const double begin_s = tfm_now_s();
   tfm_pack *pack = pump->ready;
   tfm_ids ids = gather_ids(pump, pack);
   size_t payload = 0;
@@ -334,7 +335,9 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
   ++pump->counts.batches;
   pump->counts.sequences += pack->B;
   pump->counts.tokens += pack->T;
-  return tfm_link_send(l->out, frame, err);
+  const tfm_status st = tfm_link_send(l->out, frame, err);
+  tfm_crew_note(pump->options.crew, TFM_SPAN_EMBED, pump->batch, pack->T, begin_s);
+  return st;
 }
 
 /* Texts that grow: each line has packs of its own. */
@@ -515,6 +518,8 @@ static tfm_status take_results(tfm_pump *pump, bool *news, tfm_err *err)
 
 static tfm_status deliver_rows(tfm_pump *pump, bool *news, tfm_err *err)
 {
+  const int64_t before = pump->delivered;
+  const double begin_s = tfm_now_s();
   while (pump->delivered < pump->admitted) {
     tfm_item *item = pump->rows[pump->delivered % pump->nrows];
     if (!tfm_item_done(item)) {
@@ -529,6 +534,9 @@ static tfm_status deliver_rows(tfm_pump *pump, bool *news, tfm_err *err)
     ++pump->counts.rows;
     tfm_item_close(item);
     *news = true;
+  }
+  if (pump->delivered > before) {
+    tfm_crew_note(pump->options.crew, TFM_SPAN_WRITE, 0, 0, begin_s);
   }
   return TFM_OK;
 }

@@ -13,6 +13,9 @@ static double beat_period(const tfm_crew *crew)
   return crew->stall_s > 0 && quarter < beat_every_s ? quarter : beat_every_s;
 }
 
+/* Where spans are wanted the ranks' clocks are compared this often. */
+static const double clocks_every_s = 1.0;
+
 /* Best effort: a worker that is busy reads the ones it has first. */
 static tfm_status beat(tfm_crew *crew, tfm_err *err)
 {
@@ -28,10 +31,35 @@ static tfm_status beat(tfm_crew *crew, tfm_err *err)
   return st;
 }
 
-tfm_status tfm_watch_begin(tfm_crew *crew, tfm_err *err)
+/* Likewise. */
+static tfm_status ask_clocks(tfm_crew *crew, tfm_err *err)
+{
+  tfm_buf payload = {0};
+  tfm_status st = TFM_OK;
+  crew->clocks_s = crew->now_s;
+  for (int rank = 1; crew->listener.span && rank < crew->nrank && st == TFM_OK; ++rank) {
+    if (crew->ranks[rank].assign.stage >= 0) {
+      tfm_link *out = tfm_world_control_out(crew->world, rank);
+      const tfm_msg_clock ask = {.asked_s = tfm_now_s()};
+      tfm_buf_clear(&payload);
+      (void)tfm_msg_clock_encode(&ask, &payload);
+      st = tfm_msg_send(out, TFM_FRAME_CLOCK, &payload, NULL, err);
+    }
+  }
+  tfm_buf_fini(&payload);
+  return st;
+}
+
+static tfm_status send_beat(tfm_crew *crew, tfm_err *err)
 {
   crew->beat_s = crew->now_s;
   return beat(crew, err);
+}
+
+tfm_status tfm_watch_begin(tfm_crew *crew, tfm_err *err)
+{
+  const tfm_status st = send_beat(crew, err);
+  return st == TFM_OK ? ask_clocks(crew, err) : st;
 }
 
 tfm_status tfm_watch_look(tfm_crew *crew, bool *looked, tfm_err *err)
@@ -42,10 +70,14 @@ tfm_status tfm_watch_look(tfm_crew *crew, bool *looked, tfm_err *err)
     return TFM_OK;
   }
   crew->now_s = tfm_awake_look(&crew->clock, now_s, look_most_s);
-  if (crew->now_s - crew->beat_s < beat_period(crew)) {
-    return TFM_OK;
+  tfm_status st = TFM_OK;
+  if (crew->now_s - crew->beat_s >= beat_period(crew)) {
+    st = send_beat(crew, err);
   }
-  return tfm_watch_begin(crew, err);
+  if (st == TFM_OK && crew->now_s - crew->clocks_s >= clocks_every_s) {
+    st = ask_clocks(crew, err);
+  }
+  return st;
 }
 
 static bool is_over(const tfm_crew *crew, double since_s)

@@ -1,4 +1,4 @@
-"""What a run shows of itself: --metrics-file, --log-format json."""
+"""What a run shows of itself: --metrics-file, --log-format json, --trace."""
 import json
 import re
 
@@ -84,6 +84,59 @@ def test_log_lines_are_json():
     for line in lines:
         assert {"time", "level", "message"} <= set(line), line
         assert isinstance(line["time"], float) and line["level"] in ("info", "warning"), line
+
+
+def traced(np, *options):
+    """The trace's events, of a job whose bytes are those of one without."""
+    folder = scratch()
+    src = rows(texts() + ["ok"] * 300, folder / "rows.jsonl")
+    job = ("classify", "-m", MODEL, "-i", src, "--max-batch-tokens", 256, "--sort-window", 8)
+    must(call(*job, "-o", folder / "plain.jsonl"))
+    must(call(*job, "-o", folder / "out.jsonl", "--trace", folder / "t.json", *options, np=np))
+    assert harness.digest(folder / "out.jsonl") == harness.digest(folder / "plain.jsonl")
+    assert not list(folder.glob("t.json?*"))
+    whole = json.loads((folder / "t.json").read_text())
+    slices = [e for e in whole["traceEvents"] if e["ph"] == "X"]
+    assert whole["otherData"]["slices"] == len(slices)
+    assert whole["otherData"]["left_out"] == whole["otherData"]["lost"] == 0, whole["otherData"]
+    names = {e["pid"]: e["args"]["name"] for e in whole["traceEvents"] if e["name"] == "process_name"}
+    return slices, names
+
+
+def check_trace(np, stages, replicas, *options):
+    slices, names = traced(np, *options)
+    assert sorted(names) == list(range(1 + stages * replicas)), names
+    for rank in names:
+        own = sorted((e for e in slices if e["pid"] == rank), key=lambda e: e["ts"])
+        for a, b in zip(own, own[1:]):  # nanoseconds, in decimals of microseconds
+            assert round(1e3 * (a["ts"] + a["dur"])) <= round(1e3 * b["ts"]), (a, b)
+    def of(rank, kind):
+        return {e["args"]["batch"]: e for e in slices if e["pid"] == rank and e["cat"] == kind}
+    sent = of(0, "embed")
+    seen = []
+    for replica in range(replicas):
+        line = [of(1 + replica * stages + s, "compute") for s in range(stages)]
+        for s, batches in enumerate(line):
+            rank = 1 + replica * stages + s
+            assert f"stage {s + 1}/{stages}" in names[rank], names
+            assert sum(e["pid"] == rank and e["cat"] == "compute" for e in slices) == len(batches)
+            assert set(batches) == set(line[0]), "a micro-batch is not at every stage"
+            for number, event in batches.items():
+                before = line[s - 1][number] if s else sent[number]
+                assert before["ts"] <= event["ts"], (before, event)
+                assert event["args"]["tokens"] == sent[number]["args"]["tokens"]
+        assert set(of(1 + replica * stages + stages - 1, "head")) == set(line[0])
+        seen += line[0]
+    assert sorted(seen) == sorted(sent) == list(range(1, len(sent) + 1)) and len(seen) > 5
+    assert any(e["cat"] == "wait" for e in slices) and any(e["cat"] == "write" for e in slices)
+
+
+def test_trace_of_threads():
+    check_trace(0, 2, 2, "--stages", 2, "--replicas", 2)
+
+
+def test_trace_of_real_ranks():
+    check_trace(4, 3, 1)
 
 
 if __name__ == "__main__":
