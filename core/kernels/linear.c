@@ -43,19 +43,13 @@ tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err)
 
 const char *tfm_backend_arithmetic(tfm_backend backend)
 {
-  static char openblas[64];
 #if TFM_WITH_ONEDNN
   if (backend == TFM_BACKEND_ONEDNN) {
     const char *name = tfm__onednn_begin();
     return name ? name : "onednn-missing";
   }
 #endif
-  if (backend != TFM_BACKEND_OPENBLAS) {
-    return "native";
-  }
-  /* The same text each time, so that threads that race here do no harm. */
-  (void)snprintf(openblas, sizeof openblas, "openblas-%s", tfm__openblas_begin());
-  return openblas;
+  return backend == TFM_BACKEND_OPENBLAS ? tfm__openblas_begin() : "native";
 }
 
 void tfm_engine_numeric_id(tfm_engine engine, tfm_isa isa, char out[TFM_NUMERIC_ID])

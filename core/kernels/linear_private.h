@@ -113,7 +113,7 @@ void tfm__linear_run_amx(const tfm__linear_job *job, const tfm__amx *amx, tfm_pa
 double tfm__amx_peak(tfm_precision precision);
 void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);
 
-/** Make OpenBLAS single-threaded; its core name, borrowed, static. */
+/** Make OpenBLAS single-threaded; "openblas-" and its core name, borrowed, static. Any thread. */
 const char *tfm__openblas_begin(void);
 
 /* ---- onednn: linear_onednn.c, where the build has it ---- */

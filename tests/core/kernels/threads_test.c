@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 enum { THREADS = 4, M = 150, H = 192, HEADS = 4 };
 
@@ -172,11 +173,38 @@ static void one_layer_serves_many_threads(void **state)
   }
 }
 
+static void *name_backends(void *arg)
+{
+  bool *wrong = arg;
+  for (int i = 0; i < 20000 && !*wrong; ++i) {
+    char id[TFM_NUMERIC_ID];
+    tfm_engine_numeric_id((tfm_engine){.backend = TFM_BACKEND_OPENBLAS}, TFM_ISA_AVX2, id);
+    *wrong = !strstr(id, "-openblas-");
+  }
+  return NULL;
+}
+
+/* What is computed is named whole at any time, by ranks that are threads of one process. */
+static void names_are_whole_in_all_threads(void **state)
+{
+  (void)state;
+  pthread_t id[THREADS];
+  bool wrong[THREADS] = {false};
+  for (int i = 0; i < THREADS; ++i) {
+    assert_int_equal(pthread_create(&id[i], NULL, name_backends, &wrong[i]), 0);
+  }
+  for (int i = 0; i < THREADS; ++i) {
+    assert_int_equal(pthread_join(id[i], NULL), 0);
+    assert_false(wrong[i]);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_team_equals_one_thread),
       cmocka_unit_test(one_layer_serves_many_threads),
+      cmocka_unit_test(names_are_whole_in_all_threads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
