@@ -46,6 +46,7 @@ struct tfm_feed {
   int64_t bytes;
   int idle;     /* threads that wait for work */
   bool reading; /* a thread has the reader */
+  double read_s, encode_s;
   bool closing;
   bool ended;      /* nothing more will be read */
   bool broken;     /* a row could not even fail: memory is out */
@@ -87,8 +88,11 @@ static void read_row(tfm_feed *feed)
   tfm_err err = {0};
   feed->reading = true;
   (void)pthread_mutex_unlock(&feed->lock);
+  const double begin_s = tfm_now_s();
   tfm_status st = tfm_reader_next(feed->reader, &row, &err);
+  const double took_s = tfm_now_s() - begin_s;
   (void)pthread_mutex_lock(&feed->lock);
+  feed->read_s += took_s;
   feed->reading = false;
   if (st != TFM_OK || !row) {
     stop_at(feed, &err);
@@ -129,6 +133,7 @@ static void encode_rows(tfm_feed *feed, tfm_encoding *scratch)
   }
   feed->claimed += n;
   (void)pthread_mutex_unlock(&feed->lock);
+  const double begin_s = tfm_thread_cpu_s();
   uint64_t made = 0;
   for (; made < n; ++made) {
     items[made] = encode_row(feed, rows[made], scratch, &err);
@@ -139,7 +144,9 @@ static void encode_rows(tfm_feed *feed, tfm_encoding *scratch)
   for (uint64_t i = made + 1; i < n; ++i) {
     tfm_row_free(rows[i]);
   }
+  const double took_s = tfm_thread_cpu_s() - begin_s;
   (void)pthread_mutex_lock(&feed->lock);
+  feed->encode_s += took_s;
   for (uint64_t i = 0; i < made; ++i) {
     place *p = place_of(feed, from + i);
     int64_t bytes = tfm_item_bytes(items[i], 0);
@@ -274,6 +281,14 @@ tfm_item *tfm_feed_await(tfm_feed *feed, tfm_feed_state *state)
 const tfm_err *tfm_feed_error(const tfm_feed *feed)
 {
   return &feed->failure;
+}
+
+tfm_feed_times tfm_feed_timed(tfm_feed *feed)
+{
+  (void)pthread_mutex_lock(&feed->lock);
+  const tfm_feed_times times = {feed->nworker, feed->read_s, feed->encode_s};
+  (void)pthread_mutex_unlock(&feed->lock);
+  return times;
 }
 
 /* Join the threads that return in time; false when some do not, which are then left alone. */

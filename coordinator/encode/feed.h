@@ -44,4 +44,12 @@ const tfm_err *tfm_feed_error(const tfm_feed *feed);
  * process is about to end, and what the feed borrowed must stay. NULL is allowed (true). */
 bool tfm_feed_close(tfm_feed *feed);
 
+/** What the threads did so far. */
+typedef struct {
+  int threads;
+  double read_s;   /* in reads, waiting for a slow input included */
+  double encode_s; /* CPU seconds of encoding, of all threads together */
+} tfm_feed_times;
+tfm_feed_times tfm_feed_timed(tfm_feed *feed);
+
 #endif

@@ -3,6 +3,7 @@
 #include "coordinator/engine.h"
 #include "coordinator/memory.h"
 #include "coordinator/pace.h"
+#include "coordinator/report/advice.h"
 #include "coordinator/task/spot.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -137,9 +138,18 @@ static void log_prediction(const tfm_job *job, double run_s)
   }
 }
 
-static void log_coordination(const tfm_job *job)
+static void log_coordination(const tfm_job *job, double run_s)
 {
   const tfm_coordination c = tfm_coordination_of(job);
+  const tfm_feed_times feed = tfm_feed_timed(job->feed);
+  const tfm_pump_counts sent = tfm_pump_counted(job->pump);
+  tfm_log(
+      TFM_LOG_INFO,
+      "rank 0, of %.2f s: reading %.1f %%, tokenizing %.1f %% (%d %s), embedding and sending "
+      "%.1f %%, writing %.1f %%",
+      run_s, 100 * rate(feed.read_s, run_s), 100 * rate(feed.encode_s, run_s * feed.threads),
+      feed.threads, feed.threads == 1 ? "thread" : "threads", 100 * rate(sent.embed_s, run_s),
+      100 * rate(sent.write_s, run_s));
   if (c.share > 0) {
     tfm_log(TFM_LOG_INFO,
             "rank 0: %.2f s of CPU to read, encode and write, %.2f %% of what the stages "
@@ -175,6 +185,25 @@ static void log_verified(const tfm_job *job, double run_s)
   }
 }
 
+/* busy: of the busiest stage. What memory does not allow to say is not worth an error. */
+static void log_advice(const tfm_job *job, double run_s, double busy)
+{
+  const tfm_pump_counts sent = tfm_pump_counted(job->pump);
+  const tfm_advice_facts facts = {.request = job->task->grows ? NULL : &job->request,
+                                  .plan = &job->plan,
+                                  .run_s = run_s,
+                                  .busy = busy,
+                                  .feed = tfm_feed_timed(job->feed),
+                                  .embed_s = sent.embed_s,
+                                  .write_s = sent.write_s};
+  tfm_err ignored = {0};
+  tfm_buf text = {0};
+  if (tfm_advice_give(&facts, &text, &ignored) == TFM_OK && text.n > 0) {
+    tfm_log(TFM_LOG_INFO, "advice: %s", tfm_buf_cstr(&text));
+  }
+  tfm_buf_fini(&text);
+}
+
 void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet)
 {
   if (!tfm_log_enabled(TFM_LOG_INFO)) {
@@ -197,11 +226,12 @@ void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet)
           rate((double)sent.tokens, run_s), job->times.load - job->times.begin,
           job->times.run - job->times.load);
   log_prediction(job, run_s);
-  log_coordination(job);
+  log_coordination(job, run_s);
   log_stages(job, run_s);
   tfm_log(TFM_LOG_INFO,
           "parallel efficiency %.2f = load balance %.2f x communication efficiency %.2f",
           pop.parallel, pop.load_balance, pop.communication);
+  log_advice(job, run_s, pop.communication);
 }
 
 /* ---- JSON
@@ -327,6 +357,13 @@ static void put_coordinator(const tfm_job *job, tfm_buf *out)
   put_number(out, ",\"start_cpu_s\":", c.start_s);
   put_number(out, ",\"load_cpu_s\":", c.load_s);
   put_number(out, ",\"run_cpu_s\":", c.run_s);
+  const tfm_feed_times feed = tfm_feed_timed(job->feed);
+  const tfm_pump_counts sent = tfm_pump_counted(job->pump);
+  put_int(out, ",\"threads\":", feed.threads);
+  put_number(out, ",\"read_s\":", feed.read_s);
+  put_number(out, ",\"encode_cpu_s\":", feed.encode_s);
+  put_number(out, ",\"embed_s\":", sent.embed_s);
+  put_number(out, ",\"deliver_s\":", sent.write_s);
   put_int(out, ",\"peak_rss_bytes\":", tfm_memory_of_process().peak);
   put_int(out, ",\"predicted_rss_bytes\":", predicted(job, 0));
   (void)tfm_buf_str(out, ",\"local_pages_share\":null}");

@@ -98,17 +98,16 @@ static tfm_status take_trace(const tfm_crew *crew, int rank, const unsigned char
   return TFM_OK;
 }
 
-void tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
-                   double begin_s)
+double tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
+                     double begin_s)
 {
+  const double end_s = tfm_now_s();
   if (crew->listener.span) {
-    const tfm_msg_span span = {.kind = kind,
-                               .batch = batch,
-                               .tokens = tokens,
-                               .begin_s = begin_s,
-                               .end_s = tfm_now_s()};
+    const tfm_msg_span span = {
+        .kind = kind, .batch = batch, .tokens = tokens, .begin_s = begin_s, .end_s = end_s};
     crew->listener.span(crew->listener.arg, 0, &span);
   }
+  return end_s - begin_s;
 }
 
 /* The others come at any time. */

@@ -102,9 +102,9 @@ tfm_status tfm_crew_await_stats(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 /** Tell all workers to leave with this exit code. Best effort: called on every way out. */
 void tfm_crew_dismiss(tfm_crew *crew, int code);
 
-/** What rank 0 itself was about since begin_s, by tfm_now_s(). */
-void tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
-                   double begin_s);
+/** What rank 0 itself was about since begin_s, by tfm_now_s(): returns how long. */
+double tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
+                     double begin_s);
 
 /** The instruction set all ranks have, as a name; borrowed from the table of
  * core/kernels/isa.h. */

@@ -336,7 +336,8 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
   pump->counts.sequences += pack->B;
   pump->counts.tokens += pack->T;
   const tfm_status st = tfm_link_send(l->out, frame, err);
-  tfm_crew_note(pump->options.crew, TFM_SPAN_EMBED, pump->batch, pack->T, begin_s);
+  pump->counts.embed_s +=
+      tfm_crew_note(pump->options.crew, TFM_SPAN_EMBED, pump->batch, pack->T, begin_s);
   return st;
 }
 
@@ -536,7 +537,7 @@ static tfm_status deliver_rows(tfm_pump *pump, bool *news, tfm_err *err)
     *news = true;
   }
   if (pump->delivered > before) {
-    tfm_crew_note(pump->options.crew, TFM_SPAN_WRITE, 0, 0, begin_s);
+    pump->counts.write_s += tfm_crew_note(pump->options.crew, TFM_SPAN_WRITE, 0, 0, begin_s);
   }
   return TFM_OK;
 }

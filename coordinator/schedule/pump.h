@@ -60,6 +60,8 @@ typedef struct {
   int64_t tokens;         /* sent, specials included */
   int64_t shared;         /* of prompts, not sent because another text had them */
   int64_t in_flight_peak; /* micro-batches at one time, over all lines */
+  double embed_s;         /* making micro-batches and sending them */
+  double write_s;         /* in options.deliver */
 } tfm_pump_counts;
 
 tfm_pump_counts tfm_pump_counted(const tfm_pump *pump);
