@@ -1,5 +1,6 @@
 #include "core/topo/machine.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 #include <hwloc.h>
@@ -65,12 +66,8 @@ static tfm_status choose_core_type(reading *r, hwloc_const_bitmap_t whole, tfm_e
   return TFM_OK;
 }
 
-static tfm_status reading_load(reading *r, tfm_err *err)
+static tfm_status check_loaded(reading *r, tfm_err *err)
 {
-  if (hwloc_topology_load(r->topology) != 0) {
-    return tfm_fail(err, errno == ENOMEM ? TFM_E_NOMEM : TFM_E_INTERNAL,
-                    "reading the machine: hwloc: %s", strerror(errno));
-  }
   hwloc_const_bitmap_t whole = hwloc_topology_get_topology_cpuset(r->topology);
   if (hwloc_bitmap_last(whole) >= TFM_MACHINE_MAX_PU) {
     return tfm_fail(err, TFM_E_UNSUPPORTED,
@@ -86,6 +83,15 @@ static tfm_status reading_load(reading *r, tfm_err *err)
                     hwloc_bitmap_last(nodes), TFM_MACHINE_MAX_NODE);
   }
   return choose_core_type(r, whole, err);
+}
+
+static tfm_status reading_load(reading *r, tfm_err *err)
+{
+  if (hwloc_topology_load(r->topology) != 0) {
+    return tfm_fail(err, errno == ENOMEM ? TFM_E_NOMEM : TFM_E_INTERNAL,
+                    "reading the machine: hwloc: %s", strerror(errno));
+  }
+  return check_loaded(r, err);
 }
 
 static void set_of(hwloc_const_bitmap_t bitmap, tfm_cpuset *set)
@@ -344,6 +350,24 @@ static tfm_status restrict_to(reading *r, const char *allowed, tfm_err *err)
   return TFM_OK;
 }
 
+/* What was described is loaded, everything in it allowed that the description allows. */
+static tfm_status read_description(tfm_machine *machine, reading *r, const char *allowed,
+                                   tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  if (hwloc_bitmap_copy(r->granted, hwloc_topology_get_allowed_cpuset(r->topology)) != 0 ||
+      hwloc_bitmap_copy(r->allowed, r->granted) != 0) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "reading a description: not enough memory"));
+  }
+  if (allowed) {
+    TFM_TRY(restrict_to(r, allowed, err));
+  }
+  TFM_TRY(read_machine(machine, r, err));
+
+fail:
+  return st;
+}
+
 tfm_status tfm_machine_open_synthetic(tfm_machine *machine, const char *description,
                                       const char *allowed, tfm_err *err)
 {
@@ -359,14 +383,41 @@ tfm_status tfm_machine_open_synthetic(tfm_machine *machine, const char *descript
                      description));
   }
   TFM_TRY(reading_load(&r, err));
-  if (hwloc_bitmap_copy(r.granted, hwloc_topology_get_topology_cpuset(r.topology)) != 0 ||
-      hwloc_bitmap_copy(r.allowed, r.granted) != 0) {
-    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "reading a description: not enough memory"));
+  TFM_TRY(read_description(machine, &r, allowed, err));
+
+fail:
+  reading_close(&r);
+  if (st != TFM_OK) {
+    tfm_machine_fini(machine);
   }
-  if (allowed) {
-    TFM_TRY(restrict_to(&r, allowed, err));
+  return st;
+}
+
+/* Machines that are not here are told apart by the name their description has. */
+static void read_name(tfm_machine *machine, const reading *r, const char *path)
+{
+  hwloc_obj_t root = hwloc_get_root_obj(r->topology);
+  const char *name = hwloc_obj_get_info_by_name(root, "HostName");
+  (void)snprintf(machine->host, sizeof machine->host, "%s", name ? name : tfm_path_base(path));
+}
+
+tfm_status tfm_machine_open_xml(tfm_machine *machine, const char *path, const char *allowed,
+                                tfm_err *err)
+{
+  static const char wanted[] = "wanted a topology that lstopo has written as XML";
+  tfm_status st = TFM_OK;
+  reading r = {0};
+  *machine = (tfm_machine){0};
+  TFM_TRY(reading_open(&r, err));
+  if (tfm_path_look(path) == TFM_PATH_NOTHING) {
+    TFM_TRY(tfm_fail(err, TFM_E_MISSING, "%.512s: there is no such file; %s", path, wanted));
   }
-  TFM_TRY(read_machine(machine, &r, err));
+  if (hwloc_topology_set_xml(r.topology, path) != 0 || hwloc_topology_load(r.topology) != 0) {
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "%.512s: cannot be read; %s", path, wanted));
+  }
+  TFM_TRY(check_loaded(&r, err));
+  read_name(machine, &r, path);
+  TFM_TRY(read_description(machine, &r, allowed, err));
 
 fail:
   reading_close(&r);

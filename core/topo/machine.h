@@ -103,6 +103,11 @@ tfm_status tfm_machine_open(tfm_machine *machine, tfm_err *err) TFM_MUST_USE;
 tfm_status tfm_machine_open_synthetic(tfm_machine *machine, const char *description,
                                       const char *allowed, tfm_err *err) TFM_MUST_USE;
 
+/** The same from a file that `lstopo FILE.xml` wrote on another computer; host is the name in it,
+ * else the file's. Errors besides: TFM_E_MISSING, TFM_E_FORMAT. */
+tfm_status tfm_machine_open_xml(tfm_machine *machine, const char *path, const char *allowed,
+                                tfm_err *err) TFM_MUST_USE;
+
 void tfm_machine_fini(tfm_machine *machine);
 
 /** The hardware tree as text, a line an object, with what is not allowed marked, and a last

@@ -123,6 +123,29 @@ static void the_allowed_part_is_what_is_listed(void **state)
   tfm_machine_fini(&m);
 }
 
+/* A file of lstopo's is the machine it was written on; a part of one is refused. */
+static void xml_is_read(void **state)
+{
+  (void)state;
+  tfm_machine m = {0};
+  tfm_err err = {0};
+  CHECK_OK(tfm_machine_open_xml(&m, TFM_FIXTURES "/topo/snc.xml", "4-11,30", &err), &err);
+  assert_int_equal(m.ncore_machine, 16);
+  assert_int_equal(m.ncore_granted, 16);
+  assert_int_equal(m.ncore, 5);
+  assert_int_equal(m.nnode, 3);
+  assert_string_equal(m.host, "snc.xml");
+  assert_false(m.here);
+  tfm_machine_fini(&m);
+  CHECK_FAILS(tfm_machine_open_xml(&m, TFM_FIXTURES "/topo/nowhere.xml", NULL, &err),
+              TFM_E_MISSING, &err, "nowhere.xml");
+  CHECK_FAILS(tfm_machine_open_xml(&m, TFM_FIXTURES "/topo/README.md", NULL, &err),
+              TFM_E_FORMAT, &err, "lstopo");
+  CHECK_FAILS(tfm_machine_open_xml(&m, TFM_FIXTURES "/topo/snc.xml", "99", &err), TFM_E_FORMAT,
+              &err, "does not have");
+  assert_null(m.cores);
+}
+
 /* Many servers number the second hardware threads after all first ones, and deal cores to
  * packages in turn: the order of cores must follow the hardware, not the numbers. */
 static void interleaved_numbers_keep_the_order_of_the_hardware(void **state)
@@ -284,6 +307,7 @@ int main(void)
       cmocka_unit_test(sets_compare),
       cmocka_unit_test(two_packages_are_read),
       cmocka_unit_test(the_allowed_part_is_what_is_listed),
+      cmocka_unit_test(xml_is_read),
       cmocka_unit_test(interleaved_numbers_keep_the_order_of_the_hardware),
       cmocka_unit_test(descriptions_that_cannot_be_are_refused),
       cmocka_unit_test(the_largest_machine_is_read),
