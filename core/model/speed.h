@@ -25,6 +25,21 @@ typedef struct {
 tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model *model,
                              const tfm_slice_options *options, tfm_err *err) TFM_MUST_USE;
 
+/** Micro-batches as they will come. */
+typedef struct {
+  const tfm_ids *batches; /* [n] of whole sequences, within the slice's limits; n >= 1 */
+  size_t n;
+  double enough_s; /* CPU seconds after which no more is measured */
+} tfm_speed_rows;
+
+/** The same from passes of those through all units of the slice in order and its head, again and
+ * again: weights then come from as far away as they do for a core that runs these units in turn.
+ *  A decoder behind an encoder cannot be measured so (TFM_ASSERT). Numerics, threads, errors: as
+ *  above. */
+tfm_status tfm_speed_walk(tfm_speed *speed, tfm_slice *slice, const tfm_model *model,
+                          const tfm_slice_options *options, const tfm_speed_rows *of,
+                          tfm_err *err) TFM_MUST_USE;
+
 /** Where `speed` says nothing, what `other` says. */
 void tfm_speed_fill(tfm_speed *speed, const tfm_speed *other);
 

@@ -89,6 +89,36 @@ static void measuring_changes_no_result(void **state)
   close_golden(&g);
 }
 
+/* Passes through all units tell each kind's speed too: of rows of several lengths, and of rows of
+ * one, where products and scores cannot be told apart and count alike. */
+static void walking_measures_all_kinds(void **state)
+{
+  (void)state;
+  const int32_t ids[40] = {0};
+  const int32_t mixed[] = {0, 30, 33, 40};
+  const int32_t even[] = {0, 10, 20, 30, 40};
+  for (int alike = 0; alike < 2; ++alike) {
+    tfm_model model = open_model("tiny");
+    tfm_err err = {0};
+    tfm_slice *slice = NULL;
+    tfm_speed speed = {0};
+    tfm_slice_options options = options_of(&model, 0, 2 * model.config.L);
+    options.max_sequences = 4;
+    const tfm_ids batch = {.B = alike ? 4 : 3,
+                           .T = 40,
+                           .ids = ids,
+                           .type_ids = ids,
+                           .cu_len = alike ? even : mixed};
+    const tfm_speed_rows of = {.batches = &batch, .n = 1, .enough_s = 0.01};
+    want_ok(tfm_slice_open(&slice, &model, &options, &err), &err);
+    want_ok(tfm_speed_walk(&speed, slice, &model, &options, &of, &err), &err);
+    assert_true(speed.attention > 0 && speed.scores > 0 && speed.ffn > 0 && speed.head > 0);
+    assert_true(!alike || (speed.attention >= speed.scores && speed.attention <= speed.scores));
+    tfm_slice_close(slice);
+    tfm_model_fini(&model);
+  }
+}
+
 /* Seconds are flops by kind, each at its own speed; nothing else. */
 static void seconds_add_up(void **state)
 {
@@ -120,6 +150,7 @@ int main(void)
       cmocka_unit_test(slices_say_what_they_have),
       cmocka_unit_test(every_family_is_measured),
       cmocka_unit_test(measuring_changes_no_result),
+      cmocka_unit_test(walking_measures_all_kinds),
       cmocka_unit_test(seconds_add_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
