@@ -32,8 +32,7 @@ enum {
       1 << 22 /* a micro-batch of more could not be addressed by the frame's lengths */
 };
 
-/* ---- what is shipped
- * -------------------------------------------------------------------------- */
+/* ---- what is shipped ---- */
 
 char *tfm_job_shipped(const char *name)
 {
@@ -61,8 +60,7 @@ char *tfm_job_shipped(const char *name)
   return NULL;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static tfm_status find_folder(tfm_job *job, tfm_err *err)
 {
@@ -231,9 +229,8 @@ static int64_t most(int64_t a, int64_t b)
   return a > b ? a : b;
 }
 
-/* Ids outside the embedding are the checkpoint's fault, not some row's: found before any row.
- */
-/* No row can then hold an id that the embedding lacks: added tokens and specials count too. */
+/* Ids outside the embedding are the checkpoint's fault, not some row's: found before any row. No
+ * row can then hold an id that the embedding lacks: added tokens and specials count too. */
 static tfm_status check_vocabulary(const tfm_job *job, tfm_err *err)
 {
   tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
@@ -329,7 +326,8 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
   set_rows(job);
   if (demo) {
     TFM_TRY(open_sample(job, err));
-  } else if (options->verb != TFM_VERB_PLAN && options->nlength == 0) {
+  } else if (options->nlength == 0 &&
+             (options->verb != TFM_VERB_PLAN || (options->simulate && options->ninput > 0))) {
     TFM_TRY(tfm_reader_open(&job->reader, options, &job->task->wants, err));
   }
   TFM_TRY(tfm_machine_open(&job->machine, err));
@@ -338,8 +336,7 @@ fail:
   return st;
 }
 
-/* ---- planning
- * --------------------------------------------------------------------------------- */
+/* ---- planning ---- */
 
 static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
 {
@@ -514,6 +511,20 @@ static void assign_rank(tfm_job *job, int rank)
   (void)snprintf(a->backend, sizeof a->backend, "%s", tfm_backend_name(job->engine.backend));
 }
 
+tfm_status tfm_job_plan_crew(tfm_job *job, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  job->request.parallel = tfm_pace_parallel(&job->crew, threads_of_first(job));
+  TFM_TRY(tfm_job_plan_again(job, err));
+  TFM_TRY(tfm_growth_plan(job, err));
+  for (int rank = 1; rank < job->crew.nrank; ++rank) {
+    assign_rank(job, rank);
+  }
+
+fail:
+  return st;
+}
+
 /* The head every rank opens its model with. */
 static void say_head(const tfm_job *job, tfm_msg_start *start)
 {
@@ -604,12 +615,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   }
   TFM_TRY(tfm_crew_await_hello(&job->crew, err));
   TFM_TRY(choose_isa(job, err));
-  job->request.parallel = tfm_pace_parallel(&job->crew, threads_of_first(job));
-  TFM_TRY(tfm_job_plan_again(job, err));
-  TFM_TRY(tfm_growth_plan(job, err));
-  for (int rank = 1; rank < job->crew.nrank; ++rank) {
-    assign_rank(job, rank);
-  }
+  TFM_TRY(tfm_job_plan_crew(job, err));
   TFM_TRY(tfm_memory_predict_crew(job, own_threads(job), err));
   TFM_TRY(tfm_memory_check(job, err));
 
@@ -617,8 +623,7 @@ fail:
   return st;
 }
 
-/* ---- loading and running
- * ---------------------------------------------------------------------- */
+/* ---- loading and running ---- */
 
 /* A library is trusted only where it proved itself (DESIGN D4). */
 static tfm_status check_probes(const tfm_job *job, tfm_err *err)
@@ -746,8 +751,7 @@ tfm_status tfm_job_run(tfm_job *job, tfm_err *err)
   return st;
 }
 
-/* ---- identity
- * --------------------------------------------------------------------------------- */
+/* ---- identity ---- */
 
 tfm_status tfm_job_identity(const tfm_job *job, tfm_identity *identity, tfm_err *err)
 {

@@ -85,6 +85,10 @@ tfm_status tfm_job_plan_for(tfm_job *job, int nworker, tfm_err *err) TFM_MUST_US
 /** Make it again, by the seconds that tfm_pace_measure() measured. */
 tfm_status tfm_job_plan_again(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 
+/** Make it once more for the ranks whose hello the crew holds, whether they are there or not, and
+ * write each one's part into the crew. */
+tfm_status tfm_job_plan_crew(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
 /** Load the embeddings and make the encoder. */
 tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err) TFM_MUST_USE;
 

@@ -32,4 +32,11 @@ static inline void tfm_credit_give(tfm_credit *credit)
   --credit->taken;
 }
 
+/** Whether a line can take another, and rather than one with the credit of `best` (NULL: none): it
+ * has more left. Of equals the one that was found first stays. */
+static inline bool tfm_credit_freer(const tfm_credit *credit, const tfm_credit *best)
+{
+  return credit->taken < credit->limit && (!best || credit->taken < best->taken);
+}
+
 #endif

@@ -222,7 +222,7 @@ static line *freest_line(tfm_pump *pump, tfm_frame **frame)
   line *best = NULL;
   for (int r = 0; r < pump->nline; ++r) {
     line *l = &pump->lines[r];
-    if (l->credit.taken < l->credit.limit && (!best || l->credit.taken < best->credit.taken)) {
+    if (tfm_credit_freer(&l->credit, best ? &best->credit : NULL)) {
       best = l;
     }
   }
