@@ -44,6 +44,21 @@ static tfm_status measure_hop(double *byte_s, tfm_err *err)
   return made ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "measuring a frame");
 }
 
+/* The last layer and the head. */
+static tfm_slice_options options_for(const tfm_job *job, tfm_store *store)
+{
+  enum { TOKENS = 256, SEQUENCES = 16 };
+  const int64_t units = 2 * job->model.config.L;
+  return (tfm_slice_options){.first = units - 2,
+                             .last = units,
+                             .head = true,
+                             .engine = job->engine,
+                             .max_tokens = TOKENS,
+                             .max_sequences = SEQUENCES,
+                             .nthread = 1,
+                             .store = store};
+}
+
 static bool worth_it(const tfm_job *job, const tfm_slice_options *options)
 {
   int64_t bytes = tfm_cost_head_bytes(&job->model.config, job->engine.precision);
@@ -53,23 +68,11 @@ static bool worth_it(const tfm_job *job, const tfm_slice_options *options)
   return !job->task->grows && bytes <= tfm_cost_embed_bytes(&job->model.config);
 }
 
-tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err)
+tfm_status tfm_pace_measure_anyway(tfm_job *job, tfm_store *store, tfm_err *err)
 {
-  enum { TOKENS = 256, SEQUENCES = 16 };
   tfm_status st = TFM_OK;
-  const int64_t units = 2 * job->model.config.L;
-  const tfm_slice_options options = {.first = units - 2,
-                                     .last = units,
-                                     .head = true,
-                                     .engine = job->engine,
-                                     .max_tokens = TOKENS,
-                                     .max_sequences = SEQUENCES,
-                                     .nthread = 1,
-                                     .store = store};
+  const tfm_slice_options options = options_for(job, store);
   tfm_slice *slice = NULL;
-  if (!worth_it(job, &options)) {
-    return TFM_OK;
-  }
   TFM_TRY(tfm_slice_open(&slice, &job->model, &options, err));
   TFM_TRY(tfm_speed_measure(&job->pace.speed, slice, &job->model, &options, err));
   TFM_TRY(measure_hop(&job->pace.byte_s, err));
@@ -77,6 +80,12 @@ tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err)
 fail:
   tfm_slice_close(slice);
   return st;
+}
+
+tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err)
+{
+  const tfm_slice_options options = options_for(job, store);
+  return worth_it(job, &options) ? tfm_pace_measure_anyway(job, store, err) : TFM_OK;
 }
 
 /* ---- the plan's costs ---- */

@@ -15,6 +15,9 @@ enum { TFM_PACE_LENGTH = 128 }; /* tokens of the row that plans are compared at 
  *  Errors: TFM_E_NOMEM, of tfm_slice_open(). */
 tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err) TFM_MUST_USE;
 
+/** The same whatever it costs. The task's rows come whole. */
+tfm_status tfm_pace_measure_anyway(tfm_job *job, tfm_store *store, tfm_err *err) TFM_MUST_USE;
+
 /** Put seconds for a row into job->cost, in place of flops, where they were measured. */
 void tfm_pace_costs(tfm_job *job);
 

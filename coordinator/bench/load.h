@@ -1,4 +1,5 @@
-/** Micro-batches of one kind, made once, for bench to run again and again. Room-private. */
+/** Micro-batches of one kind, made once, for bench to run again and
+ * again, and for simulations. */
 #ifndef TFM_COORDINATOR_BENCH_LOAD_H
 #define TFM_COORDINATOR_BENCH_LOAD_H
 

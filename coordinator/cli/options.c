@@ -286,6 +286,14 @@ static tfm_status read_environment(tfm_options *options, char *const *envp, tfm_
   return st;
 }
 
+/* A plan reads rows only to simulate them. */
+static bool serves(const tfm__option *row, const tfm_options *options)
+{
+  const bool of_rows = row->group == TFM__GROUP_INPUT || strcmp(row->name, "lengths") == 0;
+  const bool idle = options->verb == TFM_VERB_PLAN && !options->simulate && of_rows;
+  return tfm__option_serves(row, options->verb) && !idle;
+}
+
 /* Options that were typed must mean something for the verb; those of the environment and of
  * config files serve several verbs. */
 static tfm_status check_verb(const tfm_options *options, tfm_err *err)
@@ -302,7 +310,7 @@ static tfm_status check_verb(const tfm_options *options, tfm_err *err)
   int n = 0;
   const tfm__option *rows = tfm__option_rows(&n);
   for (int i = 0; i < n; ++i) {
-    if (options->source[i] != TFM_FROM_FLAG || tfm__option_serves(&rows[i], options->verb)) {
+    if (options->source[i] != TFM_FROM_FLAG || serves(&rows[i], options)) {
       continue;
     }
     bool model = rows[i].kind == TFM__LIST &&

@@ -217,7 +217,7 @@ typedef struct {
   bool decode;          /* tokenize: ids to text instead */
   const char *expected; /* verify: a JSONL of expected results, or NULL */
   int64_t repetitions;  /* bench: passes of each kind, >= 1 */
-  const char **lengths; /* bench: [nlength] tokens of made rows, as typed; none: input */
+  const char **lengths; /* bench, plan: [nlength] tokens of made rows, as typed; none: input */
   int nlength;
   const char **pairs; /* bench comm: [npair] of ranks, as typed; none: neighbours */
   int npair;
@@ -227,8 +227,9 @@ typedef struct {
   int64_t sort_window;      /* 0: by rule */
   int64_t stages, replicas; /* 0: by rule */
   const char *layers;       /* NULL: by the plan */
-  int64_t ranks;   /* plan: ranks to plan for, coordinator included; 0: those that are here */
-  int64_t threads; /* 0: the cores of the rank's own share */
+  int64_t ranks; /* plan: ranks to plan for, coordinator included; 0: those that are here */
+  const char *simulate;      /* plan: a file of hosts; NULL: this machine */
+  int64_t threads;           /* 0: the cores of the rank's own share */
   const char *isa, *backend; /* "auto" or a name */
   bool openblas_probe;
   const char *verify; /* "1/N", or NULL; and as a number N: one row in N. 0: none */

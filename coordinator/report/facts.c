@@ -5,6 +5,7 @@
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
 #include "coordinator/pace.h"
+#include "coordinator/simulate/simulate.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
@@ -369,6 +370,9 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
                           tfm_buf *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
+  if (options->simulate) {
+    return tfm_simulate(job, world, options, out, err);
+  }
   const int64_t ranks = options->ranks ? options->ranks : tfm_world_size(world);
   const bool processes = options->ranks > 0 || tfm_world_is_mpi(world);
   const bool table = tfm_option_source_of(options, "table") != TFM_FROM_DEFAULT;

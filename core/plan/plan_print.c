@@ -90,7 +90,7 @@ static void write_fact(row *to, const tfm_plan_fact *fact, bool works)
   }
   if (works && fact->locality_known) {
     write_percent(to->text[LOCAL], fact->local_share);
-  } else if (works) {
+  } else if (works && !fact->absent) {
     (void)snprintf(to->text[LOCAL], CELL, "unknown");
   }
 }

@@ -13,6 +13,7 @@ typedef struct {
   int threads;         /* 0: not known */
   bool locality_known; /* else its share of local pages is "unknown" */
   double local_share;  /* 0..1 of its pages, when known */
+  bool absent;         /* a rank that is not there has no pages to tell of */
 } tfm_plan_fact;
 
 /** All that is borrowed here is borrowed until the call returns. */

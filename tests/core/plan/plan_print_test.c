@@ -34,9 +34,9 @@ static void a_running_job_shows_where_everything_is(void **state)
 {
   (void)state;
   static const tfm_plan_fact ranks[] = {
-      {"node17", "0-7", -1, 0, false, 0},    {"node17", "0-1", 0, 2, true, 1},
-      {"node17", "2-3", 0, 2, true, 0.9712}, {"node17", "4-5", 1, 2, false, 0},
-      {"node17", "6-7", 1, 2, true, 0},
+      {"node17", "0-7", -1, 0, false, 0, false},    {"node17", "0-1", 0, 2, true, 1, false},
+      {"node17", "2-3", 0, 2, true, 0.9712, false}, {"node17", "4-5", 1, 2, false, 0, false},
+      {"node17", "6-7", 1, 2, true, 0, false},
   };
   tfm_plan_request request = request_of(4);
   tfm_plan_facts facts = {
@@ -110,7 +110,7 @@ static void long_names_are_shortened_to_a_terminal(void **state)
   static const char *cpus = "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40,42";
   tfm_plan_fact ranks[8];
   for (int i = 0; i < 8; ++i) {
-    ranks[i] = (tfm_plan_fact){host, cpus, i % 2, 22, true, 0.5};
+    ranks[i] = (tfm_plan_fact){host, cpus, i % 2, 22, true, 0.5, false};
   }
   tfm_plan_request request = request_of(7);
   tfm_plan_facts facts = {.ranks = ranks};
