@@ -11,7 +11,7 @@ the clock and its spread; the share of the cores that processes of others had wh
 when that share is given back; the rate as a share of the first layout's, run by run, and its spread; the
 busiest stage's computing as a share of the run, given back likewise (100: as if it were alone); rank 0's
 CPU seconds while rows ran as a share of all computing.
-Where the system lets it, the session gets most of the cores first (autogroup); use the variables of deploy/mpi_env.sh.
+Run it on a quiet machine, with the variables of deploy/mpi_env.sh.
 """
 import argparse
 import json
@@ -25,16 +25,6 @@ import time
 
 LAYOUTS = ("0 --stages 1 --threads 1;0 --stages 2 --threads 1;2 --threads 1;2 --threads 2;3;3 --replicas 2;4;4 --replicas 3;"
            "5;5 --replicas 2;6;7;7 --replicas 2;7 --replicas 3;8;8 --replicas 7")
-
-
-def come_first():
-    """A session of our own that others' work does not hold up, as far as the system allows."""
-    if hasattr(os, "setsid") and os.getpid() != os.getsid(0):
-        os.setsid()
-    try:
-        pathlib.Path("/proc/self/autogroup").write_text("-20")
-    except OSError:
-        pass  # then the column of others says how much there was
 
 
 def machine_s():
@@ -129,8 +119,8 @@ def show(by_layout):
           f"{outputs} distinct output{'s' if outputs > 1 else ''}")
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(text):
+    p = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--program", required=True)
     p.add_argument("--input", required=True)
     p.add_argument("--output", required=True, type=pathlib.Path)
@@ -138,23 +128,30 @@ def main():
     p.add_argument("--repeat", type=int, default=3)
     p.add_argument("--seconds", type=float, default=150)
     p.add_argument("options", nargs="*")
-    a = p.parse_args()
+    return p
+
+
+def in_turns(a, one):
+    """What one(a, layout, scratch) has said of each layout, going on where a.output stops."""
     begin, longest = time.monotonic(), 0.0
     by_layout = {layout.strip(): [] for layout in a.layouts.split(";")}
     for line in a.output.read_text(encoding="utf-8").splitlines() if a.output.exists() else ():
         by_layout[json.loads(line)["layout"]].append(json.loads(line))
-    come_first()
     with tempfile.TemporaryDirectory() as scratch, a.output.open("a", encoding="utf-8") as out:
         while time.monotonic() - begin + longest < a.seconds:
             fewest = min(by_layout, key=lambda layout: len(by_layout[layout]))
             if len(by_layout[fewest]) >= a.repeat:
                 break
             started = time.monotonic()
-            by_layout[fewest].append(run(a, fewest, pathlib.Path(scratch)))
+            by_layout[fewest].append(one(a, fewest, pathlib.Path(scratch)))
             out.write(json.dumps(by_layout[fewest][-1]) + "\n")
             out.flush()
             longest = max(longest, time.monotonic() - started)
-    show({layout: runs for layout, runs in by_layout.items() if runs})
+    return {layout: runs for layout, runs in by_layout.items() if runs}
+
+
+def main():
+    show(in_turns(parser_of(__doc__).parse_args(), run))
 
 
 if __name__ == "__main__":
