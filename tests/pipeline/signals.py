@@ -1,6 +1,7 @@
 """A job that is told to end keeps what it has, ends with its code, and goes on later; a full disk, a
 size limit and a reader that left are clean errors."""
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -38,10 +39,18 @@ def ended(run, limit):
     return run.returncode, err.decode("utf-8", "replace")
 
 
-def work_of(folder):
-    """A job of some seconds, and what it should write."""
-    src, out, want = source(folder, n=int(LONG * 1500)), folder / "out.jsonl", folder / "want.jsonl"
+@functools.cache
+def rows_and_results():
+    """Rows for some seconds, and what a job that nobody disturbs writes of them: made once."""
+    folder = scratch()
+    src, want = source(folder, n=int(LONG * 1500)), folder / "want.jsonl"
     must(call("classify", "-m", MODEL, "-i", src, "-o", want))
+    return src, want
+
+
+def work_of(folder):
+    """A job of some seconds, its output, and what should be in that."""
+    (src, want), out = rows_and_results(), folder / "out.jsonl"
     # A small window: a job whose rows are all read is finished, not stopped.
     return ["classify", "-m", MODEL, "-i", src, "--sort-window", 64, "-o", out], out, want
 
