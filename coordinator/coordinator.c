@@ -5,6 +5,8 @@
 #include "coordinator/deliver.h"
 #include "coordinator/report/env.h"
 #include "coordinator/report/facts.h"
+#include "coordinator/report/report.h"
+#include "coordinator/report/rundir.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/stop.h"
 #include "coordinator/submit/submit.h"
@@ -64,15 +66,17 @@ static void log_lines(tfm_log_level level, tfm_buf *text)
 
 /* ---- scoring ----------------------------------------------------------------------------- */
 
-static tfm_status write_summary(tfm_job *job, const tfm_outlet *outlet, tfm_err *err)
+static tfm_status write_summary(tfm_job *job, const tfm_delivery *d, tfm_run_state state,
+                                tfm_err *err)
 {
-  if (!job->options->summary_json) {
+  if (!job->options->summary_json && !job->options->outdir) {
     return TFM_OK;
   }
   tfm_buf text = {0};
-  tfm_status st = tfm_summary_json(job, outlet, &text);
+  tfm_status st = tfm_summary_json(job, &d->outlet, &text);
   st = st == TFM_OK ? tfm_summary_write(job->options, &text, err)
                     : tfm_fail(err, st, "the summary");
+  st = st == TFM_OK ? tfm_rundir_write(job, state, &d->history, &text, err) : st;
   tfm_buf_fini(&text);
   return st;
 }
@@ -94,7 +98,7 @@ static tfm_status conclude(tfm_job *job, tfm_delivery *d, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_buf text = {0};
   TFM_TRY(tfm_delivery_finish(d, err));
-  TFM_TRY(write_summary(job, &d->outlet, err));
+  TFM_TRY(write_summary(job, d, TFM_RUN_COMPLETE, err));
   tfm_summary_log(job, &d->outlet);
   if (d->verifier) {
     bool passed = tfm_verifier_report(d->verifier, &text);
@@ -114,7 +118,7 @@ static void conclude_differing(tfm_job *job, const tfm_delivery *d)
 {
   tfm_err ignored = {0};
   if (tfm_spot_counted(job->spot).mismatches > 0) {
-    (void)!write_summary(job, &d->outlet, &ignored);
+    (void)!write_summary(job, d, TFM_RUN_STOPPED, &ignored);
   }
 }
 
@@ -124,7 +128,7 @@ static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
   tfm_err ignored = {0}; /* the signal is what is told */
   tfm_delivery_stop(d, err);
   if (job->pump && tfm_pump_ended(job->pump)) {
-    (void)!write_summary(job, &d->outlet, &ignored);
+    (void)!write_summary(job, d, TFM_RUN_STOPPED, &ignored);
     tfm_summary_log(job, &d->outlet);
   }
 }
@@ -145,6 +149,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   if (tfm_dialog_wanted(options, tfm_world_launched_by_mpi())) {
     TFM_TRY(tfm_dialog_open(&job->dialog, options, &options, err));
   }
+  TFM_TRY(tfm_rundir_make(options, err));
   TFM_TRY(tfm_summary_check(options, err));
   TFM_TRY(tfm_metrics_check(options, err));
   TFM_TRY(check_trace(options, err));
@@ -161,6 +166,7 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
   }
   TFM_TRY(tfm_job_load(job, tfm_delivery_row, tfm_delivery_rest, &d, err));
   TFM_TRY(say_plan(job, err));
+  TFM_TRY(tfm_rundir_write(job, TFM_RUN_RUNNING, &d.history, NULL, err));
   TFM_TRY(job->dialog ? tfm_dialog_begin(job->dialog, job->tokenizer, err) : TFM_OK);
   TFM_TRY(tfm_job_run(job, err));
   TFM_TRY(conclude(job, &d, err));
@@ -213,6 +219,8 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
     return tfm_env_print(world, options->json, text, err);
   case TFM_VERB_BENCH:
     return tfm_bench_run(world, options, text, err);
+  case TFM_VERB_REPORT:
+    return tfm_report_run(options, text, err);
   case TFM_VERB_SBATCH:
     return tfm_submit_print(options, environ, text, err);
   case TFM_VERB_COMPLETION:

@@ -131,6 +131,7 @@ tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
   tfm_delivery *d = arg;
   const tfm_progress_counts now = count(d);
   const tfm_progress_rates rates = tfm_progress_show(&d->progress, &now);
+  tfm_history_note(&d->history, &now, rates.seconds, false);
   if (tfm_metrics_due(&d->metrics, d->job->options)) {
     write_metrics(d, &now, &rates, false);
   }
@@ -138,17 +139,20 @@ tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
   return tfm_outlet_rest(&d->outlet, idle, err);
 }
 
-/* The last word of --metrics-file, whatever has become of the job. */
-static void end_metrics(tfm_delivery *d, bool complete)
+/* The last moment of the history, and the last word of --metrics-file, whatever has become of the
+ * job. */
+static void end_counts(tfm_delivery *d, bool complete)
 {
   const tfm_job *job = d->job;
-  if (job->options->metrics_file && job->pump) {
-    const tfm_progress_counts now = count(d);
-    tfm_progress_rates rates =
-        tfm_progress_rate(&now, d->progress.begin_share, job->times.end - job->times.run);
-    rates.eta_s = complete ? 0 : rates.eta_s;
-    write_metrics(d, &now, &rates, complete);
+  if (!job->pump) {
+    return;
   }
+  const tfm_progress_counts now = count(d);
+  tfm_progress_rates rates =
+      tfm_progress_rate(&now, d->progress.begin_share, job->times.end - job->times.run);
+  rates.eta_s = complete ? 0 : rates.eta_s;
+  tfm_history_note(&d->history, &now, rates.seconds, true);
+  write_metrics(d, &now, &rates, complete);
 }
 
 tfm_status tfm_delivery_finish(tfm_delivery *d, tfm_err *err)
@@ -157,7 +161,7 @@ tfm_status tfm_delivery_finish(tfm_delivery *d, tfm_err *err)
   tfm_mark end = tfm_reader_mark(d->job->reader);
   const tfm_status st = tfm_outlet_finish(&d->outlet, &end, err);
   if (st == TFM_OK) {
-    end_metrics(d, true);
+    end_counts(d, true);
   }
   return st;
 }
@@ -166,7 +170,7 @@ void tfm_delivery_stop(tfm_delivery *d, tfm_err *err)
 {
   tfm_progress_clear(&d->progress);
   tfm_outlet_stop(&d->outlet, err);
-  end_metrics(d, false);
+  end_counts(d, false);
 }
 
 void tfm_delivery_fini(tfm_delivery *d)

@@ -5,6 +5,7 @@
 
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
+#include "coordinator/report/history.h"
 #include "coordinator/report/metrics.h"
 #include "coordinator/report/progress.h"
 #include "coordinator/report/trace.h"
@@ -18,6 +19,7 @@ typedef struct {
   tfm_verifier *verifier; /* or NULL */
   tfm_answer answer;
   tfm_progress_state progress;
+  tfm_history history;
   tfm_metrics_file metrics;
   tfm_trace *trace; /* or NULL */
 } tfm_delivery;

@@ -140,6 +140,10 @@ static void append_verb(tfm_buf *out, tfm_verb verb)
     append_subjects(out);
   } else if (verb == TFM_VERB_COMPLETION) {
     append_shells(out);
+  } else if (verb == TFM_VERB_REPORT) {
+    (void)tfm_buf_printf(
+        out, "tfm-cluster report: %s\n\nUsage: tfm-cluster report DIR... > page.html\n",
+        verb_help[verb]);
   } else if (verb == TFM_VERB_SBATCH) {
     (void)tfm_buf_printf(out,
                          "tfm-cluster sbatch: %s\n\nUsage: tfm-cluster sbatch [options] -- "

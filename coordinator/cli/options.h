@@ -43,6 +43,7 @@
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
   X(BENCH, "bench", NULL,                                                                      \
     "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
+  X(REPORT, "report", NULL, "a page with pictures of runs that were made with --outdir")       \
   X(SBATCH, "sbatch", NULL, "a filled job script for Slurm, PBS, LSF or Kubernetes")           \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
   X(COMPLETION, "completion", NULL, "what makes bash, zsh or fish complete these words")       \
@@ -167,6 +168,8 @@ typedef struct {
   tfm_resume resume;
   bool restart;
   const char *summary_json, *metrics_file, *trace; /* NULL: none */
+  const char
+      *outdir; /* NULL: none; else what is NULL of output, errors and these is named in it */
 
   int64_t top_k; /* 0: not given; -1: all */
   tfm_apply function_to_apply;
@@ -273,6 +276,10 @@ tfm_option_source tfm_option_source_of(const tfm_options *options, const char *n
 /** Append every option that decides the output's bytes apart from model and inputs, a line each:
  * "--name", a tab, its value. */
 void tfm_options_tell(const tfm_options *options, tfm_buf *out);
+
+/** Append every option that was given, as members of a JSON object:
+ *  "name":{"value":"...","from":"flag"}. */
+void tfm_options_given(const tfm_options *options, tfm_buf *out);
 
 /** The help: all verbs, or one verb's options, in groups, with [default: ...] [env: TFM_...]
  *  [possible values: ...]; wrapped at 100 columns. */

@@ -327,3 +327,22 @@ void tfm_options_tell(const tfm_options *options, tfm_buf *out)
     }
   }
 }
+
+void tfm_options_given(const tfm_options *options, tfm_buf *out)
+{
+  static const char *const from[] = {"default", "config", "environment", "flag"};
+  int n = 0;
+  int told = 0;
+  const tfm__option *rows = tfm__option_rows(&n);
+  for (int i = 0; i < n; ++i) {
+    if (options->source[i] == TFM_FROM_DEFAULT) {
+      continue;
+    }
+    tfm_buf value = {0};
+    tell_value(options, &rows[i], &value);
+    (void)tfm_buf_printf(out, "%s\"%s\":{\"value\":", told++ ? "," : "", rows[i].name);
+    (void)tfm_buf_json_string(out, tfm_buf_view(&value));
+    (void)tfm_buf_printf(out, ",\"from\":\"%s\"}", from[options->source[i]]);
+    tfm_buf_fini(&value);
+  }
+}

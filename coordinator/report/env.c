@@ -14,6 +14,11 @@ void tfm_env_set_commit(const char *id)
   commit = id ? id : "";
 }
 
+const char *tfm_env_commit(void)
+{
+  return commit;
+}
+
 /* Where facts go, and how they look there. */
 typedef struct {
   tfm_buf *out;

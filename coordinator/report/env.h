@@ -10,6 +10,9 @@
  * good. To be called once, before any thread starts. */
 void tfm_env_set_commit(const char *id);
 
+/** It again; "" when it is not known. */
+const char *tfm_env_commit(void);
+
 /** Versions, processor, libraries and the environment variables that matter, a line each, or as one
  * JSON object of strings. Append to out. Errors: those of tfm_machine_open(), TFM_E_NOMEM. */
 tfm_status tfm_env_print(tfm_world *world, bool json, tfm_buf *out, tfm_err *err) TFM_MUST_USE;

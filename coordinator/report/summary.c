@@ -185,8 +185,9 @@ static void log_verified(const tfm_job *job, double run_s)
   }
 }
 
-/* busy: of the busiest stage. What memory does not allow to say is not worth an error. */
-static void log_advice(const tfm_job *job, double run_s, double busy)
+/* Append the line of advice. busy: of the busiest stage. What memory does not allow to say is not
+ * worth an error. */
+static void advise(const tfm_job *job, double run_s, double busy, tfm_buf *out)
 {
   const tfm_pump_counts sent = tfm_pump_counted(job->pump);
   const tfm_advice_facts facts = {.request = job->task->grows ? NULL : &job->request,
@@ -197,8 +198,14 @@ static void log_advice(const tfm_job *job, double run_s, double busy)
                                   .embed_s = sent.embed_s,
                                   .write_s = sent.write_s};
   tfm_err ignored = {0};
+  (void)!tfm_advice_give(&facts, out, &ignored);
+}
+
+static void log_advice(const tfm_job *job, double run_s, double busy)
+{
   tfm_buf text = {0};
-  if (tfm_advice_give(&facts, &text, &ignored) == TFM_OK && text.n > 0) {
+  advise(job, run_s, busy, &text);
+  if (text.n > 0) {
     tfm_log(TFM_LOG_INFO, "advice: %s", tfm_buf_cstr(&text));
   }
   tfm_buf_fini(&text);
@@ -404,6 +411,18 @@ static void put_rank(const tfm_job *job, int rank, double peak, tfm_buf *out)
   (void)tfm_buf_char(out, '}');
 }
 
+static void put_advice(const tfm_job *job, double busy, tfm_buf *out)
+{
+  tfm_buf text = {0};
+  advise(job, job->times.end - job->times.run, busy, &text);
+  if (text.n > 0) {
+    put_string(out, ",\"advice\":", tfm_buf_cstr(&text));
+  } else {
+    (void)tfm_buf_str(out, ",\"advice\":null");
+  }
+  tfm_buf_fini(&text);
+}
+
 tfm_status tfm_summary_json(tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
 {
   tfm_pop pop = tfm_pop_of(&job->crew, job->times.end - job->times.run);
@@ -422,6 +441,7 @@ tfm_status tfm_summary_json(tfm_job *job, const tfm_outlet *outlet, tfm_buf *out
   put_number(out, ",\"load_balance\":", pop.load_balance);
   put_number(out, ",\"communication_efficiency\":", pop.communication);
   put_number(out, "},\"coordination_share\":", tfm_coordination_of(job).share);
+  put_advice(job, pop.communication, out);
   (void)tfm_buf_str(out, ",\"output_sha256\":");
   if (outlet->sha256[0]) {
     (void)tfm_buf_json_string(out, tfm_span_of(outlet->sha256));

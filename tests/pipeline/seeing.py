@@ -1,4 +1,6 @@
-"""What a run shows of itself: --metrics-file, --log-format json, --trace."""
+"""What a run shows of itself: --metrics-file, --log-format json, --trace, --outdir
+and the page that report makes of it."""
+import html.parser
 import json
 import re
 
@@ -137,6 +139,120 @@ def test_trace_of_threads():
 
 def test_trace_of_real_ranks():
     check_trace(4, 3, 1)
+
+
+class Page(html.parser.HTMLParser):
+    """A page whose elements are closed in order, and which names nothing outside of itself."""
+    VOID = {"meta", "br"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.found, self.words = [], {}, []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.found[tag] = self.found.get(tag, 0) + 1
+        for name, value in attrs:
+            assert name not in ("src", "href", "xlink:href", "action") and not name.startswith("on"), (tag, name)
+            assert name == "xmlns" or "://" not in (value or ""), (tag, name, value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (self.open, tag)
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "style":
+            assert "url(" not in data and "@import" not in data
+        self.words.append(data)
+
+    def text(self):
+        return " ".join(self.words)
+
+
+def run_folder(name, *options, np=0, count=60):
+    folder = scratch() / name
+    src = rows(texts() + ["ok"] * count, folder.parent / "rows.jsonl")
+    run = must(call("classify", "-m", MODEL, "-i", src, "--outdir", folder, *options, np=np))
+    return folder, run
+
+
+def test_outdir_keeps_all_of_a_run():
+    folder, _ = run_folder("run", np=3)
+    names = {p.name for p in folder.iterdir()}
+    assert names == {"output.jsonl", "output.jsonl.manifest.json", "errors.jsonl", "summary.json",
+                     "metrics.prom", "trace.json", "run.json"}, names
+    run = json.loads((folder / "run.json").read_text())
+    assert run["schema"] == "tfm-cluster.run/1" and run["state"] == "complete"
+    assert run["summary"] == json.loads((folder / "summary.json").read_text())
+    assert run["options"]["outdir"]["from"] == "flag" and "--outdir" in run["command"]
+    assert len(run["ranks"]) == 3 and run["history"][-1][1] == run["summary"]["rows_out"]
+    assert run["summary"]["output_sha256"] == harness.digest(folder / "output.jsonl")
+    again = must(call("classify", "-m", MODEL, "-i", folder.parent / "rows.jsonl", "--outdir", folder))
+    assert "complete" in again.err, again.err
+
+
+def test_options_win_over_outdir():
+    folder = scratch()
+    src = rows(["a", "b"], folder / "rows.jsonl")
+    must(call("classify", "-m", MODEL, "-i", src, "--outdir", folder / "run", "-f", "csv", "--trace",
+              folder / "mine.json", "--errors", folder / "errors.jsonl"))
+    assert {p.name for p in (folder / "run").iterdir()} == {
+        "output.csv", "output.csv.manifest.json", "summary.json", "metrics.prom", "run.json"}
+    assert json.loads((folder / "mine.json").read_text())["traceEvents"]
+    assert (folder / "run" / "output.csv").read_text().startswith("id,")
+    bad = call("classify", "-m", MODEL, "-i", src, "--outdir", folder / "no" / "where")
+    assert bad.code == 73 and "--outdir" in bad.err, bad.err
+    bad = call("classify", "-m", MODEL, "-i", src, "--outdir", src)
+    assert bad.code == 73 and "--outdir" in bad.err, bad.err
+
+
+def test_report_of_one_run():
+    folder, _ = run_folder("<b>&amp", "--stages", 2)
+    page = Page(must(call("report", folder)).out)
+    summary = json.loads((folder / "summary.json").read_text())
+    text = page.text()
+    assert "<b>&amp" in text and "b" not in page.found, "the name is not escaped"
+    assert page.found["svg"] == 5 and page.found["table"] == 2, page.found
+    for word in (summary["numeric_id"], summary["output_sha256"], "rank 2, layers", "text-classification"):
+        assert word in text, word
+    run = must(call("report", folder, "-o", folder / "page.html"))
+    assert run.out == "" and Page((folder / "page.html").read_text(encoding="utf-8")).text() == text
+
+
+def test_report_holds_runs_against_the_first():
+    first, _ = run_folder("first", "--stages", 2)
+    second, _ = run_folder("second", "--stages", 3, "--replicas", 2, np=7)
+    (second / "trace.json").unlink()  # a page without it has one picture less
+    text = must(call("report", str(first) + "/", second)).out
+    page = Page(text)
+    assert page.found["svg"] == 2 + 2 + 2 + 1 and page.found["table"] == 3, page.found
+    assert "second against first" in page.text() and "Both outputs have the same bytes." in page.text()
+    assert text.count('class="differs"') == 2, "layout and command differ, nothing else"
+    other, _ = run_folder("other", "--return-logits")
+    assert "The outputs differ" in Page(must(call("report", first, other)).out).text()
+
+
+def test_report_refuses_what_is_no_run():
+    folder = scratch()
+    run = call("report", folder)
+    assert run.code == 66 and "--outdir" in run.err and not run.out, run.err
+    (folder / "run.json").write_text('{"schema": "tfm-cluster.run/2"}')
+    run = call("report", folder)
+    assert run.code == 65 and "tfm-cluster.run/1" in run.err and not run.out, run.err
+    (folder / "run.json").write_text('{"schema": "tfm-cluster.run/1", "state": "running", "summary": null}')
+    assert "is not complete" in Page(must(call("report", folder)).out).text()
+    (folder / "run.json").write_text('{"schema": "tfm-cluster.run/1", "summary": {"ranks": [1, {"busy_s": "x"}], '
+                                     '"pop": [], "layout": {"slices": {"a": 1}}}, "history": [1, [], [1, 2], ["a"]]}')
+    Page(must(call("report", folder)).out)
+    assert call("report").code == 64
 
 
 if __name__ == "__main__":
