@@ -214,7 +214,7 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
   case TFM_VERB_PLAN:
     return tfm_facts_plan(job, world, options, text, err);
   case TFM_VERB_TOPO:
-    return tfm_facts_topo(text, err);
+    return tfm_facts_topo(options, text, err);
   case TFM_VERB_ENV:
     return tfm_env_print(world, options->json, text, err);
   case TFM_VERB_BENCH:

@@ -230,7 +230,8 @@ typedef struct {
   int64_t sort_window;      /* 0: by rule */
   int64_t stages, replicas; /* 0: by rule */
   const char *layers;       /* NULL: by the plan */
-  int64_t ranks; /* plan: ranks to plan for, coordinator included; 0: those that are here */
+  int64_t ranks;   /* plan: ranks to plan for, coordinator included; 0: those that are here */
+  const char *svg; /* plan, topo: a file for a picture; NULL: none */
   const char *simulate;      /* plan: a file of hosts; NULL: this machine */
   int64_t threads;           /* 0: the cores of the rank's own share */
   const char *isa, *backend; /* "auto" or a name */

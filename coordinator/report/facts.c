@@ -5,6 +5,7 @@
 #include "coordinator/growth.h"
 #include "coordinator/memory.h"
 #include "coordinator/pace.h"
+#include "coordinator/report/draw.h"
 #include "coordinator/simulate/simulate.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
@@ -15,14 +16,18 @@
 
 #include <string.h>
 
-tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err)
+tfm_status tfm_facts_topo(const tfm_options *options, tfm_buf *out, tfm_err *err)
 {
-  tfm_machine machine = {0};
-  tfm_status st = tfm_machine_open(&machine, err);
-  if (st == TFM_OK) {
-    st = tfm_machine_print(&machine, out, err);
-  }
-  tfm_machine_fini(&machine);
+  tfm_status st = TFM_OK;
+  tfm_hosts hosts = {0};
+  const tfm_drawing drawing = {
+      .title = "The machine, its cores by the number of their first cpu", .hosts = &hosts};
+  TFM_TRY(tfm_hosts_here(&hosts, err));
+  TFM_TRY(tfm_machine_print(&hosts.kinds->machine, out, err));
+  TFM_TRY(options->svg ? tfm_draw_file(&drawing, options->svg, err) : TFM_OK);
+
+fail:
+  tfm_hosts_fini(&hosts);
   return st;
 }
 
@@ -366,6 +371,25 @@ fail:
   return st;
 }
 
+/* All ranks on this machine, where they would run if they were started there. */
+static tfm_status draw_here(tfm_job *job, const tfm_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_hosts hosts = {0};
+  tfm_crowd crowd = {0};
+  TFM_TRY(tfm_hosts_here(&hosts, err));
+  TFM_TRY(tfm_crowd_gather(&crowd, &job->crew, &hosts, job->plan.nrank, err));
+  tfm_crowd_divide(&job->crew, options);
+  tfm_crowd_place(&crowd, &job->crew, &hosts);
+  TFM_TRY(tfm_draw_plan(&hosts, &crowd, &job->plan, options->svg, err));
+
+fail:
+  tfm_crew_fini(&job->crew); /* nobody is there to be told to leave */
+  tfm_crowd_fini(&crowd);
+  tfm_hosts_fini(&hosts);
+  return st;
+}
+
 tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *options,
                           tfm_buf *out, tfm_err *err)
 {
@@ -386,6 +410,7 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
   TFM_TRY(predict(job, idle, processes, err));
   TFM_TRY(table ? put_ranks(&job->plan, options->bench_format, out, err)
                 : put_plan(job, idle, processes, out, err));
+  TFM_TRY(options->svg ? draw_here(job, options, err) : TFM_OK);
 
 fail:
   return st;

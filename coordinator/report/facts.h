@@ -14,7 +14,7 @@ tfm_status tfm_facts_plan(tfm_job *job, tfm_world *world, const tfm_options *opt
                           tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
 /** The hardware tree and what this process may use. */
-tfm_status tfm_facts_topo(tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_facts_topo(const tfm_options *options, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
 /** The plan of a running job, with what the ranks said: for stderr at the start. */
 tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;

@@ -57,6 +57,22 @@ fail:
   return st;
 }
 
+void tfm_crowd_divide(tfm_crew *crew, const tfm_options *options)
+{
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    tfm_msg_assign *a = &crew->ranks[rank].assign;
+    int index = 0;
+    int count = 0;
+    tfm_crew_share(crew, rank, &index, &count);
+    const int share = crew->ranks[rank].hello.ncore / (count > 0 ? count : 1);
+    a->threads = options->threads > 0 ? (int32_t)options->threads : share > 1 ? share : 1;
+    a->share_index = options->bind == TFM_BIND_AUTO ? index : 0;
+    a->share_count = options->bind == TFM_BIND_AUTO      ? count
+                     : options->bind == TFM_BIND_INHERIT ? 1
+                                                         : 0;
+  }
+}
+
 /* As worker/worker.c places itself. */
 static bool is_pinned(const tfm_msg_assign *assign, const tfm_machine *machine, bool works,
                       tfm_share *share)

@@ -3,6 +3,7 @@
 #ifndef TFM_COORDINATOR_SIMULATE_CROWD_H
 #define TFM_COORDINATOR_SIMULATE_CROWD_H
 
+#include "coordinator/cli/options.h"
 #include "coordinator/schedule/crew.h"
 #include "coordinator/simulate/hosts.h"
 #include "core/plan/plan_print.h"
@@ -23,6 +24,10 @@ typedef struct {
  *  gets ranks, but no world. Errors: TFM_E_NOMEM. */
 tfm_status tfm_crowd_gather(tfm_crowd *crowd, tfm_crew *crew, const tfm_hosts *hosts, int n,
                             tfm_err *err) TFM_MUST_USE;
+
+/** Give every rank the part of an assignment that says where it runs: what a job without threads or
+ * cuts of its own would. */
+void tfm_crowd_divide(tfm_crew *crew, const tfm_options *options);
 
 /** Where each would run, now that the crew has assignments. Rank 0 runs on all its host gives. */
 void tfm_crowd_place(tfm_crowd *crowd, tfm_crew *crew, const tfm_hosts *hosts);

@@ -87,7 +87,11 @@ static tfm_status open_machine(tfm_machine *machine, const tfm_json *json,
     return open_xml(machine, path, xml, cpus, err);
   }
   if (strcmp(topology, "here") != 0) {
-    return tfm_machine_open_synthetic(machine, topology, cpus, err);
+    TFM_TRY(tfm_machine_open_synthetic(machine, topology, cpus, err));
+    if (!strstr(topology, "memory=")) {
+      machine->memory_bytes = 0; /* hwloc makes some up */
+    }
+    return TFM_OK;
   }
   if (cpus) {
     return tfm_fail(err, TFM_E_FORMAT,

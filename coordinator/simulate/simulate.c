@@ -4,6 +4,7 @@
 #include "coordinator/bench/table.h"
 #include "coordinator/engine.h"
 #include "coordinator/pace.h"
+#include "coordinator/report/draw.h"
 #include "coordinator/simulate/crowd.h"
 #include "coordinator/simulate/measure.h"
 #include "core/base/clock.h"
@@ -371,6 +372,8 @@ tfm_status tfm_simulate(tfm_job *job, tfm_world *world, const tfm_options *optio
   TFM_TRY(cost_batches(&s, err));
   TFM_TRY(tfm_sim_run(&s.sim, &s.outcome, err));
   TFM_TRY(table ? put_figures(&s, options->bench_format, out, err) : put_plan(&s, out, err));
+  TFM_TRY(options->svg ? tfm_draw_plan(&s.hosts, &s.crowd, &job->plan, options->svg, err)
+                       : TFM_OK);
 
 fail:
   tfm_sim_outcome_fini(&s.outcome);

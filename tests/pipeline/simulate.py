@@ -1,6 +1,7 @@
-"""plan --simulate: machines of a file, the rows of an input, figures that are called simulated."""
+"""plan --simulate: machines of a file, the rows of an input, figures that are called simulated; --svg: pictures."""
 import json
 import pathlib
+import xml.etree.ElementTree
 
 import harness
 from harness import MODEL, call, must, rows, scratch, texts
@@ -15,8 +16,8 @@ def figures(hosts, *options):
     return line
 
 
-def hosts_file(name, network=None, **host):
-    path = scratch() / name
+def hosts_file(file, network=None, **host):
+    path = scratch() / file
     path.write_text(json.dumps({"hosts": [host], "network": network or {}}))
     return path
 
@@ -75,6 +76,68 @@ def test_what_cannot_be_simulated_is_refused():
     folder = pathlib.Path(__file__).parents[1] / "fixtures/generate"
     run = must(call("plan", "-m", folder, "--task", "text-generation", "--simulate", HOSTS), 69)
     assert "rows that come whole" in run.err, run.err
+
+
+def picture(*command):
+    """The cells and boxes of a picture: (title, x, y, w, h) of cores, (x, y, w, h) of boxes."""
+    path = scratch() / "picture.svg"
+    must(call(*command, "--svg", path))
+    root = xml.etree.ElementTree.parse(path).getroot()
+    svg = "{http://www.w3.org/2000/svg}"
+
+    def place(rect):
+        return tuple(float(rect.get(key)) for key in ("x", "y", "width", "height"))
+    cores = [(g.find(svg + "title").text.strip(), [place(r) for r in g.iter(svg + "rect")]) for g in root.iter(svg + "g")]
+    boxes = [place(r) for r in root.iter(svg + "rect") if r.get("class").startswith("box")]
+    whole = (0, 0, float(root.get("width")), float(root.get("height")))
+    assert all(inside(box, whole) for box in boxes), "boxes leave the picture"
+    for title, rects in cores:
+        assert any(inside(rects[0], box) and inside(rects[-1], box) for box in boxes), f"{title} is in no box"
+    texts_of = [(t.text or "", float(t.get("x")), float(t.get("y"))) for t in root.iter(svg + "text")]
+    assert all(0 <= x <= whole[2] and 0 <= y <= whole[3] for _, x, y in texts_of), "words leave the picture"
+    return cores, boxes, [text for text, _, _ in texts_of]
+
+
+def inside(a, b):
+    return b[0] <= a[0] and b[1] <= a[1] and a[0] + a[2] <= b[0] + b[2] + 1 and a[1] + a[3] <= b[1] + b[3] + 1
+
+
+def apart(a, b):
+    return a[0] + a[2] <= b[0] or b[0] + b[2] <= a[0] or a[1] + a[3] <= b[1] or b[1] + b[3] <= a[1]
+
+
+def test_a_plan_is_drawn_core_by_core():
+    cores, boxes, words = picture("plan", "-m", MODEL, "--simulate", HOSTS)
+    assert len(cores) == 2 * 16 and len(boxes) == 2 * (2 + 4), (len(cores), len(boxes))
+    assert cores[0][0] == "cpus 0,1: rank 1" and cores[31][0] == "cpus 30,31: rank 7", cores
+    flat = [rects[0] for _, rects in cores]
+    assert all(apart(a, b) for i, a in enumerate(flat) for b in flat[:i]), "cores lie on each other"
+    assert words.count("package 0") == 2 and "snc-0" in words and "NUMA 3" in words, words
+    assert sum(word.startswith("stage ") for word in words) == 7, words
+    assert any("layer 6" in word and word.endswith("rank 7") for word in words), words
+
+
+def test_ranks_that_take_turns_are_stripes():
+    one = hosts_file("one.json", topology="pack:1 numa:1 core:2 pu:1", cpus="1", ranks=4, name="a<b&\"c")
+    cores, _, words = picture("plan", "-m", MODEL, "--simulate", one)
+    assert [title for title, _ in cores] == ["cpu 1: rank 1, 2, 3", "not ours to use"], cores
+    assert len(cores[0][1]) == 3 and "a<b&\"c" in words, (cores, words)
+
+
+def test_machines_of_many_forms_fit_their_picture():
+    for form in ("numa:1 core:1 pu:1", "pack:8 numa:4 core:4 pu:2", "pack:1 numa:1 core:192 pu:1",
+                 "pack:2 numa:1 l3:8 core:8 pu:2", "core:6 pu:1"):
+        cores, _, _ = picture("plan", "-m", MODEL, "--simulate", hosts_file("form.json", topology=form, ranks=5, count=2))
+        flat = [rects[0] for _, rects in cores]
+        assert all(apart(a, b) for i, a in enumerate(flat) for b in flat[:i]), form
+
+
+def test_this_machine_is_drawn():
+    cores, _, words = picture("topo")
+    assert cores and all(title.startswith("cpu") or title == "not ours to use" for title, _ in cores), cores
+    drawn, _, words = picture("plan", "-m", MODEL, "--ranks", 8)
+    assert len(drawn) == len(cores) and sum(word.startswith("stage ") for word in words) == 7, words
+    must(call("topo", "--svg", scratch() / "nowhere" / "file.svg"), 74)
 
 
 if __name__ == "__main__":
