@@ -87,8 +87,16 @@ static tfm_status say_plan(const tfm_job *job, tfm_err *err)
     return TFM_OK;
   }
   tfm_buf text = {0};
-  tfm_status st = tfm_facts_job_plan(job, &text, err);
+  tfm_status st = TFM_OK;
+  TFM_TRY(tfm_facts_job_plan(job, &text, err));
   log_lines(TFM_LOG_INFO, &text);
+  if (tfm_log_enabled(TFM_LOG_DEBUG)) {
+    tfm_buf_fini(&text);
+    TFM_TRY(tfm_facts_bindings(job, &text, err));
+    log_lines(TFM_LOG_DEBUG, &text);
+  }
+
+fail:
   tfm_buf_fini(&text);
   return st;
 }

@@ -11,6 +11,7 @@
 #include "worker/stats.h"
 #include "worker/trace.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ typedef struct {
   tfm_machine machine;
   tfm_share share;
   bool pin;
+  atomic_ullong seen[TFM_MACHINE_MAX_PU / 64]; /* where its threads run, by the system's word */
   tfm_model model;
   tfm_slice_options options; /* of the slice */
   char digest[TFM_SHA256_HEX];
@@ -262,13 +264,44 @@ static tfm_status receive_assign(worker *w, tfm_err *err)
   return st;
 }
 
+static void note_place(worker *w)
+{
+  tfm_cpuset set;
+  (void)tfm_bind_seen(&set); /* else it is empty */
+  for (int i = 0; i < TFM_MACHINE_MAX_PU / 64; ++i) {
+    atomic_fetch_or(&w->seen[i], set.bits[i]);
+  }
+}
+
 static void pin_member(void *arg, int thread)
 {
   worker *w = arg;
   tfm_err ignored = {0}; /* thread 0 has reported already whether pinning works here */
   if (w->pin) {
     (void)!tfm_bind_thread(&w->machine, &w->share, thread, &ignored);
+    note_place(w);
   }
+}
+
+static void do_nothing(void *arg, int task, int thread)
+{
+  (void)arg;
+  (void)task;
+  (void)thread;
+}
+
+/* Where all threads of this rank run: each has noted it once all have done a task. */
+static tfm_cpuset place_of_all(worker *w)
+{
+  tfm_cpuset set = {{0}};
+  note_place(w);
+  if (w->pin && w->stage.team) {
+    tfm_par_for(tfm_team_par(w->stage.team), w->stage.assign.threads, do_nothing, NULL);
+  }
+  for (int i = 0; i < TFM_MACHINE_MAX_PU / 64; ++i) {
+    set.bits[i] = atomic_load(&w->seen[i]);
+  }
+  return tfm_cpuset_count(&set) > 0 ? set : w->machine.allowed;
 }
 
 /* The stage is the worker's first member, so one argument serves both hooks of the team. */
@@ -478,7 +511,8 @@ static tfm_status say_ready(worker *w, tfm_msg_ready *ready, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_buf text = {0};
   tfm_buf payload = {0};
-  TFM_TRY(tfm_cpuset_print(w->pin ? &w->share.set : &w->machine.allowed, &text));
+  const tfm_cpuset place = place_of_all(w);
+  TFM_TRY(tfm_cpuset_print(&place, &text));
   copy_text(ready->cpuset, sizeof ready->cpuset, tfm_buf_cstr(&text));
   ready->node = w->share.node;
   if (w->stage.slice) {

@@ -11,6 +11,7 @@
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
 #include "core/plan/plan_print.h"
+#include "core/topo/bind.h"
 #include "core/topo/memory.h"
 #include "core/topo/placement.h"
 
@@ -253,6 +254,40 @@ tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err)
 
 fail:
   tfm_free(facts);
+  return st;
+}
+
+static tfm_status put_binding(const tfm_job *job, int rank, tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  const tfm_crew_rank *r = &job->crew.ranks[rank];
+  tfm_cpuset set = {{0}};
+  if (rank > 0) {
+    TFM_TRY(tfm_cpuset_parse(&set, r->ready.cpuset, err));
+  } else if (!tfm_bind_seen(&set)) {
+    set = job->machine.allowed;
+  }
+  (void)tfm_buf_printf(out, "[%s:%lld] MCW rank %d ", r->hello.host, (long long)r->hello.pid,
+                       rank);
+  if (strcmp(r->hello.host, job->machine.host) == 0) {
+    (void)!tfm_binding_print(&job->machine, &set, out);
+  } else {
+    (void)tfm_buf_printf(out, "bound to cpus %s", r->ready.cpuset);
+  }
+  (void)tfm_buf_char(out, '\n');
+
+fail:
+  return st;
+}
+
+tfm_status tfm_facts_bindings(const tfm_job *job, tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  for (int rank = 0; st == TFM_OK && rank < job->crew.nrank; ++rank) {
+    if (rank == 0 || job->crew.ranks[rank].ready.cpuset[0]) {
+      st = put_binding(job, rank, out, err);
+    }
+  }
   return st;
 }
 

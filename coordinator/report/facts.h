@@ -19,4 +19,8 @@ tfm_status tfm_facts_topo(const tfm_options *options, tfm_buf *out, tfm_err *err
 /** The plan of a running job, with what the ranks said: for stderr at the start. */
 tfm_status tfm_facts_job_plan(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
 
+/** Where each rank of a running job may run by the system's own word, a line each as mpirun
+ * --report-bindings has it; of hosts that rank 0 cannot see the cpus' numbers. */
+tfm_status tfm_facts_bindings(const tfm_job *job, tfm_buf *out, tfm_err *err) TFM_MUST_USE;
+
 #endif

@@ -166,6 +166,21 @@ tfm_status tfm_bind_thread(const tfm_machine *machine, const tfm_share *share, i
   return TFM_OK;
 }
 
+bool tfm_bind_seen(tfm_cpuset *out)
+{
+  cpu_set_t masks[TFM_MACHINE_MAX_PU / CPU_SETSIZE];
+  *out = (tfm_cpuset){{0}};
+  if (sched_getaffinity(0, sizeof masks, masks) != 0) {
+    return false;
+  }
+  for (int pu = 0; pu < TFM_MACHINE_MAX_PU; ++pu) {
+    if (CPU_ISSET_S((size_t)pu, sizeof masks, masks)) {
+      tfm_cpuset_add(out, pu);
+    }
+  }
+  return true;
+}
+
 tfm_status tfm_bind_memory(const tfm_share *share, tfm_err *err)
 {
   enum { WORD_BITS = 8 * sizeof(unsigned long) };

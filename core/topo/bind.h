@@ -26,6 +26,16 @@ void tfm_share_of(const tfm_machine *machine, int index, int count, tfm_share *o
 tfm_status tfm_bind_thread(const tfm_machine *machine, const tfm_share *share, int index,
                            tfm_err *err) TFM_MUST_USE;
 
+/** What the system says the calling thread may run on; false where it does not say. */
+bool tfm_bind_seen(tfm_cpuset *out);
+
+/** Append a set of units in the words of mpirun --report-bindings, by the machine's own cores:
+ *    bound to socket 0[core 0[hwt 0-1]], socket 0[core 1[hwt 0-1]]: [BB/BB/../..][../../../..]
+ *  or, where it holds a unit of every core that the control group leaves,
+ *    is not bound (or bound to all available processors)
+ *  Errors: TFM_E_NOMEM. Source: what Open MPI 4.1 prints. */
+tfm_status tfm_binding_print(const tfm_machine *machine, const tfm_cpuset *set, tfm_buf *out);
+
 /** Prefer the share's node for memory this thread touches first from now on; threads it starts
  *  inherit that. Full nodes overflow to others: nothing fails for want of near memory.
  *  No-op on one node, on a share that spans nodes, and where the system forbids memory policies

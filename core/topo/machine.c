@@ -110,25 +110,26 @@ static int node_of(const struct hwloc_obj *core)
   return node < 0 ? 0 : node;
 }
 
-static void read_core(tfm_machine *m, hwloc_obj_t core, const reading *r, int *npu)
+/* A core with those of its units that `among` has, which go to pus[at]...; NULL: all. */
+static tfm_core read_core(hwloc_obj_t core, const reading *r, const tfm_cpuset *among, int *pus,
+                          int at)
 {
-  tfm_core *to = &m->cores[m->ncore];
   hwloc_obj_t package = hwloc_get_ancestor_obj_by_type(r->topology, HWLOC_OBJ_PACKAGE, core);
-  *to = (tfm_core){.pu_first = -1,
-                   .pu_at = *npu,
-                   .node = node_of(core),
-                   .package = package ? (int)package->logical_index : 0};
+  tfm_core to = {.pu_first = -1,
+                 .pu_at = at,
+                 .node = node_of(core),
+                 .package = package ? (int)package->logical_index : 0};
   for (int pu = hwloc_bitmap_first(core->cpuset); pu >= 0;
        pu = hwloc_bitmap_next(core->cpuset, pu)) {
-    if (!tfm_cpuset_has(&m->allowed, pu)) {
+    if (among && !tfm_cpuset_has(among, pu)) {
       continue;
     }
-    if (to->npu++ == 0) {
-      to->pu_first = pu;
+    if (to.npu++ == 0) {
+      to.pu_first = pu;
     }
-    m->pus[(*npu)++] = pu;
+    pus[at++] = pu;
   }
-  m->ncore += to->npu > 0;
+  return to;
 }
 
 static void count_nodes(tfm_machine *m)
@@ -148,17 +149,26 @@ static tfm_status read_cores(tfm_machine *m, reading *r, tfm_err *err)
 {
   m->ncore_machine = hwloc_get_nbobjs_by_type(r->topology, r->core_type);
   m->nnode_machine = hwloc_get_nbobjs_by_type(r->topology, HWLOC_OBJ_NUMANODE);
+  hwloc_const_bitmap_t units = hwloc_topology_get_topology_cpuset(r->topology);
   m->cores = tfm_calloc((size_t)m->ncore_machine, sizeof *m->cores);
   m->pus = tfm_calloc((size_t)tfm_cpuset_count(&m->allowed), sizeof *m->pus);
-  if (!m->cores || !m->pus) {
+  m->whole = tfm_calloc((size_t)m->ncore_machine, sizeof *m->whole);
+  m->whole_pus = tfm_calloc((size_t)hwloc_bitmap_weight(units), sizeof *m->whole_pus);
+  if (!m->cores || !m->pus || !m->whole || !m->whole_pus) {
     return tfm_fail(err, TFM_E_NOMEM, "reading the machine: not enough memory for %d cores",
                     m->ncore_machine);
   }
   int npu = 0;
+  int nunit = 0;
+  int ncore = 0;
   for (hwloc_obj_t core = hwloc_get_next_obj_by_type(r->topology, r->core_type, NULL); core;
        core = hwloc_get_next_obj_by_type(r->topology, r->core_type, core)) {
     m->ncore_granted += hwloc_bitmap_intersects(core->cpuset, r->granted);
-    read_core(m, core, r, &npu);
+    m->whole[ncore] = read_core(core, r, NULL, m->whole_pus, nunit);
+    nunit += m->whole[ncore++].npu;
+    m->cores[m->ncore] = read_core(core, r, &m->allowed, m->pus, npu);
+    npu += m->cores[m->ncore].npu;
+    m->ncore += m->cores[m->ncore].npu > 0;
   }
   count_nodes(m);
   return TFM_OK;
@@ -431,6 +441,8 @@ void tfm_machine_fini(tfm_machine *machine)
 {
   tfm_free(machine->cores);
   tfm_free(machine->pus);
+  tfm_free(machine->whole);
+  tfm_free(machine->whole_pus);
   tfm_free(machine->objects);
   *machine = (tfm_machine){0};
 }

@@ -80,10 +80,12 @@ typedef struct {
   int ncore_granted;          /* of it, what the control group leaves; >= ncore */
   tfm_core *cores;            /* [ncore], only cores of `allowed` */
   int *pus;                   /* OS numbers of the allowed units, core by core */
-  tfm_cpuset allowed;         /* the cpuset mpirun, Slurm or the cgroup gave */
-  char cpu_model[128];        /* "" when the system does not say */
-  int64_t memory_bytes;       /* of the whole machine; 0 when the system does not say */
-  tfm_object *objects;        /* [nobject] the hardware tree, depth first */
+  tfm_core *whole;      /* [ncore_machine] every core of the machine, with all its units */
+  int *whole_pus;       /* where those stand (pu_at) */
+  tfm_cpuset allowed;   /* the cpuset mpirun, Slurm or the cgroup gave */
+  char cpu_model[128];  /* "" when the system does not say */
+  int64_t memory_bytes; /* of the whole machine; 0 when the system does not say */
+  tfm_object *objects;  /* [nobject] the hardware tree, depth first */
   int nobject;
   bool here; /* it is this computer: its cores can be bound to */
 } tfm_machine;

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import harness
-from harness import MODEL, PROGRAM, call, must, rows, scratch
+from harness import MODEL, PROGRAM, call, must, rows, scratch, texts
 
 EXPECTED = MODEL / "expected.jsonl"
 
@@ -228,6 +228,27 @@ def test_facts_need_no_ranks():
     assert must(call("topo")).out and "MPI" in must(call("env")).out
     assert "--max-batch-tokens" in must(call("classify", "--help")).out
     assert must(call("--version", np=3)).out.count("tfm-cluster") == 1
+
+
+def test_bindings_are_told_as_mpirun_tells_them():
+    """A line a rank under -v; and what the system did is what the summary has."""
+    folder = scratch()
+    src = rows(texts(), folder / "rows.jsonl")
+    run = must(call("classify", "-i", src, "-o", folder / "out.jsonl", "-v", "--summary-json", folder / "s.json", np=3))
+    lines = [line.split("] MCW rank ")[1] for line in run.err.splitlines() if "] MCW rank " in line]
+    assert len(lines) == 3, run.err
+    for rank, line in enumerate(lines):
+        assert re.fullmatch(rf"{rank} (is not bound \(or bound to all available processors\)"
+                            r"|bound to socket \d+\[core .*\]\]: \[[B./\[\]]*B[B./\[\]]*\])", line), line
+    sets = [numbers(rank["cpuset"]) for rank in json.loads((folder / "s.json").read_text())["ranks"]]
+    assert all(cpus and cpus <= os.sched_getaffinity(0) for cpus in sets), sets
+    assert sets[1] == sets[2] or not sets[1] & sets[2], sets
+    assert ("is not bound" in lines[1]) == ("is not bound" in lines[2]) == (sets[1] == sets[2]), (lines, sets)
+
+
+def numbers(cpus):
+    ends = [[int(end) for end in part.split("-")] for part in cpus.split(",")]
+    return {cpu for part in ends for cpu in range(part[0], part[-1] + 1)}
 
 
 def test_tokenize_shows_pieces():

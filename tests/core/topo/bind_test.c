@@ -192,12 +192,47 @@ static void this_thread_is_pinned_inside_its_share(void **state)
   for (int i = 0; i < 2 * m.ncore; ++i) {
     tfm_share one = {0};
     tfm_share_of(&m, i % m.ncore, m.ncore, &one);
+    tfm_cpuset seen;
     CHECK_OK(tfm_bind_thread(&m, &share, i, &err), &err);
     check_running_on(&one.set);
+    assert_true(tfm_bind_seen(&seen) && tfm_cpuset_equal(&seen, &one.set));
   }
   CHECK_OK(tfm_bind_thread(&m, &share, -1, &err), &err);
   check_running_on(&m.allowed);
   tfm_machine_fini(&m);
+}
+
+/* Letter by letter what Open MPI 4.1 prints for these machines. */
+static void bindings_are_told_as_mpirun_does(void **state)
+{
+  (void)state;
+  static const char whole[] = "is not bound (or bound to all available processors)";
+  static const struct {
+    const char *machine, *allowed, *set, *want;
+  } cases[] = {
+      {two_by_four, NULL, "0", "bound to socket 0[core 0[hwt 0]]: [B/././.][./././.]"},
+      {two_by_four, "0", "5-6",
+       "bound to socket 1[core 5[hwt 0]], socket 1[core 6[hwt 0]]: [./././.][./B/B/.]"},
+      {two_by_four, NULL, "0-7", whole},
+      {"numa:1 core:4 pu:2", NULL, "2-4",
+       "bound to socket 0[core 1[hwt 0-1]], socket 0[core 2[hwt 0]]: [../BB/B./..]"},
+      {"pack:2 numa:1 core:2 pu:2(indexes=0,4,2,6,1,5,3,7)", NULL, "1,5",
+       "bound to socket 1[core 2[hwt 0-1]]: [../..][BB/..]"},
+      {"pack:1 numa:1 core:2 pu:4", NULL, "0,2-3",
+       "bound to socket 0[core 0[hwt 0,2-3]]: [B.BB/....]"},
+      {"pack:1 numa:1 core:1 pu:1", NULL, "0", whole},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); ++i) {
+    tfm_machine m = synthetic(cases[i].machine, cases[i].allowed);
+    tfm_cpuset set;
+    tfm_buf got = {0};
+    tfm_err err = {0};
+    CHECK_OK(tfm_cpuset_parse(&set, cases[i].set, &err), &err);
+    CHECK_OK(tfm_binding_print(&m, &set, &got), &err);
+    assert_string_equal(tfm_buf_cstr(&got), cases[i].want);
+    tfm_buf_fini(&got);
+    tfm_machine_fini(&m);
+  }
 }
 
 /* A share made wider by mistake must not widen what the launcher gave. */
@@ -257,6 +292,7 @@ int main(void)
       cmocka_unit_test(hardware_threads_stay_together),
       cmocka_unit_test(more_ranks_than_cores_share_all_of_it),
       cmocka_unit_test(every_division_obeys_the_contract),
+      cmocka_unit_test(bindings_are_told_as_mpirun_does),
       cmocka_unit_test(this_thread_is_pinned_inside_its_share),
       cmocka_unit_test(pinning_never_leaves_what_is_allowed),
       cmocka_unit_test(a_described_machine_cannot_be_pinned_to),
