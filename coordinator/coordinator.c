@@ -3,6 +3,7 @@
 #include "coordinator/bare.h"
 #include "coordinator/bench/bench.h"
 #include "coordinator/deliver.h"
+#include "coordinator/explain/explain.h"
 #include "coordinator/report/env.h"
 #include "coordinator/report/facts.h"
 #include "coordinator/report/report.h"
@@ -227,6 +228,8 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
     return tfm_env_print(world, options->json, text, err);
   case TFM_VERB_BENCH:
     return tfm_bench_run(world, options, text, err);
+  case TFM_VERB_EXPLAIN:
+    return tfm_explain_run(job, world, options, text, err);
   case TFM_VERB_REPORT:
     return tfm_report_run(options, text, err);
   case TFM_VERB_SBATCH:

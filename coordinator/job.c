@@ -32,34 +32,6 @@ enum {
       1 << 22 /* a micro-batch of more could not be addressed by the frame's lengths */
 };
 
-/* ---- what is shipped ---- */
-
-char *tfm_job_shipped(const char *name)
-{
-  static const char *const places[] = {"../share/tfm-cluster", "../../deploy", "../deploy"};
-  char exe[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-  if (n <= 0) {
-    return NULL;
-  }
-  exe[n] = '\0';
-  char *slash = strrchr(exe, '/');
-  if (!slash) {
-    return NULL;
-  }
-  *slash = '\0';
-  for (size_t i = 0; i < sizeof places / sizeof places[0]; ++i) {
-    char *place = tfm_path_join(exe, places[i]);
-    char *path = place ? tfm_path_join(place, name) : NULL;
-    tfm_free(place);
-    if (path && tfm_path_look(path) != TFM_PATH_NOTHING) {
-      return path;
-    }
-    tfm_free(path);
-  }
-  return NULL;
-}
-
 /* ---- opening ---- */
 
 static tfm_status find_folder(tfm_job *job, tfm_err *err)
@@ -258,6 +230,12 @@ static void set_rows(tfm_job *job)
   job->max_rows = least(rows, most(single, RESULT_FLOATS / shape.width));
 }
 
+/* Where pieces come from and what they attend to is wanted. */
+static bool explains(const tfm_job *job)
+{
+  return job->options->verb == TFM_VERB_EXPLAIN;
+}
+
 static tfm_status set_limits(tfm_job *job, tfm_err *err)
 {
   const tfm_options *o = job->options;
@@ -272,6 +250,9 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
                     (long long)o->max_length, (long long)config->max_length);
   }
   job->max_length = o->max_length ? o->max_length : own;
+  if (explains(job)) {
+    job->max_length = least(job->max_length, TFM_JOB_EXPLAINED);
+  }
   int64_t specials = (int64_t)most((int64_t)facts.added_single, (int64_t)facts.added_pair);
   if (job->max_length < specials) {
     return tfm_fail(err, TFM_E_USAGE, "--max-length %lld: the %lld special tokens need room",
@@ -304,6 +285,22 @@ static tfm_status open_sample(tfm_job *job, tfm_err *err)
              : st;
 }
 
+/* The words of explain are a text, which is one row. */
+static tfm_status open_words(tfm_job *job, tfm_err *err)
+{
+  const tfm_options *o = job->options;
+  for (int i = 0; i < o->ninput; ++i) {
+    (void)tfm_buf_printf(&job->sample, "%s%s", i ? " " : "", o->inputs[i]);
+  }
+  for (size_t i = 0; i < job->sample.n; ++i) {
+    char *c = &job->sample.data[i];
+    *c = *c == '\n' || *c == '\r' ? ' ' : *c;
+  }
+  return job->sample.failed
+             ? tfm_fail(err, TFM_E_NOMEM, "the text")
+             : tfm_reader_open_text(&job->reader, o, tfm_buf_view(&job->sample), err);
+}
+
 static void mark_phase(double *now_s, double *cpu_s)
 {
   *now_s = tfm_now_s();
@@ -326,6 +323,8 @@ tfm_status tfm_job_open(tfm_job *job, tfm_world *world, const tfm_options *optio
   set_rows(job);
   if (demo) {
     TFM_TRY(open_sample(job, err));
+  } else if (options->verb == TFM_VERB_EXPLAIN) {
+    TFM_TRY(open_words(job, err));
   } else if (options->nlength == 0 &&
              (options->verb != TFM_VERB_PLAN || (options->simulate && options->ninput > 0))) {
     TFM_TRY(tfm_reader_open(&job->reader, options, &job->task->wants, err));
@@ -490,7 +489,8 @@ static void assign_rank(tfm_job *job, int rank)
                         .pages = job->turns.pages,
                         .threads = threads_of(job, rank, count),
                         .probe = job->options->openblas_probe,
-                        .trace = job->options->trace != NULL};
+                        .trace = job->options->trace != NULL,
+                        .look = explains(job)};
   a->previous = planned->stage > 0 ? rank - 1 : 0;
   a->next = a->head ? 0 : rank + 1;
   switch (job->options->bind) {
@@ -686,7 +686,7 @@ tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
                                .limits = tfm_embed_limits(job->embed),
                                .max_length = job->max_length,
                                .overflow = job->options->on_overflow,
-                               .places = job->task->places,
+                               .places = job->task->places || explains(job),
                                .mark_last = marks_last(&job->model.config),
                                .pad_id = (int32_t)job->model.config.pad_id,
                                .cut = job->task->cut,

@@ -15,6 +15,8 @@
 
 typedef struct tfm_spot tfm_spot; /* coordinator/task/spot.h */
 
+enum { TFM_JOB_EXPLAINED = 256 /* tokens of the text of `explain`, at most */ };
+
 /** When the phases of a job began. */
 typedef struct {
   double begin, load, run, end;

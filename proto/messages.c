@@ -16,7 +16,8 @@ typedef enum {
   F64,    /* u64, the bits of a finite double */
   STATUS, /* u32, a number of TFM_STATUS_MAP */
   IDS,    /* tfm_msg_ids: u32 count and as many I32, `least` or more */
-  SPANS   /* int32_t n and as many tfm_msg_span: u32 count, then fields of each */
+  SPANS,  /* int32_t n and as many tfm_msg_span: u32 count, then fields of each */
+  WEIGHTS /* int32_t n and as many float of 0 to 1: u32 count, then the bits of each */
 } field_kind;
 
 typedef struct {
@@ -92,8 +93,9 @@ static const field assign_fields[] = {
     {I64, 0, AT(assign, max_rows)},    {I32, 0, AT(assign, threads)},
     {I32, 0, AT(assign, share_index)}, {I32, 0, AT(assign, share_count)},
     {BOOL, 0, AT(assign, probe)},      {BOOL, 0, AT(assign, trace)},
-    {I64, 0, AT(assign, slots)},       {I64, 0, AT(assign, pages)},
-    {I64, 0, AT(assign, lender)},      {I32, -1, AT(assign, lent)},
+    {BOOL, 0, AT(assign, look)},       {I64, 0, AT(assign, slots)},
+    {I64, 0, AT(assign, pages)},       {I64, 0, AT(assign, lender)},
+    {I32, -1, AT(assign, lent)},
 };
 
 static const field ready_fields[] = {
@@ -163,6 +165,23 @@ static const field trace_fields[] = {
     {SPANS, 0, AT(trace, n)},
 };
 
+static const field attention_fields[] = {
+    {I64, 0, AT(attention, layer)},  {I64, 0, AT(attention, head)},
+    {I64, 1, AT(attention, tokens)}, {I64, 0, AT(attention, first)},
+    {WEIGHTS, 0, AT(attention, n)},
+};
+
+static void put_weights(const unsigned char *at, tfm_buf *out)
+{
+  const tfm_msg_attention *msg = (const void *)(at - offsetof(tfm_msg_attention, n));
+  tfm__put_u32(out, (uint32_t)msg->n);
+  for (int32_t i = 0; i < msg->n; ++i) {
+    uint32_t bits = 0;
+    memcpy(&bits, &msg->v[i], sizeof bits);
+    tfm__put_u32(out, bits);
+  }
+}
+
 static void put_spans(const unsigned char *at, tfm_buf *out)
 {
   const tfm_msg_trace *trace =
@@ -225,6 +244,9 @@ static void put_field(const field *f, const unsigned char *at, tfm_buf *out)
   case SPANS:
     put_spans(at, out);
     break;
+  case WEIGHTS:
+    put_weights(at, out);
+    break;
   }
 }
 
@@ -266,6 +288,26 @@ static void get_ids(tfm__reader *r, const field *f, unsigned char *at)
     if (ids->v[i] < f->least) {
       tfm__reader_fail(r, f->name, "want at least %ld, got %ld", (long)f->least,
                        (long)ids->v[i]);
+    }
+  }
+}
+
+static void get_weights(tfm__reader *r, const field *f, unsigned char *at)
+{
+  tfm_msg_attention *msg = (void *)(at - offsetof(tfm_msg_attention, n));
+  uint32_t n = tfm__get_u32(r, f->name);
+  if (n > TFM_MSG_WEIGHTS) {
+    tfm__reader_fail(r, f->name, "want at most %d weights, got %lu", TFM_MSG_WEIGHTS,
+                     (unsigned long)n);
+    n = 0;
+  }
+  msg->n = (int32_t)n;
+  for (uint32_t i = 0; i < n; ++i) {
+    const uint32_t bits = tfm__get_u32(r, f->name);
+    memcpy(&msg->v[i], &bits, sizeof bits);
+    if (!(msg->v[i] >= 0.0f && msg->v[i] <= 1.0001f)) { /* a softmax's last bits */
+      tfm__reader_fail(r, f->name, "weight %lu: want 0 to 1", (unsigned long)i);
+      msg->v[i] = 0.0f;
     }
   }
 }
@@ -342,6 +384,9 @@ static void get_field(tfm__reader *r, const field *f, unsigned char *at)
   case SPANS:
     get_spans(r, f, at);
     break;
+  case WEIGHTS:
+    get_weights(r, f, at);
+    break;
   }
 }
 
@@ -391,6 +436,7 @@ TFM_MESSAGE(measure)
 TFM_MESSAGE(speed)
 TFM_MESSAGE(clock)
 TFM_MESSAGE(trace)
+TFM_MESSAGE(attention)
 #undef TFM_MESSAGE
 
 tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,

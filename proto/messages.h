@@ -21,7 +21,8 @@ enum {
   TFM_MSG_CACHE = 1024,
   TFM_MSG_CPUSET = 1024,
   TFM_MSG_IDS = 2048,
-  TFM_MSG_SPANS = 512
+  TFM_MSG_SPANS = 512,
+  TFM_MSG_WEIGHTS = 7680
 };
 
 /** A list of numbers. */
@@ -95,8 +96,9 @@ typedef struct {
                                        host; count 0: inherit, do not pin */
   bool probe;                       /* probe layers of libraries */
   bool trace;                       /* tell what is done when: TRACE */
-  int64_t lender;                   /* a process on the rank's host with the same slice, or 0 */
-  int32_t lent;                     /* its READY's */
+  bool look;      /* tell attention weights: ATTENTION; one sequence a batch */
+  int64_t lender; /* a process on the rank's host with the same slice, or 0 */
+  int32_t lent;   /* its READY's */
 } tfm_msg_assign;
 
 /** worker -> 0. */
@@ -175,6 +177,15 @@ typedef struct {
   tfm_msg_span v[TFM_MSG_SPANS];
 } tfm_msg_trace;
 
+/** worker -> 0: attention weights of one layer and head, whole rows of keys. */
+typedef struct {
+  int64_t layer, head;
+  int64_t tokens; /* keys a row, and queries in all */
+  int64_t first;  /* query of the first row */
+  int32_t n;      /* weights: rows times tokens */
+  float v[TFM_MSG_WEIGHTS];
+} tfm_msg_attention;
+
 /** worker -> 0. */
 typedef struct {
   tfm_err err;
@@ -219,6 +230,7 @@ TFM_MESSAGE(measure)
 TFM_MESSAGE(speed)
 TFM_MESSAGE(clock)
 TFM_MESSAGE(trace)
+TFM_MESSAGE(attention)
 #undef TFM_MESSAGE
 
 /** Put an encoded payload into a free frame of a control link and send it. When no frame is

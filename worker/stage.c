@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "worker/finite.h"
+#include "worker/look.h"
 #include "worker/trace.h"
 
 #include <string.h>
@@ -135,8 +136,7 @@ static void set_state(tfm_stage *stage, bool computing, uint64_t batch)
   }
 }
 
-/* One turn of waiting: move data, look for LEAVE, then rest. */
-static tfm_status wait_a_turn(tfm_stage *stage, tfm_err *err)
+tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err)
 {
   tfm__stage_poll(stage);
   if (stage->poll_error.status != TFM_OK) {
@@ -164,7 +164,7 @@ static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
       tfm_world_busy(stage->world);
       break;
     }
-    TFM_TRY(wait_a_turn(stage, err));
+    TFM_TRY(tfm__stage_wait(stage, err));
     if (stage->left) {
       break;
     }
@@ -199,7 +199,7 @@ static tfm_status free_frame(tfm_stage *stage, const tfm_frame *in, tfm_frame **
   tfm_status st = TFM_OK;
   double start = tfm_now_s();
   while ((*frame = tfm_link_frame(stage->out)) == NULL && !stage->left) {
-    TFM_TRY(wait_a_turn(stage, err));
+    TFM_TRY(tfm__stage_wait(stage, err));
   }
 
 fail:
@@ -425,8 +425,12 @@ static void look_after(tfm_stage *stage, const tfm_batch *batch)
 static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
 {
   tfm_batch batch;
+  tfm__stage_look look = {0};
+  tfm_status st = TFM_OK;
   if (batch_of(stage, frame, &batch, err) != TFM_OK ||
-      (batch.slot && tfm_slice_take(stage->slice, &batch, err) != TFM_OK)) {
+      (batch.slot && tfm_slice_take(stage->slice, &batch, err) != TFM_OK) ||
+      tfm__stage_look_begin(stage, &batch, &look, err) != TFM_OK) {
+    tfm__stage_look_end(stage, &look);
     tfm_link_release(frame);
     return err->status;
   }
@@ -436,11 +440,15 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
   look_after(stage, &batch);
   end_computing(stage, TFM_SPAN_COMPUTE, frame, computing);
+  if (stage->assign.look) {
+    st = tfm__stage_look_tell(stage, &look, err);
+    tfm__stage_look_end(stage, &look);
+  }
   stage->stats.frames += 1;
   stage->stats.tokens += (uint64_t)frame->head.T;
-  if (stage->poll_error.status != TFM_OK) {
+  if (st != TFM_OK || stage->poll_error.status != TFM_OK) {
     tfm_link_release(frame);
-    *err = stage->poll_error;
+    *err = st == TFM_OK ? stage->poll_error : *err;
     return err->status;
   }
   if (stage->assign.head) {

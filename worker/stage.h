@@ -17,6 +17,7 @@ typedef struct {
   tfm_team *team;
   tfm_link *in, *out;
   int64_t max_length;          /* tokens of one sequence, by the model */
+  int64_t heads;               /* of attention */
   int32_t *cu_len, *cu_source; /* [max_sequences + 1] */
   uint32_t *bad;               /* [max_sequences] of the micro-batch: finite.h */
   bool reads;                  /* the model has an encoder, and a decoder behind it */
@@ -43,6 +44,9 @@ tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
 /** The poll hook of the team: moves frames and sends the heartbeat when it is due. arg:
  * tfm_stage. */
 void tfm__stage_poll(void *arg);
+
+/** One turn of waiting: move data, look for LEAVE, then rest. Errors: of link.h. */
+tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
 
 /** Take what has come on the control link; sets left and code on LEAVE. A heartbeat says that
  *  rank 0 is there and at work. Other messages are TFM_E_FORMAT here. */

@@ -479,6 +479,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   }
   stage->max_length = w->model.config.max_length;
   stage->vocabulary = w->model.config.V;
+  stage->heads = w->model.config.N;
   stage->lm = w->model.config.task == TFM_TASK_TEXT_GENERATION ? w->model.spec.lm : TFM_LM_NONE;
   tfm_head_shape shape = tfm_model_shape(&w->model);
   stage->rows = shape.rows;

@@ -140,6 +140,11 @@ static void append_verb(tfm_buf *out, tfm_verb verb)
     append_subjects(out);
   } else if (verb == TFM_VERB_COMPLETION) {
     append_shells(out);
+  } else if (verb == TFM_VERB_EXPLAIN) {
+    (void)tfm_buf_printf(out,
+                         "tfm-cluster explain: %s\n\nUsage: mpirun -np N tfm-cluster explain "
+                         "[options] TEXT\n",
+                         verb_help[verb]);
   } else if (verb == TFM_VERB_REPORT) {
     (void)tfm_buf_printf(
         out, "tfm-cluster report: %s\n\nUsage: tfm-cluster report DIR... > page.html\n",

@@ -416,7 +416,9 @@ tfm_status tfm_options_read(tfm_options *options, int argc, char *const *argv,
   *options =
       (tfm_options){.verb = TFM_VERB_RUN, .subject = TFM_BENCH_COUNT, .shell = TFM_SHELL_COUNT};
   tfm_status st = read_all(options, argc, argv, envp, err);
-  options->return_logits = options->return_logits || options->verb == TFM_VERB_VERIFY;
+  const bool explains = options->verb == TFM_VERB_EXPLAIN;
+  options->return_logits =
+      options->return_logits || explains || options->verb == TFM_VERB_VERIFY;
   if (st != TFM_OK) {
     tfm_options_fini(options);
   }

@@ -43,6 +43,7 @@
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
   X(BENCH, "bench", NULL,                                                                      \
     "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
+  X(EXPLAIN, "explain", NULL, "one text's way through the model: pieces, places, attention")   \
   X(REPORT, "report", NULL, "a page with pictures of runs that were made with --outdir")       \
   X(SBATCH, "sbatch", NULL, "a filled job script for Slurm, PBS, LSF or Kubernetes")           \
   X(ENV, "env", NULL, "facts for a bug report")                                                \
@@ -255,8 +256,9 @@ typedef struct {
   /* --version; --help, the verb help, or help VERB. With either nothing else was looked at: print
    * tfm_options_help(verb, !verb_given || verb == TFM_VERB_HELP, ...). */
   bool version, help;
-  bool json; /* env: as one JSON object */
-  bool man;  /* help --man: the whole help as a manual page */
+  bool json;        /* env, explain: as one JSON object */
+  const char *html; /* explain: a page; NULL: none */
+  bool man;         /* help --man: the whole help as a manual page */
 
   tfm_option_source source[128]; /* by row of the option table; see tfm_option_source_of() */
   tfm_arena arena;

@@ -98,6 +98,15 @@ static tfm_status take_trace(const tfm_crew *crew, int rank, const unsigned char
   return TFM_OK;
 }
 
+static tfm_status take_attention(const tfm_crew *crew, int rank, const unsigned char *payload,
+                                 size_t n, tfm_err *err)
+{
+  const tfm_crew_listener *to = &crew->listener;
+  tfm_msg_attention msg;
+  const tfm_status st = tfm_msg_attention_decode(&msg, payload, n, err);
+  return st == TFM_OK && to->attention ? to->attention(to->arg, rank, &msg, err) : st;
+}
+
 double tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, int64_t tokens,
                      double begin_s)
 {
@@ -113,7 +122,8 @@ double tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, i
 /* The others come at any time. */
 static bool is_step(int type)
 {
-  return type != TFM_FRAME_HEARTBEAT && type != TFM_FRAME_CLOCK && type != TFM_FRAME_TRACE;
+  return type != TFM_FRAME_HEARTBEAT && type != TFM_FRAME_CLOCK && type != TFM_FRAME_TRACE &&
+         type != TFM_FRAME_ATTENTION;
 }
 
 /* What one arrived frame means. */
@@ -144,6 +154,8 @@ static tfm_status take_frame(tfm_crew *crew, int rank, const tfm_frame *frame, t
     return take_clock(r, payload, n, err);
   case TFM_FRAME_TRACE:
     return take_trace(crew, rank, payload, n, err);
+  case TFM_FRAME_ATTENTION:
+    return take_attention(crew, rank, payload, n, err);
   case TFM_FRAME_STATS:
     r->have_stats = true;
     return tfm_msg_stats_decode(&r->stats, payload, n, err);

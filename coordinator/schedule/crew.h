@@ -32,6 +32,8 @@ typedef struct {
   void (*span)(void *arg, int rank, const tfm_msg_span *span);
   void (*lost)(void *arg, int rank, uint64_t n); /* spans that were not kept */
   void *arg;
+  /* Attention weights (`explain`), of arg's own too. Errors: TFM_E_FORMAT. */
+  tfm_status (*attention)(void *arg, int rank, const tfm_msg_attention *msg, tfm_err *err);
 } tfm_crew_listener;
 
 typedef struct {

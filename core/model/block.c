@@ -169,6 +169,10 @@ static void attend(const run *r, const float *in, tfm_par *par)
   }
   const last_step last = {bench->context, Q, r->n, r->x};
   add_product(unit, bench, &last, par);
+  if (bench->look && !r->start && r->B == 1) {
+    const tfm__looked_at at = {&heads, bench->wide, bench->context, &seqs, bench->attention};
+    tfm__look_at(bench->look, &at, par);
+  }
 }
 
 /* x = x + attention of in [n,H] to the sources, whose keys and values are kept first where they

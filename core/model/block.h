@@ -13,6 +13,7 @@
 #include "core/kernels/linear.h"
 #include "core/model/batch.h"
 #include "core/model/cache.h"
+#include "core/model/look.h"
 #include "core/model/sight.h"
 #include "core/model/source.h"
 #include "core/model/unit.h"
@@ -28,6 +29,7 @@ typedef struct {
   tfm__sight sight[TFM__SEES_COUNT];
   tfm__cache cache;     /* of sequences that grow */
   tfm__sources sources; /* of a decoder behind an encoder */
+  tfm__look *look; /* of the layer that runs next, one whole sequence; NULL: nobody looks */
   float norm_eps;
   bool rms; /* norms are by the root mean square */
   bool pre; /* norms come first */

@@ -22,6 +22,7 @@ struct tfm_slice {
   tfm__head head;
   size_t weight_bytes;
   int64_t max_tokens, max_sequences;
+  tfm_slice_look look; /* weights NULL: nobody looks */
 };
 
 static const tfm__unit *unit_of(const tfm_slice *slice, int64_t u)
@@ -281,6 +282,31 @@ static tfm_batch sources_of(const tfm_batch *batch)
       .B = n > 0 ? batch->B : 0, .T = n, .cu_len = batch->cu_source, .x = batch->source};
 }
 
+void tfm_slice_watch(tfm_slice *slice, const tfm_slice_look *look)
+{
+  slice->look = look ? *look : (tfm_slice_look){0};
+}
+
+/* Whether the unit's attention, if it has one, is to be looked at. */
+static bool begin_look(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm__look *look)
+{
+  const tfm_heads *heads = &slice->bench.heads;
+  const int64_t layer = u / 2 - slice->first / 2;
+  if (!slice->look.weights || batch->B != 1) {
+    return false;
+  }
+  look->weights = slice->look.weights + layer * heads->N * batch->T * batch->T;
+  slice->bench.look = look;
+  return true;
+}
+
+static void end_look(tfm_slice *slice, int64_t u, const tfm__look *look)
+{
+  bool *seen = &slice->look.seen[u / 2 - slice->first / 2];
+  *seen = *seen || look->seen;
+  slice->bench.look = NULL;
+}
+
 void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm_par *par)
 {
   const tfm__unit *unit = unit_of(slice, u);
@@ -289,10 +315,15 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
   if (batch->B == 0) {
     return;
   }
+  tfm__look look = {0};
+  const bool looks = begin_look(slice, u, batch, &look);
   if (u % 2 == 0) {
     slice->block->attention(unit, &slice->bench, batch, par);
   } else {
     slice->block->ffn(unit, &slice->bench, batch, par);
+  }
+  if (looks) {
+    end_look(slice, u, &look);
   }
   if (unit->final) {
     tfm__final_norm(unit, &slice->bench, batch, par);

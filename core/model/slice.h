@@ -66,6 +66,18 @@ tfm_status tfm_slice_take(tfm_slice *slice, const tfm_batch *batch, tfm_err *err
  * below about 2 ms. No failure, no allocation. */
 void tfm_slice_run(tfm_slice *slice, const tfm_batch *batch, tfm_par *par);
 
+/** Where a run leaves the attention weights of a batch of one whole sequence (not of an encoder's
+ * behind a decoder); all borrowed. */
+typedef struct {
+  float *weights; /* [layers, N, T, T] layer, head, query, key; layers: those the range has a
+                     part of, T: tokens of the batch */
+  bool *seen;     /* [layers] whether the slice computed this one's */
+} tfm_slice_look;
+
+/** Look at the runs from now on; NULL: no more. The weights are what the run used, bit for bit,
+ * and the run's own results do not change. */
+void tfm_slice_watch(tfm_slice *slice, const tfm_slice_look *look);
+
 /** Floats one row of the result has, as tfm_model_shape() said of the model. Only for a slice with
  * the head. */
 int64_t tfm_slice_result_width(const tfm_slice *slice);

@@ -3,6 +3,8 @@
 #include "core/base/mem.h"
 #include "proto/messages.h"
 
+#include <math.h>
+
 #include <string.h>
 
 typedef tfm_status (*encode_fn)(const void *msg, tfm_buf *out);
@@ -99,6 +101,8 @@ static const tfm_msg_speed speed = {
     .attention_s = 0x1p-40, .scores_s = 0x1p-41, .ffn_s = 0x1p-42, .head_s = 0x1p-43};
 
 static const tfm_msg_clock clock_ = {.asked_s = 0.5, .now_s = 1e6};
+static const tfm_msg_attention attention = {
+    .layer = 3, .head = 5, .tokens = 2, .first = 1, .n = 2, .v = {0.25f, 0.75f}};
 static const tfm_msg_trace trace = {
     .lost = 3,
     .n = 2,
@@ -136,6 +140,7 @@ WRAP(measure)
 WRAP(speed)
 WRAP(clock)
 WRAP(trace)
+WRAP(attention)
 
 #define ROW(name)                                                                              \
   {                                                                                            \
@@ -154,7 +159,8 @@ static const message messages[] = {ROW(start),
                                    ROW(measure),
                                    ROW(speed),
                                    {"clock", &clock_, encode_clock, decode_clock},
-                                   ROW(trace)};
+                                   ROW(trace),
+                                   ROW(attention)};
 enum { NMESSAGE = sizeof messages / sizeof messages[0] };
 
 /* The largest of the structs, with room for their alignment. */
@@ -166,6 +172,7 @@ typedef union {
   tfm_msg_stats stats;
   tfm_msg_failed failed;
   tfm_msg_trace trace;
+  tfm_msg_attention attention;
 } any_message;
 
 static tfm_status decode_exact(const message *m, any_message *got, const void *bytes, size_t n,
@@ -228,6 +235,29 @@ static void spans_come_in_order(void **state)
   out.data[8] = 1; /* more than 512: the count's second byte */
   out.data[9] = 3;
   CHECK_FAILS(tfm_msg_trace_decode(&got, out.data, out.n, &err), TFM_E_FORMAT, &err, "512");
+  tfm_buf_fini(&out);
+}
+
+static void weights_are_weights(void **state)
+{
+  (void)state;
+  static const float bad[] = {-0.5f, 1.5f, NAN, INFINITY};
+  tfm_err err = {0};
+  tfm_msg_attention got;
+  tfm_msg_attention sent = attention;
+  for (size_t i = 0; i < COUNT_OF(bad); ++i) {
+    tfm_buf out = {0};
+    sent.v[1] = bad[i];
+    assert_int_equal(tfm_msg_attention_encode(&sent, &out), TFM_OK);
+    CHECK_FAILS(tfm_msg_attention_decode(&got, out.data, out.n, &err), TFM_E_FORMAT, &err,
+                "attention");
+    tfm_buf_fini(&out);
+  }
+  tfm_buf out = {0};
+  assert_int_equal(tfm_msg_attention_encode(&attention, &out), TFM_OK);
+  CHECK_OK(tfm_msg_attention_decode(&got, out.data, out.n, &err), &err);
+  assert_true(got.layer == 3 && got.head == 5 && got.tokens == 2 && got.first == 1);
+  assert_true(got.n == 2 && got.v[0] == 0.25f && got.v[1] == 0.75f);
   tfm_buf_fini(&out);
 }
 
@@ -425,6 +455,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(messages_round_trip),
+      cmocka_unit_test(weights_are_weights),
       cmocka_unit_test(spans_come_in_order),
       cmocka_unit_test(every_field_travels),
       cmocka_unit_test(small_messages_travel),

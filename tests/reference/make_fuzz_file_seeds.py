@@ -112,8 +112,9 @@ def messages():
     for number, fields in re.findall(r"^\| (\d+) \| \w+ \| [^|]+\| ([^|]+) \|$", text, re.M):
         payload = b""
         for field in re.sub(r" \([^)]*\)", "", fields).split(", "):
-            kind = re.search(r" (text|bool|i32|u32|i64|u64|f64|ids|spans)\b", field).group(1)
+            kind = re.search(r" (text|bool|i32|u32|i64|u64|f64|ids|spans|weights)\b", field).group(1)
             payload += {"text": b"\3\0\0\0abc", "bool": b"\1\0\0\0", "ids": b"\2\0\0\0\5\0\0\0\7\0\0\0",
+                        "weights": b"\2\0\0\0" + struct.pack("<2f", 0.25, 0.75),
                         "spans": b"\1\0\0\0" + struct.pack("<IQqdd", 1, 7, 9, 0.5, 0.75),
                         "f64": struct.pack("<d", 0.5)}.get(kind) or (b"\2" + bytes(7 if kind[1:] == "64" else 3))
         yield int(number), payload
