@@ -100,10 +100,16 @@ LOOK_AT(failed)
 LOOK_AT(leave)
 LOOK_AT(comm)
 LOOK_AT(sample)
+LOOK_AT(measure)
+LOOK_AT(speed)
+LOOK_AT(clock)
+LOOK_AT(trace)
+LOOK_AT(attention)
 
 static void (*const messages[16])(const unsigned char *, size_t) = {
-    look_at_start, look_at_hello,  look_at_assign, look_at_ready, look_at_heartbeat,
-    look_at_stats, look_at_failed, look_at_leave,  look_at_comm,  look_at_sample};
+    look_at_start,   look_at_hello,  look_at_assign, look_at_ready, look_at_heartbeat,
+    look_at_stats,   look_at_failed, look_at_leave,  look_at_comm,  look_at_sample,
+    look_at_measure, look_at_speed,  look_at_clock,  look_at_trace, look_at_attention};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
