@@ -122,6 +122,15 @@ fail:
   return st;
 }
 
+/* The job ended early without figures: run.json of --outdir says so. The reason is the error. */
+static void leave_folder(tfm_job *job, const tfm_delivery *d)
+{
+  tfm_err ignored = {0};
+  if (job->pump) {
+    (void)!tfm_rundir_write(job, TFM_RUN_STOPPED, &d->history, NULL, &ignored);
+  }
+}
+
 /* --verify found a difference: the error says which, the summary that there was one. */
 static void conclude_differing(tfm_job *job, const tfm_delivery *d)
 {
@@ -139,6 +148,8 @@ static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
   if (job->pump && tfm_pump_ended(job->pump)) {
     (void)!write_summary(job, d, TFM_RUN_STOPPED, &ignored);
     tfm_summary_log(job, &d->outlet);
+  } else {
+    leave_folder(job, d);
   }
 }
 
@@ -185,6 +196,8 @@ fail:
     conclude_early(job, &d, err);
   } else if (st == TFM_E_INTERNAL) {
     conclude_differing(job, &d);
+  } else if (st != TFM_OK) {
+    leave_folder(job, &d);
   }
   tfm_stop_wake_nobody();
   tfm_delivery_fini(&d);

@@ -16,7 +16,8 @@ static const double told_from = 0.002; /* of the input, for an eta */
 
 void tfm_progress_init(tfm_progress_state *state, const tfm_options *options)
 {
-  bool terminal = isatty(STDERR_FILENO);
+  /* Programs that read JSON lines get no bar between them. */
+  bool terminal = isatty(STDERR_FILENO) && strcmp(options->log_format, "json") != 0;
   *state =
       (tfm_progress_state){.begin_s = tfm_now_s(), .shown_s = tfm_now_s(), .begin_share = -1};
   switch (options->progress) {

@@ -403,6 +403,13 @@ static void put_ranks(const report *r, int run)
     put_rank(list.nodes[i], run_s, r->out);
   }
   (void)tfm_buf_str(r->out, "</table></div></div>\n");
+  const int all = tfm_json_count(tfm_json_get(r->runs[run].summary, "ranks"));
+  if (all > list.n) {
+    char text[80];
+    (void)snprintf(text, sizeof text, "The first %d of %d ranks are shown, here and above.",
+                   list.n, all);
+    tfm_page_note(r->out, text);
+  }
 }
 
 /* ---- the page --------------------------------------------------------------------------- */

@@ -2,10 +2,12 @@
 and the page that report makes of it."""
 import html.parser
 import json
+import os
 import re
+import subprocess
 
 import harness
-from harness import MODEL, call, must, rows, scratch, texts
+from harness import MODEL, Skip, call, must, rows, scratch, texts
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{([a-z_]+="(?:[^"\\\n]|\\["\\n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\["\\n])*")*)\})? '
                     r"(-?[0-9.]+(?:e[+-]?[0-9]+)?)")
@@ -141,6 +143,32 @@ def test_trace_of_real_ranks():
     check_trace(4, 3, 1)
 
 
+def test_trace_of_a_rank_with_another_clock():
+    """The second stage is 5000 s ahead, in a time namespace: its slices are brought to where they belong."""
+    other = ["unshare", "--time", "--monotonic", "5000", "--fork"]
+    if os.geteuid() or subprocess.run([*other, "true"], capture_output=True).returncode:
+        raise Skip("no time namespaces here")
+    folder = scratch()
+    src = rows(texts() + ["ok"] * 300, folder / "rows.jsonl")
+    job = [harness.PROGRAM, "classify", "-m", MODEL, "-i", src, "-o", folder / "out.jsonl", "--trace", folder / "t.json",
+           "--stages", 2, "--replicas", 1, "--max-batch-tokens", 256]
+    job = [str(word) for word in job]
+    done = subprocess.run(["mpirun", "-np", "2", *job, ":", "-np", "1", *other, *job], capture_output=True, timeout=300,
+                          env={**os.environ, **harness.MPI, **harness.sanitizer_options(3)})
+    assert done.returncode == 0, done.stderr[-2000:]
+    whole = json.loads((folder / "t.json").read_text())
+    assert whole["otherData"]["clock_error_ms"] > 0, "its clock is told to be ours"
+    slices = [e for e in whole["traceEvents"] if e["ph"] == "X"]
+    ends = {rank: max(e["ts"] + e["dur"] for e in slices if e["pid"] == rank) for rank in (0, 1, 2)}
+    assert abs(ends[2] - ends[1]) < 1e9, ends  # a thousand seconds
+    at = {(e["pid"], e["args"]["batch"]): e for e in slices if e["cat"] == "compute"}
+    assert len(at) > 5
+    for (rank, batch), event in at.items():
+        if rank == 2:
+            before = at[1, batch]
+            assert abs(event["ts"] - before["ts"]) < 1e9, (before, event)
+
+
 class Page(html.parser.HTMLParser):
     """A page whose elements are closed in order, and which names nothing outside of itself."""
     VOID = {"meta", "br"}
@@ -199,6 +227,18 @@ def test_outdir_keeps_all_of_a_run():
     assert "complete" in again.err, again.err
 
 
+def test_a_run_that_failed_says_so():
+    folder = scratch()
+    src = rows(["a", "b"], folder / "rows.jsonl")
+    src.write_bytes(src.read_bytes() + b'{"nothing": 1}\n')
+    run = call("classify", "-m", MODEL, "-i", src, "--outdir", folder / "run", "--max-errors", 0)
+    assert run.code == 76, run.err
+    said = json.loads((folder / "run" / "run.json").read_text())
+    assert said["state"] == "stopped" and said["summary"] is None, said
+    assert json.loads((folder / "run" / "trace.json").read_text())["traceEvents"]
+    assert "is not complete: it was stopped" in Page(must(call("report", folder / "run")).out).text()
+
+
 def test_options_win_over_outdir():
     folder = scratch()
     src = rows(["a", "b"], folder / "rows.jsonl")
@@ -252,6 +292,9 @@ def test_report_refuses_what_is_no_run():
     (folder / "run.json").write_text('{"schema": "tfm-cluster.run/1", "summary": {"ranks": [1, {"busy_s": "x"}], '
                                      '"pop": [], "layout": {"slices": {"a": 1}}}, "history": [1, [], [1, 2], ["a"]]}')
     Page(must(call("report", folder)).out)
+    many = {"schema": "tfm-cluster.run/1", "summary": {"ranks": [{"rank": i, "busy_s": i} for i in range(100)]}}
+    (folder / "run.json").write_text(json.dumps(many))
+    assert "The first 64 of 100 ranks are shown" in Page(must(call("report", folder)).out).text()
     assert call("report").code == 64
 
 
