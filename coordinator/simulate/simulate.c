@@ -343,12 +343,26 @@ fail:
   return st;
 }
 
+/* Where each rank would be bound, as `-v` tells of ranks that are there. */
+static tfm_status put_bindings(const simulation *s, tfm_buf *out)
+{
+  tfm_status st = TFM_OK;
+  for (int rank = 0; st == TFM_OK && rank < s->crowd.nrank; ++rank) {
+    const tfm_host_kind *kind = &s->hosts.kinds[s->crowd.places[rank].kind];
+    (void)tfm_buf_printf(out, "simulated: [%s] MCW rank %d ", s->crowd.facts[rank].host, rank);
+    (void)!tfm_binding_print(&kind->machine, &s->crowd.shares[rank].set, out);
+    st = tfm_buf_char(out, '\n');
+  }
+  return st;
+}
+
 static tfm_status put_plan(const simulation *s, tfm_buf *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const tfm_plan_facts facts = {
       .ranks = s->crowd.facts, .request = &s->job->request, .numeric_id = s->job->numeric_id};
   TFM_TRY(tfm_plan_print(&s->job->plan, &facts, out, err));
+  TFM_TRY(s->job->options->verbose ? put_bindings(s, out) : TFM_OK);
   TFM_TRY(put_sentences(s, out));
 
 fail:

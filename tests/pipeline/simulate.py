@@ -34,6 +34,14 @@ def test_the_plan_is_that_of_the_machines_described():
     assert len(said) == 3 and all(line.startswith("simulated: ") for line in said), text
 
 
+def test_bindings_are_told_of_every_machine():
+    text = must(call("plan", "-m", MODEL, "--simulate", HOSTS, "-v")).out
+    lines = [line for line in text.splitlines() if " MCW rank " in line]
+    assert len(lines) == 8 and lines[0].endswith("[snc-0] MCW rank 0 is not bound (or bound to all available processors)"), lines
+    node = "bound to " + ", ".join(f"socket 1[core {core}[hwt 0-1]]" for core in range(8, 12))
+    assert lines[6] == f"simulated: [snc-1] MCW rank 6 {node}: [../../../../../../../..][BB/BB/BB/BB/../../../..]", lines
+
+
 def test_rows_are_the_inputs_own_and_batched_as_a_job_would():
     src = rows(texts() * 40, scratch() / "rows.jsonl")
     summary = scratch() / "summary.json"
