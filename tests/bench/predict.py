@@ -119,12 +119,12 @@ def show(by_layout):
           f"{outputs} distinct output{'s' if outputs > 1 else ''}")
 
 
-def parser_of(text):
+def parser_of(text, layouts=LAYOUTS, program=None):
     p = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--program", required=True)
+    p.add_argument("--program", required=not program, default=program)
     p.add_argument("--input", required=True)
     p.add_argument("--output", required=True, type=pathlib.Path)
-    p.add_argument("--layouts", default=LAYOUTS)
+    p.add_argument("--layouts", default=layouts)
     p.add_argument("--repeat", type=int, default=3)
     p.add_argument("--seconds", type=float, default=150)
     p.add_argument("options", nargs="*")

@@ -59,9 +59,7 @@ def show(by_layout):
 
 
 def main():
-    p = predict.parser_of(__doc__)
-    p.set_defaults(layouts=LAYOUTS)
-    show(predict.in_turns(p.parse_args(), pair))
+    show(predict.in_turns(predict.parser_of(__doc__, LAYOUTS).parse_args(), pair))
 
 
 if __name__ == "__main__":
