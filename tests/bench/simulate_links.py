@@ -18,7 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pipeline")
 import harness  # noqa: E402
 import hosts  # noqa: E402
 
-LAYOUTS = "8 2 4;16 2 4;8 1 3;8 2 5 --replicas 2;8 2 5 --replicas 4;16 2 5 --replicas 4;8 2 8;8 2 4 --dtype int8"
+LAYOUTS = ("8 2 4;16 2 4;32 2 4;8 1 3;8 2 5 --replicas 2;8 2 5 --replicas 4;16 2 5 --replicas 4;"
+           "16 2 6 --replicas 5;8 1 4 --replicas 3;8 2 8;8 2 4 --dtype int8;8 2 4 --max-batch-tokens 3000")
 OURS = 1448 / 1514
 
 

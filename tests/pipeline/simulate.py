@@ -60,9 +60,9 @@ def test_rows_are_the_inputs_own_and_batched_as_a_job_would():
 def test_a_network_that_is_slow_is_waited_for():
     """Each micro-batch's floats go over at least one wire, whatever the cores can do."""
     each = {"topology": "numa:1 core:1 pu:1", "count": 4, "ranks": 1}
-    slow = figures(hosts_file("slow.json", {"gb_per_s": 0.01}, **each))
+    slow = figures(hosts_file("slow.json", {"gb_per_s": 1e-5}, **each))
     floats = 4 * 256 * slow["tokens"]
-    assert slow["seconds"] > floats / 0.01e9, slow
+    assert slow["seconds"] > floats / 1e4, slow  # an hour and more: no core is that slow
     assert slow["network_busy"] > 0.9 > slow["stages_busy"], slow
     late = figures(hosts_file("late.json", {"latency_us": 1e6}, **each))
     assert late["seconds"] > 4, late
