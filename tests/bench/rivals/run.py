@@ -4,6 +4,7 @@
 usage: run.py --program tfm-cluster --models OUT --rows rows.jsonl [--every 16] [--rounds 5]
               [--batches 8,32] [--only MiniLM-L6] [--lengths mixed,128] [--dtypes float32,int8]
               [--cpu 1] [--threads 1]
+Seconds are the processor's with one thread, the clock's with more: then the machine must be idle.
 --every N takes each N-th row of the file; beside those there are rows of 128 tokens. OUT is
 make.py's folder.
 """
@@ -48,8 +49,8 @@ class Engine:
         except BrokenPipeError:
             return {"error": "it ended"}
 
-    def seconds(self):
-        return self.ask({"pass": 1})["cpu_s"]
+    def seconds(self, clock):
+        return self.ask({"pass": 1})[clock]
 
     def close(self):
         self.process.stdin.close()
@@ -61,7 +62,8 @@ def own_seconds(a, source, dtype, what, tokens):
     run = subprocess.run([*pin, a.program, "bench", "encode", "-m", source, "--dtype", dtype, "-r",
                           "1", "-o", "json", "--threads", str(a.threads), *what],
                          capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
-    return tokens / json.loads(run.stdout)[0]["tokens_per_cpu_s"]
+    rate = "tokens_per_cpu_s" if a.clock == "cpu_s" else "tokens_per_s"
+    return tokens / json.loads(run.stdout)[0][rate]
 
 
 def compare(a, folder, dtype, name, rows, what):
@@ -75,7 +77,7 @@ def compare(a, folder, dtype, name, rows, what):
         took.setdefault("this program", []).append(own_seconds(a, source, dtype, what, tokens))
         for e in engines:
             if not e.error:
-                took.setdefault((e.name, e.size), []).append(e.seconds())
+                took.setdefault((e.name, e.size), []).append(e.seconds(a.clock))
     own = took.pop("this program")
     lines = [(folder.name, name, dtype, "this program", "-", tokens / statistics.median(own), "")]
     for rival in HAVE[dtype]:
@@ -131,7 +133,9 @@ def main():
     p.add_argument("--lengths", default=f"mixed,{FIXED_LENGTH}")
     p.add_argument("--dtypes", default="float32,bfloat16,int8")
     a = p.parse_args()
-    print("| model | lengths | dtype | engine | batch | tokens/CPU s | this program is so many times "
+    a.clock = "cpu_s" if a.threads == 1 else "wall_s"
+    unit = "CPU s" if a.threads == 1 else "s"
+    print(f"| model | lengths | dtype | engine | batch | tokens/{unit} | this program is so many times "
           "as fast |\n|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for model in a.only.split(","):
