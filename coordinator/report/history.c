@@ -19,7 +19,12 @@ void tfm_history_note(tfm_history *history, const tfm_progress_counts *now, doub
   const double before_s = history->n ? history->at[history->n - 1].seconds : -1;
   history->every_s = history->every_s > 0 ? history->every_s : first_every_s;
   const bool due = history->n == 0 || seconds - before_s >= history->every_s;
-  if (!due && !(last && seconds > before_s)) {
+  if (!due && !last) {
+    return;
+  }
+  if (!due && seconds <= before_s) { /* the end was reached before the last moment was noted */
+    history->at[history->n - 1].rows = now->rows;
+    history->at[history->n - 1].tokens = now->tokens;
     return;
   }
   if (history->n == TFM_HISTORY_MOST) {

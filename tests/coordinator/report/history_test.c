@@ -26,6 +26,19 @@ static void moments_are_apart(void **state)
   tfm_free(h);
 }
 
+/* The clock of the end may be read before the last moment is noted. */
+static void the_last_moment_has_all(void **state)
+{
+  (void)state;
+  tfm_history h = {0};
+  const tfm_progress_counts end = {.rows = 9, .tokens = 90};
+  note(&h, 0.4, false);
+  tfm_history_note(&h, &end, 0.39, true);
+  assert_int_equal(h.n, 1);
+  assert_int_equal(h.at[0].rows, 9);
+  assert_int_equal(h.at[0].tokens, 90);
+}
+
 /* A day in steps of ten milliseconds. */
 static void long_runs_are_thinned_evenly(void **state)
 {
@@ -48,6 +61,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(moments_are_apart),
+      cmocka_unit_test(the_last_moment_has_all),
       cmocka_unit_test(long_runs_are_thinned_evenly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
