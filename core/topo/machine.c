@@ -66,6 +66,28 @@ static tfm_status choose_core_type(reading *r, hwloc_const_bitmap_t whole, tfm_e
   return TFM_OK;
 }
 
+/* What a file tells is not believed: arrays are as long as there are units. */
+static tfm_status check_cores(const reading *r, hwloc_const_bitmap_t whole, tfm_err *err)
+{
+  hwloc_bitmap_t covered = hwloc_bitmap_alloc();
+  bool apart = true;
+  if (!covered) {
+    return tfm_fail(err, TFM_E_NOMEM, "reading the machine: not enough memory for a cpuset");
+  }
+  for (hwloc_obj_t core = hwloc_get_next_obj_by_type(r->topology, r->core_type, NULL); core;
+       core = hwloc_get_next_obj_by_type(r->topology, r->core_type, core)) {
+    apart = apart && !hwloc_bitmap_intersects(covered, core->cpuset) &&
+            hwloc_bitmap_isincluded(core->cpuset, whole);
+    (void)hwloc_bitmap_or(covered, covered, core->cpuset);
+  }
+  const bool all = hwloc_bitmap_isequal(covered, whole) && !hwloc_bitmap_iszero(whole);
+  hwloc_bitmap_free(covered);
+  return apart && all ? TFM_OK
+                      : tfm_fail(err, TFM_E_FORMAT,
+                                 "the description of the machine contradicts itself: want each "
+                                 "of its processing units in one core");
+}
+
 static tfm_status check_loaded(reading *r, tfm_err *err)
 {
   hwloc_const_bitmap_t whole = hwloc_topology_get_topology_cpuset(r->topology);
@@ -82,7 +104,8 @@ static tfm_status check_loaded(reading *r, tfm_err *err)
                     "%d; raise TFM_MACHINE_MAX_NODE in core/topo/machine.h",
                     hwloc_bitmap_last(nodes), TFM_MACHINE_MAX_NODE);
   }
-  return choose_core_type(r, whole, err);
+  const tfm_status st = choose_core_type(r, whole, err);
+  return st == TFM_OK ? check_cores(r, whole, err) : st;
 }
 
 static tfm_status reading_load(reading *r, tfm_err *err)
@@ -97,7 +120,8 @@ static tfm_status reading_load(reading *r, tfm_err *err)
 static void set_of(hwloc_const_bitmap_t bitmap, tfm_cpuset *set)
 {
   *set = (tfm_cpuset){{0}};
-  for (int pu = hwloc_bitmap_first(bitmap); pu >= 0; pu = hwloc_bitmap_next(bitmap, pu)) {
+  for (int pu = hwloc_bitmap_first(bitmap); pu >= 0 && pu < TFM_MACHINE_MAX_PU;
+       pu = hwloc_bitmap_next(bitmap, pu)) {
     tfm_cpuset_add(set, pu);
   }
 }
@@ -107,7 +131,7 @@ static void set_of(hwloc_const_bitmap_t bitmap, tfm_cpuset *set)
 static int node_of(const struct hwloc_obj *core)
 {
   int node = hwloc_bitmap_first(core->nodeset);
-  return node < 0 ? 0 : node;
+  return node < 0 || node >= TFM_MACHINE_MAX_NODE ? 0 : node;
 }
 
 /* A core with those of its units that `among` has, which go to pus[at]...; NULL: all. */
@@ -115,10 +139,11 @@ static tfm_core read_core(hwloc_obj_t core, const reading *r, const tfm_cpuset *
                           int at)
 {
   hwloc_obj_t package = hwloc_get_ancestor_obj_by_type(r->topology, HWLOC_OBJ_PACKAGE, core);
+  const bool numbered = package && package->logical_index < TFM_MACHINE_MAX_PU;
   tfm_core to = {.pu_first = -1,
                  .pu_at = at,
                  .node = node_of(core),
-                 .package = package ? (int)package->logical_index : 0};
+                 .package = numbered ? (int)package->logical_index : 0};
   for (int pu = hwloc_bitmap_first(core->cpuset); pu >= 0;
        pu = hwloc_bitmap_next(core->cpuset, pu)) {
     if (among && !tfm_cpuset_has(among, pu)) {
@@ -171,7 +196,8 @@ static tfm_status read_cores(tfm_machine *m, reading *r, tfm_err *err)
     m->ncore += m->cores[m->ncore].npu > 0;
   }
   count_nodes(m);
-  return TFM_OK;
+  return m->ncore > 0 ? TFM_OK
+                      : tfm_fail(err, TFM_E_CONFIG, "%s: no core is left to use", m->host);
 }
 
 static tfm_status add_object(tfm_machine *m, reading *r, const tfm_object *object, tfm_err *err)
@@ -421,6 +447,9 @@ tfm_status tfm_machine_open_xml(tfm_machine *machine, const char *path, const ch
   TFM_TRY(reading_open(&r, err));
   if (tfm_path_look(path) == TFM_PATH_NOTHING) {
     TFM_TRY(tfm_fail(err, TFM_E_MISSING, "%.512s: there is no such file; %s", path, wanted));
+  }
+  if (tfm_path_look(path) != TFM_PATH_FILE) { /* a pipe would never end */
+    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "%.512s: not a regular file; %s", path, wanted));
   }
   if (hwloc_topology_set_xml(r.topology, path) != 0 || hwloc_topology_load(r.topology) != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "%.512s: cannot be read; %s", path, wanted));

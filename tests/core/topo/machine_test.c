@@ -3,6 +3,9 @@
 #include "tests/support/check.h"
 
 #include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static tfm_machine synthetic(const char *description, const char *allowed)
 {
@@ -144,6 +147,58 @@ static void xml_is_read(void **state)
   CHECK_FAILS(tfm_machine_open_xml(&m, TFM_FIXTURES "/topo/snc.xml", "99", &err), TFM_E_FORMAT,
               &err, "does not have");
   assert_null(m.cores);
+}
+
+/* A machine of units 0 and 1 whose file tells of so many cores, each with those units (a mask). */
+static const char *write_cores(int n, unsigned units)
+{
+  static char path[64];
+  (void)snprintf(path, sizeof path, "/tmp/tfm-machine-%ld.xml", (long)getpid());
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  fprintf(f, "<?xml version=\"1.0\"?>\n<topology version=\"2.0\">");
+  fprintf(f, "<object type=\"Machine\" os_index=\"0\" gp_index=\"1\" cpuset=\"0x3\" "
+             "complete_cpuset=\"0x3\" allowed_cpuset=\"0x3\" nodeset=\"0x1\" "
+             "complete_nodeset=\"0x1\" allowed_nodeset=\"0x1\">");
+  fprintf(f, "<object type=\"NUMANode\" os_index=\"0\" gp_index=\"2\" cpuset=\"0x3\" "
+             "complete_cpuset=\"0x3\" nodeset=\"0x1\" complete_nodeset=\"0x1\"/>");
+  for (int i = 0; i < n; ++i) {
+    fprintf(f,
+            "<object type=\"Core\" os_index=\"%d\" gp_index=\"%d\" cpuset=\"0x%x\" "
+            "complete_cpuset=\"0x%x\" nodeset=\"0x1\" complete_nodeset=\"0x1\">",
+            i, 100 + 3 * i, units, units);
+    for (int u = 0; u < 2; ++u) {
+      fprintf(f,
+              "<object type=\"PU\" os_index=\"%d\" gp_index=\"%d\" cpuset=\"0x%x\" "
+              "complete_cpuset=\"0x%x\" nodeset=\"0x1\" complete_nodeset=\"0x1\"/>",
+              u, 101 + 3 * i + u, 1u << u, 1u << u);
+    }
+    fprintf(f, "</object>");
+  }
+  fprintf(f, "</object></topology>\n");
+  assert_int_equal(fclose(f), 0);
+  return path;
+}
+
+/* hwloc takes what a file tells; more units in cores than there are would not fit our arrays. */
+static void xml_that_contradicts_itself_is_refused(void **state)
+{
+  (void)state;
+  tfm_machine m = {0};
+  tfm_err err = {0};
+  CHECK_OK(tfm_machine_open_xml(&m, write_cores(1, 3), NULL, &err), &err);
+  assert_int_equal(m.ncore, 1);
+  assert_int_equal(m.cores[0].npu, 2);
+  tfm_machine_fini(&m);
+  CHECK_FAILS(tfm_machine_open_xml(&m, write_cores(40, 3), NULL, &err), TFM_E_FORMAT, &err,
+              "contradicts itself");
+  CHECK_FAILS(tfm_machine_open_xml(&m, write_cores(0, 3), NULL, &err), TFM_E_FORMAT, &err,
+              "contradicts itself");
+  const char *path = write_cores(0, 3);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  CHECK_FAILS(tfm_machine_open_xml(&m, path, NULL, &err), TFM_E_FORMAT, &err, "regular file");
+  assert_int_equal(unlink(path), 0);
 }
 
 /* Many servers number the second hardware threads after all first ones, and deal cores to
@@ -308,6 +363,7 @@ int main(void)
       cmocka_unit_test(two_packages_are_read),
       cmocka_unit_test(the_allowed_part_is_what_is_listed),
       cmocka_unit_test(xml_is_read),
+      cmocka_unit_test(xml_that_contradicts_itself_is_refused),
       cmocka_unit_test(interleaved_numbers_keep_the_order_of_the_hardware),
       cmocka_unit_test(descriptions_that_cannot_be_are_refused),
       cmocka_unit_test(the_largest_machine_is_read),
