@@ -127,6 +127,23 @@ fail:
   return st;
 }
 
+/* Ranks are told to be on one host by its name: two kinds never share one. */
+static tfm_status set_apart(tfm_hosts *hosts, tfm_err *err)
+{
+  for (int k = 1; k < hosts->nkind; ++k) {
+    tfm_host_kind *kind = &hosts->kinds[k];
+    for (int i = 0; i < k; ++i) {
+      if (strcmp(hosts->kinds[i].name, kind->name) == 0) {
+        return tfm_fail(err, TFM_E_FORMAT,
+                        "--simulate: two kinds of hosts are called %.64s; give each a `name` "
+                        "of its own",
+                        kind->name);
+      }
+    }
+  }
+  return TFM_OK;
+}
+
 static tfm_status read_kinds(tfm_hosts *hosts, const tfm_json *json, const char *path,
                              tfm_err *err)
 {
@@ -149,6 +166,7 @@ static tfm_status read_kinds(tfm_hosts *hosts, const tfm_json *json, const char 
   if (tfm_hosts_count(hosts) > HOSTS_MOST) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "--simulate: want at most %d hosts", HOSTS_MOST));
   }
+  TFM_TRY(set_apart(hosts, err));
 
 fail:
   return st;

@@ -5,10 +5,11 @@
  *     "network": {"latency_us": 2, "gb_per_s": 12}}
  *
  *  A kind of host is described by `topology` (hwloc's synthetic form, or "here": this machine), or
- * by `xml`, a file of lstopo's beside this one; `count` (1) are there, called `name` with a number
- * behind; `cpus` (all) they leave to us, in list syntax; `ranks` (as many as cores) are started on
- * each; `speed` (1) is that of a core against one of this machine. `network` lies between hosts (no
- * latency, no limit), `memory` between ranks of one. Any other name is refused.
+ * by `xml`, a file of lstopo's beside this one; `count` (1) are there, called `name` (which no
+ * other kind has) with a number behind; `cpus` (all) they leave to us, in list syntax; `ranks` (as
+ * many as cores) are started on each; `speed` (1) is that of a core against one of this machine.
+ * `network` lies between hosts (no latency, no limit), `memory` between ranks of one. Any other
+ * name is refused.
  */
 #ifndef TFM_COORDINATOR_SIMULATE_HOSTS_H
 #define TFM_COORDINATOR_SIMULATE_HOSTS_H

@@ -20,7 +20,8 @@
 enum {
   EMBEDDED = 4, /* micro-batches that rank 0 embeds to tell what that takes */
   STEADY = 32,  /* micro-batches a line, of made rows: how it begins and ends matters little */
-  MADE_LENGTH = 128
+  MADE_LENGTH = 128,
+  RANKS_MOST = 65536 /* as --ranks has it */
 };
 
 typedef struct {
@@ -60,6 +61,12 @@ static tfm_status plan_crowd(simulation *s, tfm_err *err)
   if (n < 2) {
     TFM_TRY(tfm_fail(err, TFM_E_USAGE,
                      "--simulate: want two ranks or more: --ranks N, or `ranks` of the hosts"));
+  }
+  if (n > RANKS_MOST) {
+    TFM_TRY(tfm_fail(err, TFM_E_USAGE,
+                     "--simulate: the hosts have %lld ranks, want at most %d: give --ranks, or "
+                     "each host fewer `ranks`",
+                     (long long)n, RANKS_MOST));
   }
   TFM_TRY(tfm_engine_choose(job, tfm_engine_isa(job), err));
   TFM_TRY(tfm_job_plan_for(job, (int)n - 1, err));

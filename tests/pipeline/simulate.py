@@ -75,6 +75,7 @@ def test_what_cannot_be_simulated_is_refused():
             (["--simulate", scratch() / "nowhere.json"], 66, "nowhere.json"),
             (["--simulate", src], 65, "some.jsonl"),
             (["--simulate", hosts_file("one.json", **here), "--ranks", 1], 64, "two ranks or more"),
+            (["--simulate", hosts_file("crowd.json", topology="core:1 pu:1", count=17, ranks=4096)], 64, "at most 65536"),
             (["--simulate", hosts_file("here.json", **here), "--lengths", "0"], 64, "--lengths"),
             (["--simulate", hosts_file("here.json", **here), "--lengths", "8,16"], 64, "got 16"),
             ([src], 64, "--input means nothing for plan"),

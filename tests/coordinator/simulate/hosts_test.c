@@ -85,6 +85,9 @@ static void what_is_wrong_is_named(void **state)
       {"{\"hosts\": [{\"topology\": \"core:2 pu:1\", \"count\": 16000}, "
        "{\"topology\": \"core:2 pu:1\", \"count\": 16000}]}",
        "at most 16384 hosts"},
+      {"{\"hosts\": [{\"topology\": \"core:2 pu:1\"}, {\"topology\": \"core:2 pu:1\", "
+       "\"speed\": 2}]}",
+       "`name` of its own"}, /* ranks of both would share two cores */
       {"{\"hosts\": [{\"topology\": \"here\"}], \"net\": {}}", "got \"net\""},
       {"{\"hosts\": [{\"topology\": \"here\"}], \"network\": {\"gb_per_s\": 0}}", "gb_per_s"},
   };
