@@ -153,12 +153,6 @@ static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
   }
 }
 
-static tfm_status check_trace(const tfm_options *o, tfm_err *err)
-{
-  tfm_status st = o->trace ? tfm_sink_check(o->trace, o->inputs, o->ninput, err) : TFM_OK;
-  return st == TFM_OK ? st : tfm_err_prefix(err, "--trace");
-}
-
 static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *options,
                         tfm_err *err)
 {
@@ -170,9 +164,6 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
     TFM_TRY(tfm_dialog_open(&job->dialog, options, &options, err));
   }
   TFM_TRY(tfm_rundir_make(options, err));
-  TFM_TRY(tfm_summary_check(options, err));
-  TFM_TRY(tfm_metrics_check(options, err));
-  TFM_TRY(check_trace(options, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
   tfm_stop_heed(world);
   TFM_TRY(tfm_job_plan(job, err));

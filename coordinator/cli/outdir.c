@@ -33,6 +33,10 @@ static const char *output_name(tfm_output_format format)
 
 tfm_status tfm__options_outdir(tfm_options *options, tfm_err *err)
 {
+  static const char name[] = "outdir";
+  if (!tfm__option_serves(tfm__option_find(name, sizeof name - 1), options->verb)) {
+    options->outdir = NULL; /* of the environment or a config file, for other verbs */
+  }
   if (!options->outdir) {
     return TFM_OK;
   }

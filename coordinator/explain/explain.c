@@ -2,10 +2,7 @@
 
 #include "coordinator/explain/told.h"
 #include "coordinator/output/sink.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include "core/base/whole_file.h"
 
 static tfm_status take_row(void *arg, const tfm_item *item, tfm_err *err)
 {
@@ -47,13 +44,10 @@ static tfm_status write_page(const tfm_told *told, const char *path, tfm_err *er
 {
   tfm_buf page = {0};
   tfm_told_page(told, &page);
-  FILE *f = page.failed ? NULL : fopen(path, "we");
-  bool good = f && fwrite(page.data, 1, page.n, f) == page.n;
-  good = f && fclose(f) == 0 && good;
+  const tfm_status st = page.failed ? tfm_fail(err, TFM_E_NOMEM, "the page")
+                                    : tfm_whole_file_write(path, tfm_buf_view(&page), err);
   tfm_buf_fini(&page);
-  return good ? TFM_OK
-              : tfm_fail(err, TFM_E_IO, "--html %.400s cannot be written: %s", path,
-                         strerror(errno));
+  return st == TFM_OK ? st : tfm_err_prefix(err, "--html");
 }
 
 static tfm_status tell(const tfm_told *told, const tfm_options *options, tfm_buf *out,
@@ -91,7 +85,8 @@ tfm_status tfm_explain_run(tfm_job *job, tfm_world *world, const tfm_options *op
                     "explain what? Name the text: tfm-cluster explain \"...\"");
   }
   if (options->html) {
-    TFM_TRY(tfm_sink_check(options->html, NULL, 0, err));
+    const tfm_sink_named page = {"--html", options->html};
+    TFM_TRY(tfm_sink_check_beside(&page, NULL, 0, NULL, 0, err));
   }
   TFM_TRY(tfm_job_open(job, world, options, false, err));
   TFM_TRY(check_task(job, err));

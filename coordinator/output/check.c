@@ -1,8 +1,11 @@
 #include "coordinator/output/place.h"
 #include "coordinator/output/sink.h"
+#include "core/base/buf.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,32 +95,87 @@ tfm_status tfm_sink_check(const char *path, const char *const *inputs, int ninpu
   return check_names(path, inputs, ninput, err);
 }
 
-/* Whether a path is the output, or one of the files made beside it. */
+/* A path with its folder's links followed, and its own where it is there. gives: a string for
+ * tfm_free(), or NULL. */
+static char *full_name(const char *path)
+{
+  tfm_buf name = {0};
+  char *folder = tfm__place_folder(path);
+  char *real = realpath(path, NULL);
+  char *home = real || !folder ? NULL : realpath(folder, NULL);
+  if (real || !home) {
+    (void)tfm_buf_str(&name, real ? real : path);
+  } else {
+    (void)tfm_buf_printf(&name, "%s/%s", home, tfm_path_base(path));
+  }
+  free(real); /* from the C library */
+  free(home);
+  tfm_free(folder);
+  char *text = name.failed ? NULL : tfm_strndup(name.data ? name.data : "", name.n);
+  tfm_buf_fini(&name);
+  return text;
+}
+
+static bool is_special(const char *path)
+{
+  struct stat about;
+  return stat(path, &about) == 0 && !S_ISREG(about.st_mode);
+}
+
+/* Whether a path is the output, or one of the files made beside it. Devices can be both. */
 static tfm_status check_apart(const char *errors, const char *path, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm__place output = {0};
-  tfm__place list = {0};
   const char *all[TFM__PLACE_NAMES];
-  TFM_TRY(tfm__place_init(&output, path, err));
-  TFM_TRY(tfm__place_init(&list, errors, err));
+  if (is_special(errors) || is_special(path)) {
+    return TFM_OK;
+  }
+  char *name = full_name(errors);
+  char *of = full_name(path);
+  if (!name || !of) {
+    TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the names %.200s and %.200s", errors, path));
+  }
+  TFM_TRY(tfm__place_init(&output, of, err));
   tfm__place_all(&output, all);
   for (int i = 0; i < TFM__PLACE_NAMES; ++i) {
     struct stat a;
     struct stat b;
-    bool same = stat(all[i], &a) == 0 && stat(list.path, &b) == 0 && S_ISREG(a.st_mode) &&
+    bool same = stat(all[i], &a) == 0 && stat(name, &b) == 0 && S_ISREG(a.st_mode) &&
                 a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-    if (same || strcmp(all[i], list.path) == 0) {
+    if (same || strcmp(all[i], name) == 0) {
       TFM_TRY(tfm_fail(err, TFM_E_USAGE,
-                       "%.300s belongs to the output %.300s; choose another name", errors,
-                       path));
+                       "%.300s belongs to %.300s, which is written too; choose another name",
+                       errors, path));
     }
   }
 
 fail:
   tfm__place_fini(&output);
-  tfm__place_fini(&list);
+  tfm_free(name);
+  tfm_free(of);
   return st;
+}
+
+tfm_status tfm_sink_check_beside(const tfm_sink_named *file, const tfm_sink_named *others,
+                                 int nother, const char *const *inputs, int ninput,
+                                 tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  if (tfm__place_is_stdout(file->path)) {
+    TFM_TRY(tfm_fail(err, TFM_E_USAGE, "standard output is for results; name a file"));
+  }
+  TFM_TRY(tfm_sink_check(file->path, inputs, ninput, err));
+  for (int i = 0; i < nother; ++i) {
+    const char *other = others[i].path;
+    if (!tfm__place_is_stdout(other)) {
+      TFM_TRY(check_apart(file->path, other, err));
+      TFM_TRY(check_apart(other, file->path, err));
+    }
+  }
+
+fail:
+  return st == TFM_OK ? st : tfm_err_prefix(err, "%s", file->option);
 }
 
 tfm_status tfm_sink_check_errors(const char *errors, const char *path,

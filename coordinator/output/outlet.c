@@ -1,6 +1,37 @@
 #include "coordinator/output/outlet.h"
 
+#include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/mem.h"
+
+/* No two of a run's files may be one. */
+static tfm_status check_beside(const tfm_options *o, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  char *run = o->outdir ? tfm_path_join(o->outdir, "run.json") : NULL;
+  const tfm_sink_named files[] = {{"--summary-json", o->summary_json},
+                                  {"--metrics-file", o->metrics_file},
+                                  {"--trace", o->trace},
+                                  {"--outdir", run}};
+  tfm_sink_named checked[2 + sizeof files / sizeof files[0]] = {{"--output", o->output}};
+  int n = 1;
+  if (o->outdir && !run) {
+    return tfm_fail(err, TFM_E_NOMEM, "--outdir %.400s", o->outdir);
+  }
+  if (o->errors) {
+    checked[n++] = (tfm_sink_named){"--errors", o->errors};
+  }
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
+    if (files[i].path) {
+      TFM_TRY(tfm_sink_check_beside(&files[i], checked, n, o->inputs, o->ninput, err));
+      checked[n++] = files[i];
+    }
+  }
+
+fail:
+  tfm_free(run);
+  return st;
+}
 
 tfm_status tfm_outlet_check(const tfm_options *o, tfm_err *err)
 {
@@ -8,7 +39,7 @@ tfm_status tfm_outlet_check(const tfm_options *o, tfm_err *err)
   if (st == TFM_OK && o->errors) {
     st = tfm_sink_check_errors(o->errors, o->output, o->inputs, o->ninput, err);
   }
-  return st;
+  return st == TFM_OK ? check_beside(o, err) : st;
 }
 
 static tfm_status write_header(tfm_outlet *outlet, tfm_err *err)

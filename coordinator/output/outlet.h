@@ -28,7 +28,8 @@ typedef struct {
       sha256[TFM_SHA256_HEX]; /* of a finished output file; "" before and for standard output */
 } tfm_outlet;
 
-/** Check early that output and --errors can be made and spoil nothing; see tfm_sink_check(). */
+/** Check early that output, --errors and the files that tell of the run can be made and spoil
+ * nothing, each other included; see tfm_sink_check(). */
 tfm_status tfm_outlet_check(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
 
 /** Open the sink and --errors; write a header where the format has one, or take the reader to

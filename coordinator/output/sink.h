@@ -40,6 +40,18 @@ tfm_status tfm_sink_check_errors(const char *errors, const char *path,
                                  const char *const *inputs, int ninput,
                                  tfm_err *err) TFM_MUST_USE;
 
+/** A file and the option that names it. */
+typedef struct {
+  const char *option, *path;
+} tfm_sink_named;
+
+/** The same for a file that a run writes beside its output: it must be neither one of the others,
+ *  which have been checked, nor a file made beside one of those, nor standard output. Messages
+ *  begin with the option. */
+tfm_status tfm_sink_check_beside(const tfm_sink_named *file, const tfm_sink_named *others,
+                                 int nother, const char *const *inputs, int ninput,
+                                 tfm_err *err) TFM_MUST_USE;
+
 typedef struct {
   const char *path;             /* NULL or "-": standard output */
   const char *errors;           /* list of errors that is committed with it, or NULL */

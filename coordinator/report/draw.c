@@ -1,9 +1,10 @@
 #include "coordinator/report/draw.h"
 
+#include "coordinator/output/sink.h"
 #include "coordinator/report/plot.h"
 #include "core/base/mem.h"
+#include "core/base/whole_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -579,15 +580,13 @@ tfm_status tfm_draw_file(const tfm_drawing *drawing, const char *path, tfm_err *
     tfm_buf_fini(&text);
     return tfm_fail(err, TFM_E_NOMEM, "a picture of %d hosts", tfm_hosts_count(drawing->hosts));
   }
-  FILE *file = fopen(path, "we");
-  bool written = file && fwrite(text.data, 1, text.n, file) == text.n;
-  if (file && fclose(file) != 0) {
-    written = false;
+  const tfm_sink_named file = {"--svg", path};
+  tfm_status st = tfm_sink_check_beside(&file, NULL, 0, NULL, 0, err);
+  if (st == TFM_OK && (st = tfm_whole_file_write(path, tfm_buf_view(&text), err)) != TFM_OK) {
+    st = tfm_err_prefix(err, "--svg");
   }
   tfm_buf_fini(&text);
-  return written ? TFM_OK
-                 : tfm_fail(err, TFM_E_IO, "--svg %.512s cannot be written: %s", path,
-                            strerror(errno));
+  return st;
 }
 
 tfm_status tfm_draw_plan(const tfm_hosts *hosts, const tfm_crowd *crowd, const tfm_plan *plan,

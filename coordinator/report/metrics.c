@@ -3,12 +3,10 @@
 #include "coordinator/output/sink.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/whole_file.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const double every_s = 5.0;
 
@@ -136,53 +134,26 @@ void tfm_metrics_print(const tfm_metrics *m, tfm_buf *out)
 
 /* ---- the file --------------------------------------------------------------------------- */
 
-tfm_status tfm_metrics_check(const tfm_options *options, tfm_err *err)
-{
-  if (!options->metrics_file) {
-    return TFM_OK;
-  }
-  tfm_status st = tfm_sink_check(options->metrics_file, options->inputs, options->ninput, err);
-  return st == TFM_OK ? st : tfm_err_prefix(err, "--metrics-file");
-}
-
 bool tfm_metrics_due(const tfm_metrics_file *file, const tfm_options *options)
 {
   return options->metrics_file && tfm_now_s() - file->written_s >= every_s;
 }
 
-/* Beside the file, then in its place: a reader never sees a half. */
-static bool replace(const char *path, const tfm_buf *text)
-{
-  tfm_buf beside = {0};
-  (void)tfm_buf_printf(&beside, "%s.part", path);
-  FILE *f = beside.failed ? NULL : fopen(tfm_buf_cstr(&beside), "we");
-  bool good = f && fwrite(text->data, 1, text->n, f) == text->n;
-  good = f && fclose(f) == 0 && good;
-  if (good && rename(tfm_buf_cstr(&beside), path) != 0) {
-    good = false;
-  }
-  if (f && !good) {
-    const int why = errno;
-    (void)unlink(tfm_buf_cstr(&beside));
-    errno = why;
-  }
-  tfm_buf_fini(&beside);
-  return good;
-}
-
 void tfm_metrics_write(tfm_metrics_file *file, const tfm_metrics *metrics)
 {
   const char *path = metrics->job->options->metrics_file;
+  tfm_err err = {0};
   if (!path) {
     return;
   }
   tfm_buf text = {0};
   tfm_metrics_print(metrics, &text);
   file->written_s = tfm_now_s();
-  if ((text.failed || !replace(path, &text)) && !file->failed) {
+  const tfm_status st = text.failed ? tfm_fail(&err, TFM_E_NOMEM, "not enough memory")
+                                    : tfm_whole_file_write(path, tfm_buf_view(&text), &err);
+  if (st != TFM_OK && !file->failed) {
     file->failed = true;
-    tfm_log(TFM_LOG_WARN, "--metrics-file %s cannot be written: %s", path,
-            text.failed ? "not enough memory" : strerror(errno));
+    tfm_log(TFM_LOG_WARN, "--metrics-file: %s", err.text);
   }
   tfm_buf_fini(&text);
 }

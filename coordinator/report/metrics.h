@@ -24,9 +24,6 @@ typedef struct {
   bool failed; /* it was said that it cannot be */
 } tfm_metrics_file;
 
-/** Check early that the file can be made. Errors: those of tfm_sink_check(). */
-tfm_status tfm_metrics_check(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
-
 /** Whether --metrics-file was given and it is time to write it again. */
 bool tfm_metrics_due(const tfm_metrics_file *file, const tfm_options *options);
 

@@ -5,8 +5,8 @@
 #include "coordinator/report/timeline.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/whole_file.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -497,17 +497,6 @@ fail:
   return st;
 }
 
-static tfm_status write_page(const char *path, tfm_buf *page, tfm_err *err)
-{
-  FILE *f = fopen(path, "we");
-  bool good = f && fwrite(page->data, 1, page->n, f) == page->n;
-  good = f && fclose(f) == 0 && good;
-  tfm_buf_clear(page);
-  return good ? TFM_OK
-              : tfm_fail(err, TFM_E_IO, "report: %.400s cannot be written: %s", path,
-                         strerror(errno));
-}
-
 tfm_status tfm_report_run(const tfm_options *options, tfm_buf *out, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -524,7 +513,9 @@ tfm_status tfm_report_run(const tfm_options *options, tfm_buf *out, tfm_err *err
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the report"));
   }
   if (options->output && strcmp(options->output, "-") != 0) {
-    TFM_TRY(write_page(options->output, out, err));
+    st = tfm_whole_file_write(options->output, tfm_buf_view(out), err);
+    tfm_buf_clear(out);
+    TFM_TRY(st == TFM_OK ? st : tfm_err_prefix(err, "report"));
   }
 
 fail:

@@ -4,13 +4,13 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/whole_file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 tfm_status tfm_rundir_make(const tfm_options *options, tfm_err *err)
 {
@@ -112,22 +112,14 @@ tfm_status tfm_rundir_write(const tfm_job *job, tfm_run_state state, const tfm_h
     return TFM_OK;
   }
   char *path = tfm_path_join(dir, "run.json");
-  char *part = tfm_path_join(dir, "run.json.part");
   print(job, state, history, summary, &text);
-  if (!path || !part || text.failed) {
+  if (!path || text.failed) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "run.json of --outdir"));
   }
-  FILE *f = fopen(part, "we");
-  bool good = f && fwrite(text.data, 1, text.n, f) == text.n;
-  good = f && fclose(f) == 0 && good;
-  if (!good || rename(part, path) != 0) {
-    st = tfm_fail(err, TFM_E_IO, "%.400s cannot be written: %s", path, strerror(errno));
-    (void)unlink(part);
-  }
+  TFM_TRY(tfm_whole_file_write(path, tfm_buf_view(&text), err));
 
 fail:
   tfm_buf_fini(&text);
   tfm_free(path);
-  tfm_free(part);
   return st;
 }

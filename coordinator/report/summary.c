@@ -7,12 +7,11 @@
 #include "coordinator/task/spot.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/whole_file.h"
 #include "core/kernels/peak.h"
 #include "core/topo/memory.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s)
@@ -452,30 +451,14 @@ tfm_status tfm_summary_json(tfm_job *job, const tfm_outlet *outlet, tfm_buf *out
   return out->failed ? TFM_E_NOMEM : TFM_OK;
 }
 
-tfm_status tfm_summary_check(const tfm_options *options, tfm_err *err)
-{
-  if (!options->summary_json) {
-    return TFM_OK;
-  }
-  tfm_status st = tfm_sink_check(options->summary_json, options->inputs, options->ninput, err);
-  return st == TFM_OK ? st : tfm_err_prefix(err, "--summary-json");
-}
-
 tfm_status tfm_summary_write(const tfm_options *options, const tfm_buf *text, tfm_err *err)
 {
-  const char *path = options->summary_json;
-  if (!path) {
+  if (!options->summary_json) {
     return TFM_OK;
   }
   if (text->failed) {
     return tfm_fail(err, TFM_E_NOMEM, "the summary");
   }
-  FILE *file = fopen(path, "we");
-  bool written = file && fwrite(text->data, 1, text->n, file) == text->n;
-  if (file && fclose(file) != 0) {
-    written = false;
-  }
-  return written ? TFM_OK
-                 : tfm_fail(err, TFM_E_IO, "--summary-json %.512s cannot be written: %s", path,
-                            strerror(errno));
+  const tfm_status st = tfm_whole_file_write(options->summary_json, tfm_buf_view(text), err);
+  return st == TFM_OK ? st : tfm_err_prefix(err, "--summary-json");
 }

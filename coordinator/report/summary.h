@@ -42,9 +42,6 @@ double tfm_summary_predicted(const tfm_job *job);
 /** Log the summary at level info. */
 void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet);
 
-/** Check early that --summary-json can be made. Errors: those of tfm_sink_check(). */
-tfm_status tfm_summary_check(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
-
 /** Write text to --summary-json, if it was asked for. Errors: TFM_E_NOMEM (the text is not whole),
  * TFM_E_IO. */
 tfm_status tfm_summary_write(const tfm_options *options, const tfm_buf *text,

@@ -2,16 +2,15 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/whole_file.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct tfm_trace {
-  FILE *file;
-  char *path, *part;
+  tfm_whole_file file;
+  char *path; /* as it was named */
   const tfm_crew *crew;
   int64_t most, n, left_out, lost;
   int64_t *ended_ns; /* [nrank] the end of the last slice, from the origin */
@@ -22,7 +21,7 @@ struct tfm_trace {
 static void put_out(tfm_trace *trace)
 {
   /* A failure stays in the stream and is told at the end. */
-  (void)!fwrite(trace->text.data, 1, trace->text.n, trace->file);
+  (void)!fwrite(trace->text.data, 1, trace->text.n, trace->file.stream);
   tfm_buf_clear(&trace->text);
 }
 
@@ -57,7 +56,6 @@ tfm_status tfm_trace_open(tfm_trace **out, const char *path, const tfm_crew *cre
                           tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  tfm_buf part = {0};
   *out = NULL;
   tfm_trace *trace = tfm_calloc(1, sizeof *trace);
   if (!trace) {
@@ -66,18 +64,13 @@ tfm_status tfm_trace_open(tfm_trace **out, const char *path, const tfm_crew *cre
   trace->crew = crew;
   trace->most = most;
   trace->origin_s = tfm_now_s();
-  (void)tfm_buf_printf(&part, "%s.part", path);
-  trace->path = tfm_strndup(path, strlen(path));
-  trace->part = tfm_strndup(tfm_buf_cstr(&part), part.n);
   trace->ended_ns = tfm_calloc((size_t)crew->nrank, sizeof *trace->ended_ns);
-  if (part.failed || !trace->path || !trace->part || !trace->ended_ns) {
+  trace->path = tfm_strndup(path, strlen(path));
+  if (!trace->ended_ns || !trace->path) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the trace"));
   }
-  trace->file = fopen(trace->part, "we");
-  if (!trace->file) {
-    TFM_TRY(tfm_fail(err, TFM_E_IO, "--trace %.512s cannot be written: %s", trace->part,
-                     strerror(errno)));
-  }
+  st = tfm_whole_file_begin(&trace->file, path, err);
+  TFM_TRY(st == TFM_OK ? st : tfm_err_prefix(err, "--trace"));
   (void)tfm_buf_str(&trace->text, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
   for (int rank = 0; rank < crew->nrank; ++rank) {
     put_rank(trace, rank);
@@ -86,7 +79,6 @@ tfm_status tfm_trace_open(tfm_trace **out, const char *path, const tfm_crew *cre
   trace = NULL;
 
 fail:
-  tfm_buf_fini(&part);
   tfm_trace_close(trace);
   return st;
 }
@@ -159,12 +151,8 @@ static double clock_error(const tfm_crew *crew)
   return most;
 }
 
-static void say(const tfm_trace *trace, bool written, int why)
+static void say(const tfm_trace *trace)
 {
-  if (!written) {
-    tfm_log(TFM_LOG_WARN, "--trace %s cannot be written: %s", trace->path, strerror(why));
-    return;
-  }
   tfm_buf more = {0};
   if (trace->left_out + trace->lost > 0) {
     (void)tfm_buf_printf(&more,
@@ -188,14 +176,12 @@ static void end_file(tfm_trace *trace)
                        (long long)trace->n, (long long)trace->left_out, (long long)trace->lost,
                        1e3 * clock_error(trace->crew));
   put_out(trace);
-  bool written = !ferror(trace->file);
-  written = fclose(trace->file) == 0 && written;
-  written = written && rename(trace->part, trace->path) == 0;
-  const int why = errno;
-  if (!written) {
-    (void)unlink(trace->part);
+  tfm_err err = {0};
+  if (tfm_whole_file_end(&trace->file, &err) == TFM_OK) {
+    say(trace);
+  } else {
+    tfm_log(TFM_LOG_WARN, "--trace: %s", err.text);
   }
-  say(trace, written, why);
 }
 
 void tfm_trace_close(tfm_trace *trace)
@@ -203,12 +189,11 @@ void tfm_trace_close(tfm_trace *trace)
   if (!trace) {
     return;
   }
-  if (trace->file) {
+  if (trace->file.stream) {
     end_file(trace);
   }
   tfm_buf_fini(&trace->text);
   tfm_free(trace->ended_ns);
   tfm_free(trace->path);
-  tfm_free(trace->part);
   tfm_free(trace);
 }

@@ -338,7 +338,6 @@ tfm_status tfm_tokenize_run(const tfm_options *options, tfm_err *err)
   } else {
     memcpy(t.outlet.fields, field_names, sizeof field_names);
   }
-  TFM_TRY(tfm_summary_check(options, err));
   TFM_TRY(tfm_outlet_check(options, err));
   TFM_TRY(tfm_tokenize_open(options, &t.tokenizer, &identity, err));
   TFM_TRY(tell(options, &identity, err));

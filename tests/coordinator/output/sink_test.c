@@ -409,6 +409,48 @@ static void a_list_of_errors_stands_apart(void **state)
   assert_int_equal(tfm_sink_check_errors("/dev/null", NULL, NULL, 0, &err), TFM_OK);
 }
 
+/* Files that tell of a run are neither its output, nor each other, nor standard output. */
+static void files_beside_the_output_stand_apart(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *path;
+    tfm_status st;
+    const char *word;
+  } cases[] = {{"m.prom", TFM_OK, ""},
+               {"new.jsonl", TFM_E_USAGE, "new.jsonl"}, /* neither is there yet */
+               {"sub/../new.jsonl", TFM_E_USAGE, "new.jsonl"},
+               {"new.jsonl.part", TFM_E_USAGE, "new.jsonl"},
+               {"new", TFM_E_USAGE, "new"}, /* its own part would be in the way */
+               {"t.json", TFM_E_USAGE, "t.json"},
+               {"in.jsonl", TFM_E_USAGE, "in.jsonl"},
+               {"no/such/m.prom", TFM_E_OUTPUT, "no/such"}};
+  put("in.jsonl", "x\n");
+  assert_int_equal(mkdir(in_folder("sub"), 0700), 0);
+  char paths[4][128];
+  static const char *const names[] = {"in.jsonl", "new.jsonl", "t.json", "new.part"};
+  for (int i = 0; i < 4; ++i) {
+    (void)snprintf(paths[i], sizeof paths[i], "%s", in_folder(names[i]));
+  }
+  const char *inputs[] = {paths[0]};
+  const tfm_sink_named others[] = {
+      {"--output", paths[1]}, {"--trace", paths[2]}, {"--errors", paths[3]}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    tfm_err err = {0};
+    const tfm_sink_named file = {"--metrics-file", in_folder(cases[i].path)};
+    tfm_status st = tfm_sink_check_beside(&file, others, 3, inputs, 1, &err);
+    if (st != cases[i].st || !strstr(err.text, cases[i].word) ||
+        (st != TFM_OK && !strstr(err.text, "--metrics-file"))) {
+      fail_msg("%s: status %d: %s", cases[i].path, st, err.text);
+    }
+  }
+  tfm_err err = {0};
+  const tfm_sink_named null[] = {{"--metrics-file", "/dev/null"}, {"--trace", "/dev/null"}};
+  CHECK_OK(tfm_sink_check_beside(&null[0], &null[1], 1, inputs, 1, &err), &err);
+  const tfm_sink_named standard = {"--trace", "-"};
+  assert_int_equal(tfm_sink_check_beside(&standard, null, 1, inputs, 1, &err), TFM_E_USAGE);
+}
+
 static void a_full_device_is_an_error(void **state)
 {
   (void)state;
@@ -473,6 +515,7 @@ int main(void)
       WITH_FOLDER(packed_files_do_not_depend_on_flushes),
       WITH_FOLDER(packed_files_end_with_a_whole_member),
       WITH_FOLDER(early_checks_name_the_reason),
+      WITH_FOLDER(files_beside_the_output_stand_apart),
       WITH_FOLDER(a_list_of_errors_stands_apart),
       WITH_FOLDER(what_nobody_vouches_for_is_not_kept),
       WITH_FOLDER(a_full_device_is_an_error),
