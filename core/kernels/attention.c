@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/activation.h"
+#include "core/kernels/inline.h"
 #include "core/kernels/linear.h"
 #include "core/kernels/table.h"
 
@@ -153,10 +154,10 @@ static void pack_part(const head_work *w, int64_t part, int64_t row, int64_t row
   }
   _Alignas(64) unsigned char words[TFM__LANES][NARROW_D * 2];
   const int64_t bytes = w->depth * 4;
-  for (int64_t i = 0; i < rows; ++i) {
+  for (int64_t i = 0; i < rows && D % 2 != 0; ++i) {
     memset(words[i] + bytes - 4, 0, 4); /* the other half of an odd last number */
-    tfm__to_bfloat16_used()(from + i * w->job->ldqkv, D, words[i]);
   }
+  tfm__to_bfloat16_used()(from, w->job->ldqkv, rows, D, words[0], sizeof words[0]);
   w->kernels->pack((const float *)(const void *)words, NARROW_D / 2, rows, w->depth, step, out);
 }
 
@@ -219,7 +220,7 @@ static void pack_values(const head_work *w)
 
 /* A head's rows are short pieces far apart, which no hardware prefetcher follows: while queries
  * [first, last) are worked on, fetch the same rows of the next head. */
-static void fetch_next_head(const head_work *w, int64_t first, int64_t last)
+ALWAYS_INLINE void fetch_next_head(const head_work *w, int64_t first, int64_t last)
 {
   const int64_t D = w->job->heads->D;
   if (w->head + 1 == w->job->heads->N) {

@@ -161,7 +161,7 @@ static uint16_t to_bfloat16(const paged_work *w, float x)
 {
   unsigned char out[2];
   uint16_t bits;
-  w->kernels->to_bfloat16(&x, 1, out);
+  w->kernels->to_bfloat16(&x, 0, 1, 1, out, 0);
   memcpy(&bits, out, sizeof bits);
   return bits;
 }

@@ -1,5 +1,8 @@
 /** How the files that are compiled once per instruction set are inlined and unrolled.
- *  Room-private. */
+ *  Room-private.
+ *
+ *  A function that only prefetches is inlined always, too: to GCC 12 it has no effect, so that it
+ *  leaves out calls of it. */
 #ifndef TFM_CORE_KERNELS_INLINE_H
 #define TFM_CORE_KERNELS_INLINE_H
 

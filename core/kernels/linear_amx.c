@@ -32,7 +32,7 @@ static void to_pieces(const float *x, int64_t n, int pieces, int64_t words, floa
     memcpy(left, x + at, (size_t)count * sizeof *left);
     for (int p = 0; p < pieces; ++p) {
       unsigned char *out = (unsigned char *)(to + p * next) + 2 * at;
-      to_bfloat16(left, count, out);
+      to_bfloat16(left, 0, 1, count, out, 0);
       for (int64_t i = 0; i < count && p + 1 < pieces; ++i) {
         uint16_t half = 0;
         float piece = 0.0f;

@@ -7,6 +7,7 @@
  * several such walks, over 512 columns at most, whose sums wait in L2. Between two layers rows are
  * laid out by the first one's epilogue.
  */
+#include "core/kernels/inline.h"
 #include "core/kernels/linear_private.h"
 
 #include <string.h>
@@ -27,9 +28,11 @@ static void to_words(tfm_precision precision, const float *x, int64_t n, float i
   if (precision == TFM_INT8) {
     kernels->to_int8(x, n, inverse, shift, words);
   } else {
-    tfm__to_bfloat16_used()(x, n, words);
+    tfm__to_bfloat16_used()(x, 0, 1, n, words, 0);
   }
-  memset(words + bytes, 0, (size_t)(row - bytes));
+  if (bytes < row) {
+    memset(words + bytes, 0, (size_t)(row - bytes));
+  }
 }
 
 /* The part of a K block, given in words, that rows of lin->K have: its first value, and how
@@ -104,9 +107,12 @@ typedef struct {
   const tfm__linear_job *job;
   const tfm__kernels *kernels;
   const tfm__tiles *tiles;
-  int64_t blocks; /* of rows */
-  int64_t groups; /* of panels, in all */
-  int64_t chunks; /* of groups: one a task */
+  tfm__to_bfloat16_fn to_bfloat16;
+  int64_t per_word;    /* values */
+  int64_t depth_after; /* of y's words: K blocks of the next layer */
+  int64_t blocks;      /* of rows */
+  int64_t groups;      /* of panels, in all */
+  int64_t chunks;      /* of groups: one a task */
 } native_job;
 
 /* The part of it one task does. */
@@ -119,20 +125,17 @@ typedef struct {
   int64_t groups;
 } native_task;
 
-/* The steps of int8 of the task's rows. */
-static void find_steps(const native_task *t, tfm__linear_scratch *mine)
+/* The step of int8 of a row of the task. */
+static void find_step(const native_task *t, int64_t i, const float *x)
 {
-  const tfm__linear_job *job = t->native->job;
-  for (int64_t i = 0; i < t->rows; ++i) {
-    const float reach =
-        t->native->kernels->reach(job->x + (t->row + i) * job->ldx, job->lin->K);
-    mine->native.step[i] = tfm__int8_step(reach, &mine->native.inverse[i]);
-  }
+  tfm__linear_scratch *mine = tfm__linear_scratch_mine();
+  const float reach = t->native->kernels->reach(x, t->native->job->lin->K);
+  mine->native.step[i] = tfm__int8_step(reach, &mine->native.inverse[i]);
 }
 
 /* Lines of n floats come into the cache: a piece of a row is too short for the hardware to see it
  * coming. */
-static void fetch(const float *x, int64_t n)
+ALWAYS_INLINE void fetch(const float *x, int64_t n)
 {
   for (int64_t j = 0; j < n; j += TFM__LANES) {
     __builtin_prefetch(x + j);
@@ -144,13 +147,17 @@ static int64_t block_words(int64_t k0, int64_t end)
   return end - k0 < TFM_LINEAR_K_BLOCK ? end - k0 : TFM_LINEAR_K_BLOCK;
 }
 
-/* Words [k0, end) of a row, K blocks `apart`; meanwhile the next row is fetched. */
+/* Words [k0, end) of a row, K blocks `apart`; meanwhile the next row is fetched. A step is found
+ * just before, which leaves the row in L1. */
 static void lay_row(const native_task *t, int64_t i, int64_t k0, int64_t end, int64_t apart,
                     float *words)
 {
   const tfm__linear_job *job = t->native->job;
   const float *x = job->x + (t->row + i) * job->ldx;
   const int64_t ahead = i + 1 < t->rows ? job->ldx : 0;
+  if (job->lin->precision == TFM_INT8 && k0 == 0) {
+    find_step(t, i, x);
+  }
   const float inverse = tfm__linear_scratch_mine()->native.inverse[i];
   for (; k0 < end; k0 += TFM_LINEAR_K_BLOCK, words += apart) {
     const int64_t k = block_words(k0, end);
@@ -174,10 +181,14 @@ static void lay_rows(const native_task *t, int64_t k0, int64_t end, float *words
   }
 }
 
-/* Where words of the task's rows begin, K of them a row, from word k0 on. */
-static int64_t words_at(const native_task *t, int64_t K, int64_t k0)
+static int64_t depth_of(int64_t words)
 {
-  const int64_t depth = (K + TFM_LINEAR_K_BLOCK - 1) / TFM_LINEAR_K_BLOCK;
+  return (words + TFM_LINEAR_K_BLOCK - 1) / TFM_LINEAR_K_BLOCK;
+}
+
+/* Where words of the task's rows begin, `depth` K blocks a row, from word k0 on. */
+static int64_t words_at(const native_task *t, int64_t depth, int64_t k0)
+{
   const int64_t rows = t->row * depth + k0 / TFM_LINEAR_K_BLOCK * t->rows;
   return rows * TFM__ROW_STEP + k0 % TFM_LINEAR_K_BLOCK;
 }
@@ -190,10 +201,20 @@ static float *place_of(const native_task *t, int64_t first, int64_t col, int64_t
     *ld = job->ldy;
     return job->y + (t->row + first) * job->ldy + col;
   }
-  const int64_t per_word = tfm_precision_per_word(job->lin->precision);
-  const int64_t K = (job->lin->N + per_word - 1) / per_word;
+  const int64_t word = t->native->per_word == 1 ? col : col / 2;
   *ld = TFM__ROW_STEP;
-  return job->y_words + words_at(t, K, col / per_word) + first * TFM__ROW_STEP;
+  return job->y_words + words_at(t, t->native->depth_after, word) + first * TFM__ROW_STEP;
+}
+
+/* A finished tile as words of bfloat16, ldy floats a row. */
+static void round_tile(const native_task *t, const tfm__finish *tile, float *y, int64_t ldy)
+{
+  unsigned char *words = (unsigned char *)y;
+  const int64_t apart = ldy * (int64_t)sizeof *y;
+  t->native->to_bfloat16(tile->y, tile->ldy, tile->rows, tile->cols, words, apart);
+  for (int64_t i = 0; tile->cols % 2 != 0 && i < tile->rows; ++i) {
+    memset(words + i * apart + 2 * tile->cols, 0, 2);
+  }
 }
 
 static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64_t first,
@@ -223,9 +244,8 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
       .ldy = rounds ? TFM__TILE_VECS * TFM__LANES : ldy,
   };
   t->native->kernels->finish[job->epilogue.act](&tile);
-  for (int64_t i = 0; rounds && i < rows; ++i) {
-    to_words(job->lin->precision, rounded[i], tile.cols, 0.0f, 0,
-             (unsigned char *)(y + i * ldy), (tile.cols + 1) / 2 * 4);
+  if (rounds) {
+    round_tile(t, &tile, y, ldy);
   }
 }
 
@@ -243,7 +263,7 @@ static const float *weights_of(const tfm_linear *lin, int64_t panel, int64_t k0,
 }
 
 /* What finish_tile() will read and write besides c comes in while the tile is computed. */
-static void fetch_ends(const native_task *t, int64_t first, int64_t rows, int64_t col)
+ALWAYS_INLINE void fetch_ends(const native_task *t, int64_t first, int64_t rows, int64_t col)
 {
   const tfm__linear_job *job = t->native->job;
   const float *residual = job->epilogue.residual;
@@ -332,14 +352,11 @@ static void native_run(void *arg, int task, int thread)
   t.rows = tfm__share(native->job->M, native->blocks, block + 1) - t.row;
   t.strips = (t.rows + native->kernels->tile_rows - 1) / native->kernels->tile_rows;
   t.groups = tfm__share(native->groups, native->chunks, chunk + 1) - t.group;
-  if (lin->precision == TFM_INT8) {
-    find_steps(&t, mine);
-  }
   for (int64_t k0 = 0; k0 < lin->words; k0 += TFM__BLOCK_DEPTH) {
     const int64_t end = lin->words - k0 < TFM__BLOCK_DEPTH ? lin->words : k0 + TFM__BLOCK_DEPTH;
     const float *words = mine->native.words;
     if (native->job->x_words) {
-      words = native->job->x_words + words_at(&t, lin->words, k0);
+      words = native->job->x_words + words_at(&t, depth_of(lin->words), k0);
     } else {
       lay_rows(&t, k0, end, mine->native.words);
     }
@@ -374,10 +391,13 @@ void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
 {
   native_job native = {.job = job,
                        .kernels = tfm__kernels_used(),
-                       .tiles = tfm__tiles_used(job->lin->precision)};
+                       .tiles = tfm__tiles_used(job->lin->precision),
+                       .to_bfloat16 = tfm__to_bfloat16_used(),
+                       .per_word = tfm_precision_per_word(job->lin->precision)};
   if (job->M <= 0) {
     return;
   }
+  native.depth_after = depth_of((job->lin->N + native.per_word - 1) / native.per_word);
   native.blocks = (job->M + TFM__BLOCK_ROWS - 1) / TFM__BLOCK_ROWS;
   native.groups =
       (job->lin->panels + native.kernels->tile_vecs - 1) / native.kernels->tile_vecs;

@@ -366,7 +366,7 @@ static void fetch_rows(const tfm__linear_job *job, int64_t row, int64_t k0, int6
     } else if (precision == TFM_FLOAT32) {
       memcpy(to, from, (size_t)k * bytes);
     } else if (precision == TFM_BFLOAT16) {
-      tfm__to_bfloat16_used()(from, k, to);
+      tfm__to_bfloat16_used()(from, 0, 1, k, to, 0);
     } else {
       kernels->to_int8(from, k, mine->dnn.inverse[i], TFM__INT8_SHIFT, to);
     }

@@ -11,7 +11,7 @@ static float as_bfloat16(float x)
 {
   unsigned char half[2];
   uint32_t u = 0;
-  tfm__kernels_portable.to_bfloat16(&x, 1, half);
+  tfm__kernels_portable.to_bfloat16(&x, 0, 1, 1, half, 0);
   u = (uint32_t)half[0] << 16 | (uint32_t)half[1] << 24;
   memcpy(&x, &u, sizeof x);
   return x;

@@ -69,14 +69,23 @@ typedef struct {
   int64_t ldy;
 } tfm__finish;
 
-/** One row to normalise. */
+/** Rows to normalise, H floats each. */
 typedef struct {
   const float *x;
+  int64_t ldx;
+  int64_t rows;
+  int64_t H;
   const float *gain;
   const float *bias;
   float eps;
   float *y;
-} tfm__norm_row;
+  int64_t ldy;
+} tfm__norm_rows;
+
+/** `rows` rows of n floats, ldx apart, as bfloat16, rows `apart` bytes apart: nearest, ties to
+ *  even; denormals become zeros. */
+typedef void (*tfm__to_bfloat16_fn)(const float *x, int64_t ldx, int64_t rows, int64_t n,
+                                    unsigned char *out, int64_t apart);
 
 typedef struct {
   tfm_isa isa;
@@ -90,8 +99,7 @@ typedef struct {
    * zero for i >= rows. step <= 16. Writes up to 16 - step floats past the strip. */
   void (*pack)(const float *x, int64_t ldx, int64_t rows, int64_t k, int64_t step, float *out);
 
-  /* n floats as bfloat16: nearest, ties to even; denormals become zeros. */
-  void (*to_bfloat16)(const float *x, int64_t n, unsigned char *out);
+  tfm__to_bfloat16_fn to_bfloat16;
 
   /* words[i] = even[i] and, in its upper half, odd[i], as bfloat16. words may be even. */
   void (*pair_bfloat16)(const float *even, const float *odd, int64_t n, float *words);
@@ -112,8 +120,8 @@ typedef struct {
    * on that column. In place. */
   void (*softmax_columns)(float *s, int64_t n, int64_t vecs, float scale);
 
-  void (*norm_row)(const tfm__norm_row *row, int64_t H);
-  void (*rms_row)(const tfm__norm_row *row, int64_t H); /* bias is not looked at */
+  void (*norm_rows)(const tfm__norm_rows *norm);
+  void (*rms_rows)(const tfm__norm_rows *norm); /* bias is not looked at */
 } tfm__kernels;
 
 extern const tfm__kernels tfm__kernels_portable;
@@ -126,10 +134,10 @@ extern const tfm__tiles tfm__tiles_avx512vnni; /* AVX512_VNNI, for avx512 */
 extern const tfm__tiles tfm__tiles_avxvnni;    /* AVX_VNNI, for avx2 */
 
 /** to_bfloat16() and pair_bfloat16() of such a CPU. */
-typedef void (*tfm__to_bfloat16_fn)(const float *x, int64_t n, unsigned char *out);
 typedef void (*tfm__pair_bfloat16_fn)(const float *even, const float *odd, int64_t n,
                                       float *words);
-void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out);
+void tfm__to_bfloat16_avx512bf16(const float *x, int64_t ldx, int64_t rows, int64_t n,
+                                 unsigned char *out, int64_t apart);
 void tfm__pair_bfloat16_avx512bf16(const float *even, const float *odd, int64_t n,
                                    float *words);
 

@@ -18,7 +18,7 @@ static inline vec dot(vec x, vec w, vec acc)
 #define TILE_END
 #include "core/kernels/tiles_body.inc"
 
-void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out)
+ALWAYS_INLINE void row_to_bfloat16(const float *x, int64_t n, unsigned char *out)
 {
   int64_t i = 0;
   for (; i + 32 <= n; i += 32) {
@@ -29,6 +29,14 @@ void tfm__to_bfloat16_avx512bf16(const float *x, int64_t n, unsigned char *out)
     const int64_t left = n - i < 16 ? n - i : 16;
     const __m256bh half = _mm512_cvtneps_pbh(vec_load_part(x + i, left));
     _mm256_mask_storeu_epi16(out + 2 * i, vec_first(left), (__m256i)half);
+  }
+}
+
+void tfm__to_bfloat16_avx512bf16(const float *x, int64_t ldx, int64_t rows, int64_t n,
+                                 unsigned char *out, int64_t apart)
+{
+  for (; rows > 0; --rows, x += ldx, out += apart) {
+    row_to_bfloat16(x, n, out);
   }
 }
 

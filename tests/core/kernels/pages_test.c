@@ -259,7 +259,7 @@ static void round_head(tfm_precision kv, float *x, int64_t n)
       x[i] = (float)(int)nearbyintf(x[i] / step) * step;
     } else {
       unsigned char bits[4] = {0, 0, 0, 0};
-      tfm__kernels_used()->to_bfloat16(&x[i], 1, bits + 2);
+      tfm__kernels_used()->to_bfloat16(&x[i], 0, 1, 1, bits + 2, 0);
       memcpy(&x[i], bits, sizeof x[i]);
     }
   }

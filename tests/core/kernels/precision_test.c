@@ -176,15 +176,39 @@ static void rounding_has_the_same_bits_everywhere(void **state)
       const uint32_t bits = (noise_bits(&n) & keep) | (round % 5 ? 0 : 0x7f800000u);
       memcpy(&x[i], &bits, sizeof bits);
     }
-    tfm__kernels_portable.to_bfloat16(x, WIDTH, want);
+    tfm__kernels_portable.to_bfloat16(x, 0, 1, WIDTH, want, 0);
     const int64_t count = round % WIDTH + 1;
     FOR_EACH_ISA(isa)
     {
       memset(got, 0x5a, sizeof got);
-      tfm__to_bfloat16_used()(x, count, got);
+      tfm__to_bfloat16_used()(x, 0, 1, count, got, 0);
       assert_memory_equal(want, got, (size_t)(2 * count));
       assert_int_equal(got[2 * count], 0x5a);
       check_pairs(x, want, count);
+    }
+  }
+}
+
+/* Rows rounded at once are those rounded one by one; what lies between them stays. */
+static void rows_are_rounded_where_they_are(void **state)
+{
+  (void)state;
+  enum { WIDTH = 40, ROWS = 5, LD = 43, APART = 96 };
+  float x[ROWS * LD];
+  unsigned char want[2 * WIDTH];
+  unsigned char got[ROWS * APART];
+  noise n = {8};
+  noise_fill(&n, 3.0f, x, ROWS * LD);
+  FOR_EACH_ISA(isa)
+  {
+    for (int64_t count = 1; count <= WIDTH; ++count) {
+      memset(got, 0x5a, sizeof got);
+      tfm__to_bfloat16_used()(x, LD, ROWS, count, got, APART);
+      for (int r = 0; r < ROWS; ++r) {
+        tfm__kernels_portable.to_bfloat16(x + (ptrdiff_t)r * LD, 0, 1, count, want, 0);
+        assert_memory_equal(want, got + (ptrdiff_t)r * APART, (size_t)(2 * count));
+        assert_int_equal(got[r * APART + 2 * count], 0x5a);
+      }
     }
   }
 }
@@ -357,6 +381,7 @@ int main(void)
       cmocka_unit_test(native_equals_ref),
       cmocka_unit_test(tiles_agree),
       cmocka_unit_test(rounding_has_the_same_bits_everywhere),
+      cmocka_unit_test(rows_are_rounded_where_they_are),
       cmocka_unit_test(rows_do_not_meet),
       cmocka_unit_test(bits_are_those_of_contract_v1),
       cmocka_unit_test(the_peak_is_a_number_of_operations),
