@@ -18,7 +18,7 @@ typedef struct {
   tfm_moment at[TFM_HISTORY_MOST];
 } tfm_history;
 
-/** Note a moment when it is time to; last: in any case. */
+/** Note a moment when it is time to; last: in any case, in place of one that is as late. */
 void tfm_history_note(tfm_history *history, const tfm_progress_counts *now, double seconds,
                       bool last);
 

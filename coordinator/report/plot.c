@@ -14,8 +14,23 @@ enum {
   LETTER = 13,     /* half pixels a letter takes, about */
   LABEL_MOST = 34, /* letters of a row's label */
   KEYS_MOST = 32,
+  TICKS_MOST = 32,
   POINTS_MOST = 60 /* of a line whose points are shown */
 };
+
+/* Beyond is no figure but damage, and steps between ticks would be lost in it. */
+static const double most_value = 1e100;
+static const double least_range = 1e-100;
+
+static bool is_number(double value)
+{
+  return isfinite(value) && fabs(value) <= most_value;
+}
+
+static double number_or_0(double value)
+{
+  return is_number(value) ? value : 0;
+}
 
 static const char not_text[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -114,6 +129,10 @@ static void put_value(tfm_buf *out, double value, double step)
   value = fabs(value) < step * 1e-6 ? 0 : value; /* never "-0" */
   static const char *const units[] = {"", " k", " M", " G", " T"};
   int unit = 0;
+  if (fabs(value) >= 1e15) {
+    (void)tfm_buf_printf(out, "%.3g", value);
+    return;
+  }
   while (unit < 4 && fabs(value) >= (unit ? 1e3 : 1e4)) {
     value /= 1e3;
     step /= 1e3;
@@ -133,7 +152,7 @@ static void put_value(tfm_buf *out, double value, double step)
 
 void tfm_plot_number(tfm_buf *out, double value)
 {
-  if (!isfinite(value)) {
+  if (!is_number(value)) {
     (void)tfm_buf_str(out, "unknown");
     return;
   }
@@ -277,7 +296,8 @@ static double put_keys(tfm_buf *out, const key *keys, int n, double top, int wid
 /* The lines across at the values of an axis that goes up, and their numbers. */
 static void put_y_axis(tfm_buf *out, const field *f, double step)
 {
-  for (double y = f->y0; y <= f->y1 + step * 1e-6; y += step) {
+  for (int i = 0; i <= TICKS_MOST && f->y0 + i * step <= f->y1 + step * 1e-6; ++i) {
+    const double y = f->y0 + i * step;
     tfm_buf number = {0};
     put_value(&number, y, step);
     put_line(out, y > f->y0 ? "grid" : "axis", f->left, at_y(f, y), f->right, at_y(f, y));
@@ -289,7 +309,9 @@ static void put_y_axis(tfm_buf *out, const field *f, double step)
 /* Numbers below an axis that goes right; lines: across the field, too. */
 static void put_x_axis(tfm_buf *out, const field *f, double step, bool lines)
 {
-  for (double x = ceil(f->x0 / step - 1e-6) * step; x <= f->x1 + step * 1e-6; x += step) {
+  const double first = ceil(f->x0 / step - 1e-6) * step;
+  for (int i = 0; i <= TICKS_MOST && first + i * step <= f->x1 + step * 1e-6; ++i) {
+    const double x = first + i * step;
     tfm_buf number = {0};
     put_value(&number, x, step);
     if (lines) {
@@ -324,13 +346,14 @@ static field upright(const tfm_plot *plot, double top, int width, int height, do
   field f = {.top = top + (plot->y ? 28 : 10),
              .right = width - EDGE - 8,
              .bottom = height - EDGE - LINE - (plot->x ? LINE : 0)};
-  most = fmax(most, plot->most_y);
-  most = most > 0 ? most : 1;
+  most = fmax(most, number_or_0(plot->most_y));
+  most = most > least_range ? most : 1;
   const double step = tfm_plot_step(most, 6);
   f.y1 = ceil(most / step - 1e-6) * step;
   tfm_buf number = {0};
   put_value(&number, f.y1 - (f.y1 > 1.5 * step ? step : 0), step);
   f.left = EDGE + 10 + fmax(24, text_width(tfm_buf_cstr(&number)));
+  f.left = fmin(f.left, width / 3.0);
   tfm_buf_fini(&number);
   return f;
 }
@@ -365,7 +388,7 @@ static void draw_line(tfm_buf *out, const field *f, const tfm_plot_line *line, i
   (void)tfm_buf_str(out, "<path class=\"line ");
   (void)tfm_buf_printf(out, line->ideal ? "ideal\" d=\"" : "s%d\" d=\"", colour(series));
   for (int i = 0; i < line->n; ++i) {
-    if (isfinite(line->x[i]) && isfinite(line->y[i])) {
+    if (is_number(line->x[i]) && is_number(line->y[i])) {
       (void)tfm_buf_printf(out, "%c%.1f %.1f", drawn ? 'L' : 'M', at_x(f, line->x[i]),
                            at_y(f, line->y[i]));
       drawn = true;
@@ -373,7 +396,7 @@ static void draw_line(tfm_buf *out, const field *f, const tfm_plot_line *line, i
   }
   (void)tfm_buf_str(out, "\"/>\n");
   for (int i = 0; i < line->n && line->n <= POINTS_MOST && !line->ideal; ++i) {
-    if (isfinite(line->x[i]) && isfinite(line->y[i])) {
+    if (is_number(line->x[i]) && is_number(line->y[i])) {
       (void)tfm_buf_printf(out, "<circle class=\"dot f%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\">",
                            colour(series), at_x(f, line->x[i]), at_y(f, line->y[i]));
       put_point_title(out, line->name, line->x[i], line->y[i]);
@@ -390,7 +413,7 @@ static double span_lines(const tfm_plot_line *lines, int nline, double *x0, doub
   for (int l = 0; l < nline; ++l) {
     for (int i = 0; i < lines[l].n; ++i) {
       const double x = lines[l].x[i];
-      if (isfinite(x) && isfinite(lines[l].y[i])) {
+      if (is_number(x) && is_number(lines[l].y[i])) {
         *x0 = any ? fmin(*x0, x) : x;
         *x1 = any ? fmax(*x1, x) : x;
         most = fmax(most, lines[l].y[i]);
@@ -426,8 +449,8 @@ void tfm_plot_lines(const tfm_plot *plot, const tfm_plot_line *lines, int nline,
   begin_picture(plot, width, height, out);
   const double top = put_line_keys(out, lines, nline, title_end(plot), width);
   field f = upright(plot, top, width, height, most);
-  f.x0 = fmin(x0, plot->least_x);
-  f.x1 = x1 > f.x0 ? x1 : f.x0 + 1;
+  f.x0 = fmin(x0, number_or_0(plot->least_x));
+  f.x1 = x1 - f.x0 > least_range ? x1 : f.x0 + fmax(1, fabs(f.x0));
   put_y_axis(out, &f, step_up(&f));
   double step = tfm_plot_step(f.x1 - f.x0, 8);
   put_x_axis(out, &f, step, false);
@@ -449,7 +472,7 @@ void tfm_plot_lines(const tfm_plot *plot, const tfm_plot_line *lines, int nline,
 static double value_of(const tfm_plot_part *part, int bar)
 {
   const double v = part->values[bar];
-  return isfinite(v) && v > 0 ? v : 0;
+  return is_number(v) && v > 0 ? v : 0;
 }
 
 /* The largest value, or sum of a bar's values. */
@@ -597,8 +620,8 @@ void tfm_plot_rows(const tfm_plot *plot, const tfm_plot_table *table, tfm_buf *o
   tfm_buf keys = {0};
   const double top = put_part_keys(&keys, table, title_end(plot), width);
   field f = lying(table->labels, table->nbar, top, width);
-  const double most = fmax(tallest(table, TFM_PLOT_STACKED), plot->most_x);
-  f.x1 = most > 0 ? most : 1;
+  const double most = fmax(tallest(table, TFM_PLOT_STACKED), number_or_0(plot->most_x));
+  f.x1 = most > least_range ? most : 1;
   begin_lying(plot, &f, &keys, out);
   tfm_buf_fini(&keys);
   put_x_axis(out, &f, tfm_plot_step(f.x1, 8), true);
@@ -641,7 +664,7 @@ static void draw_span(tfm_buf *out, const field *f, const tfm_plot_history *h,
 
 static bool is_there(const tfm_plot_span *s)
 {
-  return isfinite(s->begin) && isfinite(s->end);
+  return is_number(s->begin) && is_number(s->end);
 }
 
 static void span_time(const tfm_plot *plot, const tfm_plot_history *h, field *f)
@@ -655,8 +678,8 @@ static void span_time(const tfm_plot *plot, const tfm_plot_history *h, field *f)
       any = true;
     }
   }
-  f->x0 = fmin(f->x0, plot->least_x);
-  f->x1 = f->x1 > f->x0 ? f->x1 : f->x0 + 1;
+  f->x0 = fmin(f->x0, number_or_0(plot->least_x));
+  f->x1 = f->x1 - f->x0 > least_range ? f->x1 : f->x0 + fmax(1, fabs(f->x0));
 }
 
 void tfm_plot_spans(const tfm_plot *plot, const tfm_plot_history *history, tfm_buf *out)

@@ -3,7 +3,8 @@
  *  A picture has its own colours, for light and for dark surroundings (prefers-color-scheme), so it
  *  can stand as a file; a page that holds several gives tfm_plot_style() once and makes them
  *  `bare`. Nothing is fetched and nothing moves; what a shape stands for is told by its title when
- *  the pointer rests on it. All text is escaped. Numbers that are not finite are left out.
+ *  the pointer rests on it. All text is escaped. Numbers that are not finite, or beyond 1e100,
+ *  are left out.
  *
  *  All functions append one <svg> element to out and borrow everything until they return; what ran
  *  out of memory is out->failed.

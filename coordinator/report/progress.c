@@ -139,7 +139,9 @@ tfm_progress_rates tfm_progress_show(tfm_progress_state *state, const tfm_progre
 {
   const double now_s = tfm_now_s();
   const double every = state->bar ? bar_every_s : line_every_s;
-  if (state->begin_share < 0) {
+  if (!state->begun) { /* loading is over */
+    state->begun = true;
+    state->begin_s = now_s;
     state->begin_share = now->share;
   }
   const tfm_progress_rates rates =

@@ -26,7 +26,8 @@ typedef struct {
 typedef struct {
   bool bar, line;
   double begin_s, shown_s;
-  double begin_share; /* where this attempt began to read; negative: not known yet */
+  bool begun;         /* rows may come: begin_s and begin_share are known */
+  double begin_share; /* where this attempt began to read; negative: not known */
   bool drawn;         /* a bar stands on the terminal */
 } tfm_progress_state;
 

@@ -23,6 +23,9 @@ static void moments_are_apart(void **state)
   note(h, 0.13, true); /* but once */
   assert_int_equal(h->n, 3);
   assert_int_equal(h->at[2].tokens, 13);
+  note(h, 0.125, true); /* by another clock */
+  assert_int_equal(h->n, 3);
+  assert_int_equal(h->at[2].tokens, 12);
   tfm_free(h);
 }
 

@@ -155,6 +155,41 @@ static void spans_lie_in_their_rows(void **state)
   tfm_buf_fini(&out);
 }
 
+/* Damage in a file is no reason to draw for ever. */
+static void numbers_beyond_reason_are_left_out(void **state)
+{
+  (void)state;
+  static const double odd[] = {1.7e308, -1.7e308, 1e200, 1e100, 1e-300, 5e-324, -1e100, 1, 0};
+  const char *const labels[] = {"a"};
+  tfm_buf out = {0};
+  for (size_t i = 0; i < COUNT_OF(odd); ++i) {
+    for (size_t j = 0; j < COUNT_OF(odd); ++j) {
+      const double x[] = {odd[i], odd[j]};
+      const double y[] = {odd[j], odd[i]};
+      const tfm_plot_line line = {.name = "odd", .x = x, .y = y, .n = 2};
+      const tfm_plot_part parts[] = {{"one", x, false}, {"two", y, true}};
+      const tfm_plot_table table = {labels, 1, parts, 2};
+      const tfm_plot_span span = {0, 0, fmin(x[0], x[1]), fmax(x[0], x[1]), NULL};
+      const tfm_plot_history history = {labels, 1, labels, 1, 0, &span, 1};
+      const tfm_plot plot = {.most_x = odd[i], .most_y = odd[j], .least_x = odd[j]};
+      tfm_buf_clear(&out);
+      tfm_plot_lines(&plot, &line, 1, &out);
+      check_whole(&out);
+      tfm_buf_clear(&out);
+      tfm_plot_bars(&plot, TFM_PLOT_STACKED, &table, &out);
+      check_whole(&out);
+      tfm_buf_clear(&out);
+      tfm_plot_rows(&plot, &table, &out);
+      check_whole(&out);
+      tfm_buf_clear(&out);
+      tfm_plot_spans(&plot, &history, &out);
+      check_whole(&out);
+      assert_true(out.n < 20000);
+    }
+  }
+  tfm_buf_fini(&out);
+}
+
 static void nothing_is_a_picture_too(void **state)
 {
   (void)state;
@@ -177,9 +212,13 @@ static void nothing_is_a_picture_too(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(text_is_escaped),          cmocka_unit_test(steps_are_nice),
-      cmocka_unit_test(numbers_are_short),        cmocka_unit_test(lines_have_points_and_names),
-      cmocka_unit_test(bars_stand_and_lie),       cmocka_unit_test(spans_lie_in_their_rows),
+      cmocka_unit_test(text_is_escaped),
+      cmocka_unit_test(steps_are_nice),
+      cmocka_unit_test(numbers_are_short),
+      cmocka_unit_test(lines_have_points_and_names),
+      cmocka_unit_test(bars_stand_and_lie),
+      cmocka_unit_test(spans_lie_in_their_rows),
+      cmocka_unit_test(numbers_beyond_reason_are_left_out),
       cmocka_unit_test(nothing_is_a_picture_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
