@@ -17,19 +17,21 @@ typedef struct {
 
 typedef struct {
   work work;
-  int64_t batch; /* in hand */
-  int line;      /* rank 0: where it goes, or came from */
-  double left_s; /* CPU seconds */
-  double rate;   /* of them a second, at present */
-  queue ready;   /* frames the rank before has for it */
-  queue here;    /* frames that have come */
-  int held;      /* its buffers: frames arriving, here, in hand, and ready for the next rank */
-  double in_free_s, out_free_s; /* wires inside a host: into it; of its results */
+  int64_t batch;  /* in hand */
+  int line;       /* rank 0: where it goes, or came from */
+  double left_s;  /* CPU seconds */
+  double rate;    /* of them a second, at present */
+  queue ready;    /* frames the rank before has for it */
+  queue here;     /* frames that have come */
+  int held;       /* its buffers: frames arriving, here, in hand, and ready for the next rank */
+  bool wire_busy; /* a frame for it is on its wire: the next one waits */
 } actor;
 
 typedef struct {
   int from, to; /* to 0: a result */
   int64_t batch;
+  bool moving;       /* its bytes go through; then there is latency left */
+  double left, rate; /* bytes, and bytes a second at present */
   double arrives_s;
 } transfer;
 
@@ -42,12 +44,12 @@ typedef struct {
   const tfm_sim *sim;
   int nrank;
   double now_s;
-  actor *actors;              /* [nrank] */
-  line *lines;                /* [replicas] */
-  double *width;              /* [npool] threads that want to run */
-  double *port_out, *port_in; /* [nhost] free again from then on */
-  double *port_s;             /* [nhost] how long they were in use */
-  transfer *transfers;        /* [room] on their way, in no order */
+  actor *actors;        /* [nrank] */
+  line *lines;          /* [replicas] */
+  double *width;        /* [npool] threads that want to run */
+  double *out_n, *in_n; /* [nhost] transfers that share a port, to the network and from it */
+  double *out_s, *in_s; /* [nhost] how long it was in use */
+  transfer *transfers;  /* [room] on their way, in no order */
   int ntransfer;
   transfer *results; /* [room] a ring, at rank 0 */
   int nresult, first_result, room;
@@ -93,35 +95,30 @@ static int64_t pop(queue *q)
 
 /* ---- frames on their way ---- */
 
+static bool is_near(const state *s, const transfer *t)
+{
+  return s->sim->ranks[t->from].host == s->sim->ranks[t->to].host;
+}
+
+static const tfm_sim_wire *wire_of(const state *s, const transfer *t)
+{
+  return is_near(s, t) ? &s->sim->inside : &s->sim->between;
+}
+
 static void start_transfer(state *s, int from, int to, int64_t batch, double bytes)
 {
-  const int a = s->sim->ranks[from].host;
-  const int b = s->sim->ranks[to].host;
-  const tfm_sim_wire *wire = a == b ? &s->sim->inside : &s->sim->between;
-  double start = s->now_s;
-  if (a == b) {
-    double *free_s = to ? &s->actors[to].in_free_s : &s->actors[from].out_free_s;
-    start = later(start, *free_s);
-    *free_s = start + bytes * wire->byte_s;
-  } else {
-    start = later(start, later(s->port_out[a], s->port_in[b]));
-    s->port_out[a] = start + bytes * wire->byte_s;
-    s->port_in[b] = s->port_out[a];
-    s->port_s[a] += bytes * wire->byte_s;
-    s->port_s[b] += bytes * wire->byte_s;
-  }
-  s->transfers[s->ntransfer++] =
-      (transfer){.from = from,
-                 .to = to,
-                 .batch = batch,
-                 .arrives_s = start + bytes * wire->byte_s + wire->latency_s};
+  transfer *t = &s->transfers[s->ntransfer++];
+  *t = (transfer){.from = from, .to = to, .batch = batch, .left = bytes};
+  t->moving = bytes > 0 && wire_of(s, t)->byte_s > 0;
+  t->arrives_s = s->now_s + wire_of(s, t)->latency_s;
+  s->actors[to].wire_busy = to > 0 && t->moving;
 }
 
 /* A frame that is ready goes as soon as there is a buffer for it. */
 static bool pull(state *s, int rank)
 {
   actor *a = &s->actors[rank];
-  if (a->ready.n == 0 || a->held == TFM_LINK_BUFFERS) {
+  if (a->ready.n == 0 || a->held == TFM_LINK_BUFFERS || a->wire_busy) {
     return false;
   }
   const int64_t batch = pop(&a->ready);
@@ -289,6 +286,31 @@ static void set_rates(state *s)
   }
 }
 
+/* Transfers between hosts share their ports, as connections do, by the fuller one of both. */
+static void set_wire_rates(state *s)
+{
+  for (int h = 0; h < s->sim->nhost; ++h) {
+    s->out_n[h] = 0;
+    s->in_n[h] = 0;
+  }
+  for (int i = 0; i < s->ntransfer; ++i) {
+    const transfer *t = &s->transfers[i];
+    if (t->moving && !is_near(s, t)) {
+      ++s->out_n[s->sim->ranks[t->from].host];
+      ++s->in_n[s->sim->ranks[t->to].host];
+    }
+  }
+  for (int i = 0; i < s->ntransfer; ++i) {
+    transfer *t = &s->transfers[i];
+    const double out = s->out_n[s->sim->ranks[t->from].host];
+    const double in = s->in_n[s->sim->ranks[t->to].host];
+    const double byte_s = wire_of(s, t)->byte_s;
+    if (t->moving) {
+      t->rate = 1 / (is_near(s, t) ? byte_s : byte_s * later(out, in));
+    }
+  }
+}
+
 /* Seconds until something ends; negative: nothing will. */
 static double next_event(const state *s)
 {
@@ -301,7 +323,8 @@ static double next_event(const state *s)
     }
   }
   for (int i = 0; i < s->ntransfer; ++i) {
-    const double dt = later(0, s->transfers[i].arrives_s - s->now_s);
+    const transfer *t = &s->transfers[i];
+    const double dt = t->moving ? t->left / t->rate : later(0, t->arrives_s - s->now_s);
     if (least < 0 || dt < least) {
       least = dt;
     }
@@ -309,27 +332,56 @@ static double next_event(const state *s)
   return least;
 }
 
+/* Some of a transfer's bytes go through in dt. */
+static void move_on(state *s, transfer *t, double dt, double close_s)
+{
+  const bool ends = t->left / t->rate <= dt + close_s;
+  if (!is_near(s, t)) {
+    const double share = t->rate * s->sim->between.byte_s;
+    s->out_s[s->sim->ranks[t->from].host] += dt * share;
+    s->in_s[s->sim->ranks[t->to].host] += dt * share;
+  }
+  t->left -= t->rate * dt;
+  if (ends) {
+    t->moving = false;
+    t->arrives_s = s->now_s + wire_of(s, t)->latency_s;
+    s->actors[t->to].wire_busy = false;
+  }
+}
+
+static void work_on(state *s, int rank, double dt, double close_s)
+{
+  actor *a = &s->actors[rank];
+  if (a->work == IDLE) {
+    return;
+  }
+  const bool ends = a->left_s / a->rate <= dt + close_s;
+  s->outcome->busy_s[rank] += dt;
+  s->outcome->cpu_s[rank] += a->rate * dt;
+  a->left_s -= a->rate * dt;
+  if (ends) {
+    end_work(s, rank);
+  }
+}
+
 /* What ends together ends at once, whatever the last bit says. */
 static void advance(state *s, double dt)
 {
   const double close_s = 1e-12 + 1e-12 * s->now_s;
+  const int moving = s->ntransfer; /* what work puts on the wire now has not moved yet */
   s->now_s += dt;
   for (int rank = 0; rank < s->nrank; ++rank) {
-    actor *a = &s->actors[rank];
-    if (a->work == IDLE) {
-      continue;
-    }
-    const bool ends = a->left_s / a->rate <= dt + close_s;
-    s->outcome->busy_s[rank] += dt;
-    s->outcome->cpu_s[rank] += a->rate * dt;
-    a->left_s -= a->rate * dt;
-    if (ends) {
-      end_work(s, rank);
+    work_on(s, rank, dt, close_s);
+  }
+  for (int i = 0; i < moving; ++i) {
+    if (s->transfers[i].moving) {
+      move_on(s, &s->transfers[i], dt, close_s);
     }
   }
   for (int i = 0; i < s->ntransfer;) {
-    if (s->transfers[i].arrives_s <= s->now_s + close_s) {
-      arrive(s, &s->transfers[i]);
+    const transfer *t = &s->transfers[i];
+    if (!t->moving && t->arrives_s <= s->now_s + close_s) {
+      arrive(s, t);
       s->transfers[i] = s->transfers[--s->ntransfer];
     } else {
       ++i;
@@ -356,9 +408,10 @@ static bool make(state *s, const tfm_sim *sim, tfm_sim_outcome *outcome)
   s->actors = zeros(nrank, sizeof *s->actors, &made);
   s->lines = zeros((size_t)sim->replicas, sizeof *s->lines, &made);
   s->width = zeros((size_t)sim->npool, sizeof *s->width, &made);
-  s->port_out = zeros((size_t)sim->nhost, sizeof *s->port_out, &made);
-  s->port_in = zeros((size_t)sim->nhost, sizeof *s->port_in, &made);
-  s->port_s = zeros((size_t)sim->nhost, sizeof *s->port_s, &made);
+  s->out_n = zeros((size_t)sim->nhost, sizeof(double), &made);
+  s->in_n = zeros((size_t)sim->nhost, sizeof(double), &made);
+  s->out_s = zeros((size_t)sim->nhost, sizeof(double), &made);
+  s->in_s = zeros((size_t)sim->nhost, sizeof(double), &made);
   s->transfers = zeros((size_t)s->room, sizeof *s->transfers, &made);
   s->results = zeros((size_t)s->room, sizeof *s->results, &made);
   outcome->busy_s = zeros(nrank, sizeof(double), &made);
@@ -374,9 +427,10 @@ static void fini(state *s)
   tfm_free(s->actors);
   tfm_free(s->lines);
   tfm_free(s->width);
-  tfm_free(s->port_out);
-  tfm_free(s->port_in);
-  tfm_free(s->port_s);
+  tfm_free(s->out_n);
+  tfm_free(s->in_n);
+  tfm_free(s->out_s);
+  tfm_free(s->in_s);
   tfm_free(s->transfers);
   tfm_free(s->results);
 }
@@ -393,13 +447,14 @@ tfm_status tfm_sim_run(const tfm_sim *sim, tfm_sim_outcome *outcome, tfm_err *er
   while (s.taken < sim->nbatch) {
     settle(&s);
     set_rates(&s);
+    set_wire_rates(&s);
     const double dt = next_event(&s);
     TFM_ASSERT(dt >= 0); /* who holds a buffer or a credit gives it back some time */
     advance(&s, dt);
   }
   outcome->seconds = s.now_s;
   for (int h = 0; h < sim->nhost; ++h) {
-    outcome->wire_s = later(outcome->wire_s, s.port_s[h]);
+    outcome->wire_s = later(outcome->wire_s, later(s.out_s[h], s.in_s[h]));
   }
 
 fail:

@@ -5,8 +5,8 @@
  * the line that proto/credit.h prefers, and never more than its credits; a stage has
  * TFM_LINK_BUFFERS frames on their way in, waiting, computed and not yet sent on, and takes them in
  * order; a frame's checking, copying and sealing is one thread's work, computing all its threads'.
- * Threads of ranks that share cores get equal parts of them. A transfer between hosts has both
- * hosts' network ports for itself for as long as its bytes take.
+ * Threads of ranks that share cores get equal parts of them. Frames of one link go
+ * one behind the other; links between hosts share the hosts' network ports evenly.
  *  What is not: when exactly the system wakes a rank, and what sharing a cache costs.
  */
 #ifndef TFM_COORDINATOR_SIMULATE_EVENTS_H

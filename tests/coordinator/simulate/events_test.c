@@ -138,7 +138,8 @@ static void a_slow_link_decides(void **state)
   close_scene(&s);
 }
 
-/* Two lines out of one port: each frame waits for the other's. */
+/* Two lines out of one port share it: the last two frames arrive together, and are computed when
+ * nothing moves any more; a third line, inside rank 0's host, waits for nobody. */
 static void hosts_have_one_port(void **state)
 {
   (void)state;
@@ -149,6 +150,15 @@ static void hosts_have_one_port(void **state)
   s.sim.between.byte_s = 2e-3;
   check_near(run(&s), 10 * 2 + 1);
   check_near(s.outcome.wire_s, 20);
+  s.batches[9].bytes = 3000; /* alone on the wire for its last 2000: as fast as that goes */
+  check_near(run(&s), 9 * 2 + 3 * 2 + 1);
+  s = set_scene(1, 3, 9);
+  s.ranks[1].host = 0;
+  for (int i = 0; i < 9; ++i) {
+    s.batches[i].bytes = 1000;
+  }
+  s.sim.between.byte_s = 2e-3; /* three credits each: six of nine go over the network */
+  check_near(run(&s), 6 * 2 + 1);
   close_scene(&s);
 }
 
