@@ -69,8 +69,8 @@ void tfm_engine_numeric_id(tfm_engine engine, tfm_isa isa, char out[TFM_NUMERIC_
 const char *tfm_linear_packing(tfm_engine engine)
 {
   static const char *const native[TFM_PRECISION_COUNT] = {
-      [TFM_FLOAT32] = "native-float32-1", [TFM_BFLOAT16] = "native-bfloat16-1",
-      [TFM_INT8] = "native-int8-1",       [TFM_BF16X3] = "native-bf16x3-1",
+      [TFM_FLOAT32] = "native-float32-2", [TFM_BFLOAT16] = "native-bfloat16-2",
+      [TFM_INT8] = "native-int8-2",       [TFM_BF16X3] = "native-bf16x3-1",
       [TFM_BF16X2] = "native-bf16x2-1",   [TFM_BF16X1] = "native-bf16x1-1"};
   return engine.backend == TFM_BACKEND_NATIVE ? native[engine.precision] : "";
 }

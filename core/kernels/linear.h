@@ -98,7 +98,7 @@ tfm_status tfm_linear_begin(tfm_linear **out, tfm_backend backend, tfm_precision
 tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, int64_t K,
                                tfm_shelf *shelf, tfm_err *err) TFM_MUST_USE;
 
-/** Names the form layers of this engine are packed in, "native-float32-1": equal names are equal
+/** Names the form layers of this engine are packed in, "native-float32-2": equal names are equal
  *  forms, in every process of every build, so that what one has packed another can run. "" for
  *  backends whose form is their own affair, or no packing at all. Static. The number is to be
  *  raised with every change of the form. */

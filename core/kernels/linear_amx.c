@@ -171,18 +171,27 @@ static void run_block(const amx_task *t, int64_t group, int64_t k0, tfm__linear_
                           .a_row = t->a_row,
                           .a_piece = padded * t->a_row,
                           .b_piece = k * TFM__LANES,
+                          .b_row = TFM__LANES,
                           .steps = (k + TFM__AMX_STEP - 1) / TFM__AMX_STEP,
                           .c = mine->amx.sums + (group - t->group) * TFM__AMX_GROUP * padded,
                           .rows = t->rows,
                           .wide = panel_at + 1 < lin->panels,
                           .go_on = k0 > 0};
+  if (is_int8(t->of)) { /* native's form: two panels step by step */
+    panel.b_row += panel.wide * TFM__LANES;
+  }
+  panel.last_row = rest ? TFM__LANES : panel.b_row;
   for (int64_t i = 0; i < 1 + panel.wide; ++i) {
-    panel.b[i] =
-        lin->weight + (k0 * lin->panels + (panel_at + i) * k) * t->of->pieces * TFM__LANES;
-    panel.last[i] = panel.b[i] + (panel.steps - 1) * TFM__AMX_STEP * TFM__LANES;
-    if (rest) { /* of int8: what follows is another panel */
+    const int64_t apart = is_int8(t->of) ? 1 : k * t->of->pieces;
+    panel.b[i] = lin->weight +
+                 ((k0 * lin->panels + panel_at * k) * t->of->pieces + i * apart) * TFM__LANES;
+    panel.last[i] = panel.b[i] + (panel.steps - 1) * TFM__AMX_STEP * panel.b_row;
+    if (rest) { /* of int8: what follows is another block */
       memset(mine->amx.last[i], 0, sizeof mine->amx.last[i]);
-      memcpy(mine->amx.last[i], panel.last[i], (size_t)(rest * TFM__LANES) * sizeof(float));
+      for (int64_t r = 0; r < rest; ++r) {
+        memcpy(mine->amx.last[i] + r * TFM__LANES, panel.last[i] + r * panel.b_row,
+               TFM__LANES * sizeof(float));
+      }
       panel.last[i] = mine->amx.last[i];
     }
   }

@@ -3,6 +3,7 @@
  *  A task owns up to 112 rows. It lays 768 words of each out by K blocks (they stay in L2), then
  * walks its columns, a pair of panels at a time: a K block of the pair (24 KiB) stays in L1 while
  * all rows pass over it, a strip as high as a tile after the other, and so do the pair's sums.
+ * Where rows are few all columns of a K block come before the next one.
  * After the last block each tile gets its epilogue while it is still in L1. Deeper rows take
  * several such walks, over 512 columns at most, whose sums wait in L2. Between two layers rows are
  * laid out by the first one's epilogue.
@@ -11,6 +12,11 @@
 #include "core/kernels/linear_private.h"
 
 #include <string.h>
+
+enum {
+  GROUP = 2,   /* panels */
+  AHEAD = 4096 /* floats from where weights are read to where they are fetched */
+};
 
 static _Thread_local tfm__linear_scratch scratch;
 
@@ -44,16 +50,30 @@ static int64_t block_of(const tfm_linear *lin, int64_t k0, int64_t k, int64_t *f
   return *first + k * per_word < lin->K ? k * per_word : lin->K - *first;
 }
 
-/* Up to a panel of rows, those of the outputs from n0 on, one K block. */
-static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t k0, int64_t k,
-                       float *panel)
+/* Floats from a step of k to the next in a panel: two panels lie step by step side by side, so that
+ * both are one stream; one that has no neighbour lies alone. */
+static int64_t panel_step(const tfm_linear *lin, int64_t panel)
 {
+  return (panel | 1) < lin->panels ? 2 * TFM__LANES : TFM__LANES;
+}
+
+/* Where the K block of k words at k0 of a panel begins. */
+static float *panel_at(const tfm_linear *lin, int64_t panel, int64_t k0, int64_t k)
+{
+  return lin->weight + (k0 * lin->panels + panel / 2 * 2 * k + panel % 2) * (int64_t)TFM__LANES;
+}
+
+/* Up to a panel of rows, those of the outputs from n0 on, one K block. */
+static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t k0, int64_t k)
+{
+  float *panel = panel_at(lin, n0 / TFM__LANES, k0, k);
+  const int64_t step = panel_step(lin, n0 / TFM__LANES);
   const tfm__kernels *kernels = tfm__kernels_used();
   const int64_t rows = lin->N - n0 < TFM__LANES ? lin->N - n0 : TFM__LANES;
   int64_t first = 0;
   const int64_t n = block_of(lin, k0, k, &first);
   if (lin->precision == TFM_FLOAT32) {
-    kernels->pack(weight + first, lin->K, rows, k, TFM__LANES, panel);
+    kernels->pack(weight + first, lin->K, rows, k, step, panel);
     return;
   }
   unsigned char words[TFM__LANES * TFM_LINEAR_K_BLOCK * 4];
@@ -65,18 +85,18 @@ static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t
     }
     to_words(lin->precision, row + first, n, inverse, 0, words + i * k * 4, k * 4);
   }
-  kernels->pack((const float *)(const void *)words, k, rows, k, TFM__LANES, panel);
+  kernels->pack((const float *)(const void *)words, k, rows, k, step, panel);
 }
 
 /* What the shift of x's bytes adds to the sums of a panel. */
-static void add_shift(const float *panel, int64_t k, float *shift)
+static void add_shift(const float *panel, int64_t step, int64_t k, float *shift)
 {
   for (int64_t i = 0; i < TFM__LANES; ++i) {
     int32_t sum = 0;
     memcpy(&sum, shift + i, sizeof sum);
     for (int64_t at = 0; at < k; ++at) {
       int8_t w[4];
-      memcpy(w, panel + at * TFM__LANES + i, sizeof w);
+      memcpy(w, panel + at * step + i, sizeof w);
       sum += TFM__INT8_SHIFT * (w[0] + w[1] + w[2] + w[3]);
     }
     memcpy(shift + i, &sum, sizeof sum);
@@ -90,19 +110,17 @@ void tfm__linear_pack_native(tfm_linear *lin, int64_t first, int64_t n, const fl
   for (int64_t k0 = 0; k0 < lin->words; k0 += TFM_LINEAR_K_BLOCK) {
     const int64_t k =
         lin->words - k0 < TFM_LINEAR_K_BLOCK ? lin->words - k0 : TFM_LINEAR_K_BLOCK;
-    float *block = lin->weight + k0 * lin->panels * TFM__LANES;
     for (int64_t p = begin; p < end; ++p) {
-      float *panel = block + p * k * TFM__LANES;
       const float *rows = weight + (p - begin) * TFM__LANES * lin->K;
-      pack_panel(lin, rows, p * TFM__LANES, k0, k, panel);
+      pack_panel(lin, rows, p * TFM__LANES, k0, k);
       if (lin->precision == TFM_INT8) {
-        add_shift(panel, k, lin->shift + p * TFM__LANES);
+        add_shift(panel_at(lin, p, k0, k), panel_step(lin, p), k, lin->shift + p * TFM__LANES);
       }
     }
   }
 }
 
-/* How a job is cut. Columns come in groups of as many panels as a tile is wide. */
+/* How a job is cut. Columns come in groups of two panels. */
 typedef struct {
   const tfm__linear_job *job;
   const tfm__kernels *kernels;
@@ -111,7 +129,7 @@ typedef struct {
   int64_t per_word;    /* values */
   int64_t depth_after; /* of y's words: K blocks of the next layer */
   int64_t blocks;      /* of rows */
-  int64_t groups;      /* of panels, in all */
+  int64_t groups;      /* in all */
   int64_t chunks;      /* of groups: one a task */
 } native_job;
 
@@ -249,17 +267,19 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
   }
 }
 
-/* A group of panels of one K block, and what is fetched meanwhile. */
+/* A group of one K block, and what is fetched meanwhile. */
 typedef struct {
   int64_t panel; /* first */
-  int64_t vecs;
+  int64_t vecs;  /* panels */
   int64_t k0, k;
   const float *ahead; /* NULL for nothing */
 } block_of_panels;
 
-static const float *weights_of(const tfm_linear *lin, int64_t panel, int64_t k0, int64_t k)
+static block_of_panels block_at(const tfm_linear *lin, int64_t group, int64_t k0, int64_t k)
 {
-  return lin->weight + (k0 * lin->panels + panel * k) * TFM__LANES;
+  const int64_t left = lin->panels - group * GROUP;
+  return (block_of_panels){
+      .panel = group * GROUP, .vecs = left < GROUP ? left : GROUP, .k0 = k0, .k = k};
 }
 
 /* What finish_tile() will read and write besides c comes in while the tile is computed. */
@@ -282,18 +302,39 @@ ALWAYS_INLINE void fetch_ends(const native_task *t, int64_t first, int64_t rows,
   }
 }
 
+/* One strip of so many rows over the group, as many panels at a time as a tile is wide. */
+static void run_strip(const native_task *t, const block_of_panels *b, int64_t rows,
+                      tfm__operands *from, float *c)
+{
+  const int64_t wide = t->native->kernels->tile_vecs;
+  const int64_t ldc = b->vecs * TFM__LANES;
+  const float *first = from->b;
+  for (int64_t p = 0; p < b->vecs; p += wide) {
+    const int64_t vecs = b->vecs - p < wide ? b->vecs - p : wide;
+    from->b = first + p * TFM__LANES;
+    (*t->native->tiles)[TFM__ROWS][vecs - 1][rows - 1](from, b->k, c + p * TFM__LANES, ldc,
+                                                       b->k0 > 0);
+    from->ahead += from->ahead_step * b->k;
+  }
+  from->b = first;
+}
+
 /* All strips of the task over it. */
 static void run_block(const native_task *t, const block_of_panels *b, const float *words,
                       float *sums)
 {
   const tfm_linear *lin = t->native->job->lin;
+  const int64_t wide = t->native->kernels->tile_vecs;
+  const int64_t tiles = t->strips * ((b->vecs + wide - 1) / wide);
   const int64_t ldc = b->vecs * TFM__LANES;
   const int64_t k = b->k;
   /* A tile that is finished at once need not be kept. */
   const int64_t kept = lin->words > TFM_LINEAR_K_BLOCK ? ldc : 0;
-  tfm__operands from = {.b = weights_of(lin, b->panel, b->k0, k), .b_next = k * TFM__LANES};
+  tfm__operands from = {.b = panel_at(lin, b->panel, b->k0, k),
+                        .b_step = panel_step(lin, b->panel),
+                        .b_next = TFM__LANES};
   from.ahead = b->ahead ? b->ahead : from.b;
-  from.ahead_step = b->ahead ? (ldc + t->strips - 1) / t->strips : 0;
+  from.ahead_step = b->ahead ? (ldc + tiles - 1) / tiles : 0;
   from.ahead_more = from.ahead_step > TFM__LANES ? TFM__LANES : 0;
   for (int64_t s = 0; s < t->strips; ++s) {
     const int64_t first = tfm__share(t->rows, t->strips, s);
@@ -303,8 +344,7 @@ static void run_block(const native_task *t, const block_of_panels *b, const floa
     if (b->k0 + k == lin->words) {
       fetch_ends(t, first, rows, b->panel * TFM__LANES);
     }
-    (*t->native->tiles)[TFM__ROWS][b->vecs - 1][rows - 1](&from, k, c, ldc, b->k0 > 0);
-    from.ahead += from.ahead_step * k;
+    run_strip(t, b, rows, &from, c);
     if (b->k0 + k == lin->words) {
       finish_tile(t, c, ldc, first, rows, b->panel * TFM__LANES);
     }
@@ -316,23 +356,46 @@ static void run_group(const native_task *t, int64_t group, int64_t begin, int64_
                       const float *words, tfm__linear_scratch *mine)
 {
   const tfm_linear *lin = t->native->job->lin;
-  const int64_t wide = t->native->kernels->tile_vecs;
-  const int64_t panel = group * wide;
-  const int64_t left = lin->panels - panel;
   const bool last = group + 1 == t->group + t->groups;
   const int64_t place = lin->words > TFM__BLOCK_DEPTH ? group - t->group : 0;
-  float *sums = mine->native.sums + place * wide * TFM__LANES * t->rows;
-  block_of_panels b = {.panel = panel, .vecs = left < wide ? left : wide};
-  for (b.k0 = begin; b.k0 < end; b.k0 += b.k) {
-    b.k = block_words(b.k0, end);
-    const int64_t next = b.k0 + b.k;
-    b.ahead = NULL;
-    if (next < end) {
-      b.ahead = weights_of(lin, panel, next, block_words(next, end));
+  float *sums = mine->native.sums + place * GROUP * TFM__LANES * t->rows;
+  for (int64_t k0 = begin; k0 < end; k0 += TFM_LINEAR_K_BLOCK) {
+    const int64_t k = block_words(k0, end);
+    block_of_panels b = block_at(lin, group, k0, k);
+    if (k0 + k < end) {
+      b.ahead = panel_at(lin, b.panel, k0 + k, block_words(k0 + k, end));
     } else if (!last) {
-      b.ahead = weights_of(lin, panel + wide, begin, block_words(begin, end));
+      b.ahead = panel_at(lin, b.panel + GROUP, begin, block_words(begin, end));
     }
     run_block(t, &b, words, sums);
+    words += t->rows * TFM__ROW_STEP;
+  }
+}
+
+/* Whether the rows are so few that it is weights they wait for, and all the task's sums have
+ * room. */
+static bool streams(const native_task *t)
+{
+  return t->strips <= 2 &&
+         t->groups * GROUP * TFM__LANES * t->rows <= TFM__BLOCK_ROWS * TFM__BLOCK_COLS;
+}
+
+/* All strips of the task over words [begin, end) of K of its columns, all of a K block after the
+ * other: weights are read in the order they lie in, and fetched a little ahead. */
+static void run_stream(const native_task *t, int64_t begin, int64_t end, const float *words,
+                       tfm__linear_scratch *mine)
+{
+  const tfm_linear *lin = t->native->job->lin;
+  const float *all = lin->weight + lin->words * lin->panels * TFM__LANES;
+  for (int64_t k0 = begin; k0 < end; k0 += TFM_LINEAR_K_BLOCK) {
+    const int64_t k = block_words(k0, end);
+    for (int64_t g = 0; g < t->groups; ++g) {
+      block_of_panels b = block_at(lin, t->group + g, k0, k);
+      const float *block = panel_at(lin, b.panel, k0, k);
+      const int64_t left = all - block - b.vecs * k * TFM__LANES;
+      b.ahead = block + (left < AHEAD ? left : AHEAD);
+      run_block(t, &b, words, mine->native.sums + g * GROUP * TFM__LANES * t->rows);
+    }
     words += t->rows * TFM__ROW_STEP;
   }
 }
@@ -360,8 +423,11 @@ static void native_run(void *arg, int task, int thread)
     } else {
       lay_rows(&t, k0, end, mine->native.words);
     }
-    for (int64_t g = t.group; g < t.group + t.groups; ++g) {
+    for (int64_t g = t.group; g < t.group + t.groups && !streams(&t); ++g) {
       run_group(&t, g, k0, end, words, mine);
+    }
+    if (streams(&t)) {
+      run_stream(&t, k0, end, words, mine);
     }
   }
 }
@@ -371,7 +437,7 @@ static void native_run(void *arg, int task, int thread)
 static int64_t chunk_count(const native_job *native, int nthread)
 {
   const tfm__linear_job *job = native->job;
-  const int64_t cols = (int64_t)native->kernels->tile_vecs * TFM__LANES;
+  const int64_t cols = (int64_t)GROUP * TFM__LANES;
   const int64_t rows = (job->M + native->blocks - 1) / native->blocks;
   int64_t most = job->lin->words > TFM__BLOCK_DEPTH ? TFM__BLOCK_COLS / cols : native->groups;
   const int64_t timed = TFM__LINEAR_TASK / (rows * job->lin->words * cols);
@@ -399,8 +465,7 @@ void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
   }
   native.depth_after = depth_of((job->lin->N + native.per_word - 1) / native.per_word);
   native.blocks = (job->M + TFM__BLOCK_ROWS - 1) / TFM__BLOCK_ROWS;
-  native.groups =
-      (job->lin->panels + native.kernels->tile_vecs - 1) / native.kernels->tile_vecs;
+  native.groups = (job->lin->panels + GROUP - 1) / GROUP;
   native.chunks = chunk_count(&native, tfm_par_threads(par));
   tfm_par_for(par, (int)(native.blocks * native.chunks), native_run, &native);
 }

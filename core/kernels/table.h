@@ -32,8 +32,9 @@ enum { TFM__ROW_STEP = 192 + 4 };
 typedef struct {
   const float *a;
   int64_t a_step;
-  const float *b; /* panels; k steps are 16 apart, panels are b_next apart */
-  int64_t b_next;
+  const float *b; /* panels; of strips k steps are 16 apart, of rows b_step */
+  int64_t b_step;
+  int64_t b_next; /* from a panel to the next */
   const float
       *ahead; /* what comes next, fetched into the cache on the way: a line a step, and */
   int64_t ahead_more; /* the one so far behind it, if that is another */

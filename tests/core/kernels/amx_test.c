@@ -144,6 +144,8 @@ static void tile_multiplies_as_the_manual_says(const way *w)
                                   .a_row = 16 * STEPS,
                                   .b = {words, NULL},
                                   .last = {words + TILE, NULL},
+                                  .b_row = TFM__LANES,
+                                  .last_row = TFM__LANES,
                                   .ahead = words,
                                   .steps = STEPS,
                                   .c = got,

@@ -184,13 +184,13 @@ static void what_one_run_makes_the_next_finds(void **state)
   char path[PATH];
   const outcome first = with_cache();
   assert_int_equal(first.count.made, FILES);
-  assert_int_equal(count_files("native-float32-1"), FILES);
+  assert_int_equal(count_files("native-float32-2"), FILES);
   assert_int_equal(count_files(".part"), 0);
   want_all_cached();
   model_folder(path);
   assert_int_equal(stat(path, &look), 0);
   assert_int_equal(look.st_mode & 07777, 0700);
-  file_path(path, "unit-003-native-float32-1");
+  file_path(path, "unit-003-native-float32-2");
   assert_int_equal(stat(path, &look), 0);
   assert_int_equal(look.st_mode & 07777, 0600);
 }
@@ -296,7 +296,7 @@ static void write_garbage(const char *path)
 static void take_a_neighbours(const char *path)
 {
   char other[PATH];
-  file_path(other, "unit-005-native-float32-1");
+  file_path(other, "unit-005-native-float32-2");
   assert_int_equal(unlink(path), 0);
   assert_int_equal(link(other, path), 0);
 }
@@ -315,7 +315,7 @@ static void put_a_fifo(const char *path)
 static void put_a_link(const char *path)
 {
   char other[PATH];
-  file_path(other, "unit-001-native-float32-1");
+  file_path(other, "unit-001-native-float32-2");
   assert_int_equal(unlink(path), 0);
   assert_int_equal(symlink(other, path), 0);
 }
@@ -330,10 +330,10 @@ static void a_bad_file_is_said_once_and_made_anew(void **state)
   char path[PATH];
   (void)with_cache();
   for (size_t i = 0; i < COUNT_OF(all); ++i) {
-    file_path(path, "unit-003-native-float32-1");
+    file_path(path, "unit-003-native-float32-2");
     all[i](path);
     const outcome out = with_cache();
-    if (out.count.made != 1 || !strstr(out.note, "unit-003-native-float32-1")) {
+    if (out.count.made != 1 || !strstr(out.note, "unit-003-native-float32-2")) {
       fail_msg("damage %zu: %d made, note \"%s\"", i, out.count.made, out.note);
     }
     want_all_cached();
@@ -353,7 +353,7 @@ static void many_bad_files_are_one_note(void **state)
   }
   const outcome out = with_cache();
   assert_int_equal(out.count.made, 5);
-  assert_non_null(strstr(out.note, "unit-002-native-float32-1"));
+  assert_non_null(strstr(out.note, "unit-002-native-float32-2"));
   assert_non_null(strstr(out.note, "so are others"));
   want_all_cached();
 }
@@ -367,7 +367,7 @@ static void another_users_cache_is_not_trusted(void **state)
     skip();
   }
   (void)with_cache();
-  file_path(path, "unit-003-native-float32-1");
+  file_path(path, "unit-003-native-float32-2");
   assert_int_equal(chown(path, 65534, 65534), 0);
   outcome out = with_cache();
   assert_int_equal(out.count.made, 1);
@@ -472,9 +472,9 @@ static void a_killed_writers_part_is_taken_over(void **state)
   (void)state;
   char path[PATH];
   (void)with_cache();
-  file_path(path, "unit-003-native-float32-1");
+  file_path(path, "unit-003-native-float32-2");
   assert_int_equal(unlink(path), 0);
-  begin_part(path, "unit-003-native-float32-1.part");
+  begin_part(path, "unit-003-native-float32-2.part");
   const outcome out = with_cache();
   assert_int_equal(out.count.made, 1);
   assert_int_equal(count_files(".part"), 0);
@@ -487,9 +487,9 @@ static void a_living_writers_part_is_left_alone(void **state)
   (void)state;
   char path[PATH];
   (void)with_cache();
-  file_path(path, "unit-003-native-float32-1");
+  file_path(path, "unit-003-native-float32-2");
   assert_int_equal(unlink(path), 0);
-  begin_part(path, "unit-003-native-float32-1.part");
+  begin_part(path, "unit-003-native-float32-2.part");
   const int fd = open(path, O_WRONLY);
   assert_int_equal(flock(fd, LOCK_EX), 0);
   const outcome out = with_cache();
