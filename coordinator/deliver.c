@@ -105,6 +105,8 @@ static tfm_progress_counts count(const tfm_delivery *d)
     share = (double)tfm_reader_counted(job->reader).bytes / (double)total;
   }
   return (tfm_progress_counts){.rows = d->outlet.tally.mark.rows - d->outlet.resumed_rows,
+                               .rows_read = tfm_reader_counted(job->reader).rows -
+                                            d->outlet.resumed_rows,
                                .row_errors = d->outlet.tally.row_errors,
                                .tokens = tfm_pump_counted(job->pump).tokens,
                                .share = share};

@@ -45,10 +45,12 @@ tfm_progress_rates tfm_progress_rate(const tfm_progress_counts *now, double begi
     rates.rows_per_s = (double)now->rows / seconds;
     rates.tokens_per_s = (double)now->tokens / seconds;
   }
-  /* Too little read says nothing: rows are read ahead of their results. */
-  const double read = now->share - (begin_share > 0 ? begin_share : 0);
+  /* How many rows there are follows from those read; too little of the input says nothing. */
+  const double begin = begin_share > 0 ? begin_share : 0;
+  const double read = now->share - begin;
   if (now->share >= 0 && read > told_from && now->rows > 0) {
-    rates.eta_s = fmax(0, (1 - now->share) / read * seconds);
+    const double all = (double)now->rows_read * (1 - begin) / read;
+    rates.eta_s = fmax(0, (all / (double)now->rows - 1) * seconds);
   }
   return rates;
 }

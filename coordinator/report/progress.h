@@ -11,6 +11,7 @@
 /** What was done by one moment. */
 typedef struct {
   int64_t rows;       /* delivered, by this attempt */
+  int64_t rows_read;  /* likewise; many may be under way */
   int64_t row_errors; /* of the output so far */
   int64_t tokens;     /* sent */
   double share;       /* of the input read, 0..1; negative: not known */
