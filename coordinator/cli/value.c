@@ -68,22 +68,46 @@ static int find_choice(const setting *s)
   return -1;
 }
 
-/* Digits with an optional minus sign and nothing else; false when it does not fit. */
+/* What a letter behind a number stands for: k, m, g, t thousands, K, M, G, T 1024s; 0: nothing. */
+static int64_t times_of(const char *letter)
+{
+  static const char thousands[] = "kmgt";
+  static const char binary[] = "KMGT";
+  const char *small = strchr(thousands, *letter);
+  const char *large = strchr(binary, *letter);
+  int64_t times = 1;
+  if (!*letter) {
+    return 1;
+  }
+  if (letter[1] || (!small && !large)) {
+    return 0;
+  }
+  for (ptrdiff_t i = small ? small - thousands : large - binary; i >= 0; --i) {
+    times *= small ? 1000 : 1024;
+  }
+  return times;
+}
+
+/* Digits, a minus sign before and a letter behind them if any; false when it does not fit. */
 static bool parse_int(const char *text, int64_t *out)
 {
   bool minus = text[0] == '-';
   const char *p = text + (minus ? 1 : 0);
   int64_t value = 0;
-  if (!*p) {
+  if (*p < '0' || *p > '9') {
     return false;
   }
-  for (; *p; ++p) {
-    if (*p < '0' || *p > '9' || value > (INT64_MAX - (*p - '0')) / 10) {
+  for (; *p >= '0' && *p <= '9'; ++p) {
+    if (value > (INT64_MAX - (*p - '0')) / 10) {
       return false;
     }
     value = value * 10 + (*p - '0');
   }
-  *out = minus ? -value : value;
+  const int64_t times = times_of(p);
+  if (times == 0 || value > INT64_MAX / times) {
+    return false;
+  }
+  *out = minus ? -value * times : value * times;
   return true;
 }
 

@@ -91,6 +91,34 @@ static void every_way_to_write_a_value_is_read(void **state)
   tfm_options_fini(&o.options);
 }
 
+static void numbers_may_end_in_a_letter(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *line;
+    int64_t limit; /* -2: refused */
+  } rows[] = {{"classify --limit 7", 7},
+              {"classify --limit 16k", 16000},
+              {"classify --limit 16K", 16384},
+              {"classify --limit 2m", 2000000},
+              {"classify --limit 3G", INT64_C(3) << 30},
+              {"classify --limit 1T", INT64_C(1) << 40},
+              {"classify --limit 0k", 0},
+              {"classify --limit k", -2},
+              {"classify --limit 1kk", -2},
+              {"classify --limit 1.5k", -2},
+              {"classify --limit 1b", -2},
+              {"classify --limit 9223372036854775807k", -2}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
+    outcome o = read_line(rows[i].line);
+    assert_int_equal(o.st, rows[i].limit == -2 ? TFM_E_USAGE : TFM_OK);
+    if (o.st == TFM_OK) {
+      assert_int_equal(o.options.limit, rows[i].limit);
+      tfm_options_fini(&o.options);
+    }
+  }
+}
+
 static void the_first_word_is_a_verb_or_an_input(void **state)
 {
   (void)state;
@@ -274,7 +302,7 @@ static void numbers_are_plain_digits(void **state)
       "max-length", "limit",  "skip",     "max-errors"};
   static const char *const values[] = {
       "-1",  "abc", "1.5", "",   "99999999999999999999", "0x10", "1e3", "5 6",
-      "16k", "+5",  "-",   " 5", "9223372036854775808"};
+      "16q", "+5",  "-",   " 5", "9223372036854775808"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
     for (size_t k = 0; k < sizeof values / sizeof values[0]; ++k) {
       char name[64];
@@ -567,6 +595,7 @@ int main(void)
       cmocka_unit_test(help_shows_the_table),
       cmocka_unit_test(the_table_is_sound),
       cmocka_unit_test(the_nearest_name_is_found),
+      cmocka_unit_test(numbers_may_end_in_a_letter),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
