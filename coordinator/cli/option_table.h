@@ -99,6 +99,10 @@ tfm_status tfm__options_shard(tfm_options *options, char *const *envp, tfm_err *
  * has no --outdir either. Errors: TFM_E_NOMEM. */
 tfm_status tfm__options_outdir(tfm_options *options, tfm_err *err);
 
+/** Let --model ORG/NAME stand for its folder in Hugging Face's cache of downloads, unless there is
+ * such a path; a name that is in neither stays as it is. Errors: TFM_E_NOMEM. */
+tfm_status tfm__options_hub(tfm_options *options, char *const *envp, tfm_err *err);
+
 /** Read the text of --verify into its number. Errors: TFM_E_USAGE. */
 tfm_status tfm__options_verify(tfm_options *options, tfm_err *err);
 

@@ -403,6 +403,7 @@ static tfm_status read_all(tfm_options *options, int argc, char *const *argv, ch
   format_by_name(options);
   TFM_TRY(settle_openai(options, err));
   TFM_TRY(tfm__options_outdir(options, err));
+  TFM_TRY(tfm__options_hub(options, envp, err));
   TFM_TRY(tfm__options_shard(options, envp, err));
   TFM_TRY(tfm__options_verify(options, err));
 
