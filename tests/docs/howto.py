@@ -1,6 +1,7 @@
 """Run what a how-to of deploy/docs tells people to type, and hold its screens against what came.
 
-usage: howto.py FILE.md [--keep]   (environment: TFM_PROGRAM, TFM_SOURCE; --keep: the scratch folder stays)
+usage: howto.py FILE.md [--keep] [--also WORD]   (environment: TFM_PROGRAM, TFM_SOURCE)
+       --keep: the scratch folder stays; --also: blocks that are skipped for a reason with that word run too
 
 How a how-to is written. Plain Markdown; whoever reads it sees none of this.
 
@@ -19,7 +20,8 @@ A comment on a line of its own, right before the fence, changes what is done wit
   <!-- test: file NAME -->    the block (of any kind) is not run: it is written to the file NAME of
                               the session's folder, which is how a reader gets the input
   <!-- test: exit N -->       the block ends with code N (75, say), not 0; what it sets stays in it
-  <!-- test: skip REASON -->  the block cannot be run here; the reason is printed
+  <!-- test: skip REASON -->  the block cannot be run here; the reason is printed. Where it can (a fresh
+                              clone, a machine with Slurm) --also runs it; the clone is ./tfm-cluster
 
 The session begins in an empty folder that goes away, HOME and TFM_CACHE_DIR in it. `tfm-cluster` is
 the program of the build, first in PATH; TFM_SOURCE is the source tree; mpirun may be root and may
@@ -28,6 +30,7 @@ commands cheap: a minute in all on two cores, with the embedded model (no --mode
 
 A how-to is tested by lying in deploy/docs, as test docs.NAME.
 """
+import argparse
 import os
 import pathlib
 import re
@@ -103,15 +106,16 @@ def script_of(blocks):
     return "\n".join(lines) + "\n"
 
 
-def environment(folder):
+def environment(folder, clone=False):
     home = folder / "home"
     programs = folder / "bin"
     home.mkdir()
     programs.mkdir()
     program = pathlib.Path(os.environ.get("TFM_PROGRAM") or shutil.which("tfm-cluster") or "")
-    if not program.is_file():
+    if program.is_file():
+        (programs / "tfm-cluster").symlink_to(program.resolve())
+    elif not clone:  # where the how-to begins with a clone it may build its own
         raise ValueError("TFM_PROGRAM names no program, and there is no tfm-cluster in PATH")
-    (programs / "tfm-cluster").symlink_to(program.resolve())
     own = {"HOME": str(home), "TFM_CACHE_DIR": str(home / "cache"), "TFM_SOURCE": str(SOURCE),
            "PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TFM_")}
@@ -119,11 +123,13 @@ def environment(folder):
     return {**inherited, **MPI, **leaks, **own}
 
 
-def play(blocks, folder):
+def play(blocks, folder, clone=False):
     """Run the session; the exit code, and the output of each block by its index."""
     work = folder / "work"
     work.mkdir()
-    done = subprocess.run(["bash", "-c", script_of(blocks)], cwd=work, env=environment(folder),
+    if clone:
+        (work / "tfm-cluster").symlink_to(SOURCE)
+    done = subprocess.run(["bash", "-c", script_of(blocks)], cwd=work, env=environment(folder, clone),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     outputs, at = {}, "begin"
@@ -173,9 +179,12 @@ def check(blocks, code, outputs):
     return findings
 
 
-def run(path, keep=False):
+def run(path, keep=False, also=None):
     """Play one how-to; its findings. None to play is a finding, too."""
     blocks = blocks_of(path.read_text(encoding="utf-8"))
+    for b in blocks:
+        if also and b.order and b.order[0] == "skip" and also in b.order[1]:
+            b.order = None
     run_here = [b for b in blocks if b.kind == "sh" and not (b.order and b.order[0] != "exit")]
     if not run_here:
         return ["there is no block of commands"]
@@ -184,7 +193,7 @@ def run(path, keep=False):
             print(f"line {b.line}: not run: {b.order[1]}")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tfm-howto-"))
     try:
-        findings = check(blocks, *play(blocks, folder))
+        findings = check(blocks, *play(blocks, folder, clone=bool(also)))
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -194,11 +203,17 @@ def run(path, keep=False):
     return findings
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=pathlib.Path)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--also")
+    asked = parser.parse_args()
+    findings = run(asked.file, asked.keep, asked.also)
+    for finding in findings:
+        print(f"{asked.file}: {finding}")
+    sys.exit(1 if findings else 0)
+
+
 if __name__ == "__main__":
-    files = [a for a in sys.argv[1:] if a != "--keep"]
-    if len(files) != 1:
-        sys.exit(__doc__)
-    found = run(pathlib.Path(files[0]), "--keep" in sys.argv)
-    for finding in found:
-        print(f"{files[0]}: {finding}")
-    sys.exit(1 if found else 0)
+    main()

@@ -102,6 +102,12 @@ def main():
             ok = said in got
         failed += not ok
         print(f"{'ok  ' if ok else 'FAIL'}  {name}" + ("" if ok else f": {got}"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "a.md"
+        path.write_text(RIGHT, encoding="utf-8")
+        if "ended with 1" not in "\n".join(howto.run(path, also="no Slurm")):
+            failed += 1
+            print("FAIL  --also does not run what is skipped for that reason")
     if "no block" not in "\n".join(findings("# nothing\n")):
         failed += 1
         print("FAIL  a how-to without commands passes")
