@@ -251,7 +251,8 @@ class Promises(unittest.TestCase):
             file = pathlib.Path(top, "README.md")
             file.write_text(readme, encoding="utf-8")
             told = "Test project x\\n  Test  #1: a.b\\n  Test #12: c\\n"
-            done = subprocess.run([sys.executable, str(HERE / "promises.py"), str(file), "printf", told],
+            done = subprocess.run([sys.executable, str(HERE / "promises.py"), str(file), "Promises", "10",
+                                   "printf", told],
                                   capture_output=True, text=True)
         return done.returncode, done.stdout
 
