@@ -1,5 +1,6 @@
 #include "coordinator/report/timeline.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 #include <math.h>
@@ -83,7 +84,7 @@ static int read_events(const char *path, int nrow, event *events)
 {
   char line[LINE_BYTES];
   int n = 0;
-  FILE *f = fopen(path, "re");
+  FILE *f = tfm_path_look(path) == TFM_PATH_FILE ? fopen(path, "re") : NULL;
   while (f && n < EVENTS_MOST && fgets(line, sizeof line, f)) {
     n += read_event(line, nrow, &events[n]);
   }

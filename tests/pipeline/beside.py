@@ -94,5 +94,13 @@ def test_a_folder_of_the_environment_serves_only_runs():
     assert not (folder / "none").exists()
 
 
+def test_a_pipe_in_a_folder_of_a_run_is_no_wait():
+    folder = scratch()
+    must(call("classify", "-m", MODEL, "-i", rows(["a"], folder / "rows.jsonl"), "--outdir", folder / "run"))
+    (folder / "run" / "trace.json").unlink()
+    os.mkfifo(folder / "run" / "trace.json")
+    assert must(call("report", folder / "run", timeout=60)).out.startswith("<!doctype html>")
+
+
 if __name__ == "__main__":
     harness.run(globals())
