@@ -238,6 +238,10 @@ static turn *best_donor(const tfm_turns *turns, const line_state *l, const tfm_s
     best = n > *shared ? t : best;
     *shared = n > *shared ? n : *shared;
   }
+  /* Who has the pages itself: one that got them from another may not have begun. */
+  while (best && best->donor && *shared <= best->shared) {
+    best = best->donor;
+  }
   return best;
 }
 
@@ -445,7 +449,6 @@ static int64_t board_prompt(tfm_turns *turns, turn *t, int64_t most, tfm_sequenc
   const turn *from = !t->begun && t->donor ? t->donor : t;
   if (!t->begun) {
     turns->shared += t->shared;
-    t->sure = t->shared;
     t->begun = true;
     ++turns->changes;
   }
@@ -534,8 +537,9 @@ static tfm_status make_pack(const tfm_turns *turns, line_state *l, int64_t n, tf
   return TFM_OK;
 }
 
-/* Whether stages have the pages it begins with. That they are on their way is not enough: of a
- * text that fails at one stage, those behind it keep nothing but zeros. */
+/* Whether stages have the pages it begins with. That they are on their way is not enough: all slots
+ * of a micro-batch go on from what was there before it, and of a text that fails at one stage those
+ * behind it keep nothing but zeros. */
 static bool may_begin(const turn *t)
 {
   return t->begun || !t->donor || t->donor->sure >= t->shared;

@@ -122,19 +122,44 @@ static void grow(fixture *f, const tfm_sequence *s)
   f->place[s->slot] += s->n;
 }
 
+/* What slots held before a pack came. */
+typedef struct {
+  int64_t place[8];
+  int page[8][SLOT_PAGES];
+  int32_t tokens[8][LONGEST];
+} snapshot;
+
 /* A slot goes on from another one of its text, or from whole pages of another text, which must be
  * those tokens' by now. */
-static void fork_slot(fixture *f, const tfm_sequence *s)
+static void fork_slot(fixture *f, const snapshot *was, const tfm_sequence *s)
 {
-  assert_true(s->start <= f->place[s->parent]);
-  assert_true(s->start % PAGE == 0 || s->start == f->place[s->parent]);
+  const int64_t page_bytes = pages_of(s->start) * (int64_t)sizeof **f->page;
   let_go(f, s->slot);
-  for (int64_t p = 0; p < pages_of(s->start); ++p) {
-    f->page[s->slot][p] = f->page[s->parent][p];
-    ++f->users[f->page[s->slot][p]];
-  }
-  memcpy(f->tokens[s->slot], f->tokens[s->parent], (size_t)s->start * sizeof **f->tokens);
+  memcpy(f->page[s->slot], was->page[s->parent], (size_t)page_bytes);
+  memcpy(f->tokens[s->slot], was->tokens[s->parent], (size_t)s->start * sizeof **f->tokens);
   f->place[s->slot] = s->start;
+}
+
+/* All at once: what others of the same pack go on from is not there yet. */
+static void fork_slots(fixture *f, const tfm_pack *pack)
+{
+  snapshot was;
+  memcpy(was.place, f->place, sizeof was.place);
+  memcpy(was.page, f->page, sizeof was.page);
+  memcpy(was.tokens, f->tokens, sizeof was.tokens);
+  for (int64_t b = 0; b < pack->B; ++b) {
+    const tfm_sequence *s = pack->seqs[b];
+    for (int64_t p = 0; s->parent != s->slot && p < pages_of(s->start); ++p) {
+      assert_true(s->start <= was.place[s->parent]);
+      assert_true(s->start % PAGE == 0 || s->start == was.place[s->parent]);
+      ++f->users[was.page[s->parent][p]];
+    }
+  }
+  for (int64_t b = 0; b < pack->B; ++b) {
+    if (pack->seqs[b]->parent != pack->seqs[b]->slot) {
+      fork_slot(f, &was, pack->seqs[b]);
+    }
+  }
 }
 
 /* What a stage would do: free, begin anew, go on; it never keeps more pages than it was told of. */
@@ -144,11 +169,7 @@ static void stage_takes(fixture *f, const tfm_pack *pack)
     let_go(f, pack->freed[i]);
     f->source[pack->freed[i]] = 0;
   }
-  for (int64_t b = 0; b < pack->B; ++b) {
-    if (pack->seqs[b]->parent != pack->seqs[b]->slot) {
-      fork_slot(f, pack->seqs[b]);
-    }
-  }
+  fork_slots(f, pack);
   int64_t T = 0;
   int64_t sources = 0;
   for (int64_t b = 0; b < pack->B; ++b) {
