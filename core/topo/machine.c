@@ -454,7 +454,8 @@ tfm_status tfm_machine_open_xml(tfm_machine *machine, const char *path, const ch
   if (hwloc_topology_set_xml(r.topology, path) != 0 || hwloc_topology_load(r.topology) != 0) {
     TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "%.512s: cannot be read; %s", path, wanted));
   }
-  TFM_TRY(check_loaded(&r, err));
+  st = check_loaded(&r, err);
+  TFM_TRY(st == TFM_OK ? st : tfm_err_prefix(err, "%.400s", path));
   read_name(machine, &r, path);
   TFM_TRY(read_description(machine, &r, allowed, err));
 

@@ -193,7 +193,7 @@ static void xml_that_contradicts_itself_is_refused(void **state)
   CHECK_FAILS(tfm_machine_open_xml(&m, write_cores(40, 3), NULL, &err), TFM_E_FORMAT, &err,
               "contradicts itself");
   CHECK_FAILS(tfm_machine_open_xml(&m, write_cores(0, 3), NULL, &err), TFM_E_FORMAT, &err,
-              "contradicts itself");
+              "xml: the description of the machine contradicts itself");
   const char *path = write_cores(0, 3);
   assert_int_equal(unlink(path), 0);
   assert_int_equal(mkfifo(path, 0600), 0);
