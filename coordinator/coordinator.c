@@ -9,6 +9,7 @@
 #include "coordinator/report/report.h"
 #include "coordinator/report/rundir.h"
 #include "coordinator/report/summary.h"
+#include "coordinator/scale/scale.h"
 #include "coordinator/stop.h"
 #include "coordinator/submit/submit.h"
 #include "coordinator/task/spot.h"
@@ -31,6 +32,10 @@ static const double keep_limit_s = 20.0;
 
 int tfm_coordinator_local_workers(const tfm_options *options)
 {
+  if (options->verb == TFM_VERB_SCALE) {
+    const int workers = tfm_scale_workers(options);
+    return workers < LOCAL_WORKERS_MOST ? workers : LOCAL_WORKERS_MOST;
+  }
   int64_t stages = options->stages > 0 ? options->stages : 1;
   for (const char *p = options->layers; p && *p; ++p) {
     stages += *p == ','; /* each cut is one stage more */
@@ -153,6 +158,15 @@ static void conclude_early(tfm_job *job, tfm_delivery *d, tfm_err *err)
   }
 }
 
+/* The launcher took the ranks along: there are none left to leave with. */
+static void leave_alone(tfm_status st, const tfm_err *err)
+{
+  if (st == TFM_E_STOPPED && tfm_stop_launcher_gone()) {
+    tfm_log(TFM_LOG_ERROR, "%s", err->text);
+    _exit(tfm_status_exit(st));
+  }
+}
+
 static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *options,
                         tfm_err *err)
 {
@@ -192,10 +206,25 @@ fail:
   }
   tfm_stop_wake_nobody();
   tfm_delivery_fini(&d);
-  if (st == TFM_E_STOPPED && tfm_stop_launcher_gone()) {
-    tfm_log(TFM_LOG_ERROR, "%s", err->text);
-    _exit(tfm_status_exit(st)); /* there are no ranks left to leave with */
+  leave_alone(st, err);
+  return st;
+}
+
+static tfm_status scale(tfm_world *world, const tfm_options *options, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf text = {0};
+  bool passed = false;
+  TFM_TRY(tfm_scale_run(world, options, &text, &passed, err));
+  TFM_TRY(print_text(&text, err));
+  if (!passed) {
+    TFM_TRY(
+        tfm_fail(err, TFM_E_VERIFY, "layouts gave different results; see the check's line"));
   }
+
+fail:
+  tfm_buf_fini(&text);
+  leave_alone(st, err);
   return st;
 }
 
@@ -232,6 +261,8 @@ static tfm_status do_verb(tfm_job *job, tfm_world *world, const tfm_options *opt
     return tfm_env_print(world, options->json, text, err);
   case TFM_VERB_BENCH:
     return tfm_bench_run(world, options, text, err);
+  case TFM_VERB_SCALE:
+    return scale(world, options, err);
   case TFM_VERB_EXPLAIN:
     return tfm_explain_run(job, world, options, text, err);
   case TFM_VERB_REPORT:

@@ -1,6 +1,6 @@
 /** How fast the links between two ranks are, through the calls a job makes: frames are sealed,
  *  sent, checked and released. One end measures, the other answers; both open a data link each way
- *  with this peer, which must not be open yet. */
+ *  with this peer, which may be open from measuring before, but for nothing else. */
 #ifndef TFM_PROTO_COMM_H
 #define TFM_PROTO_COMM_H
 

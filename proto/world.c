@@ -154,13 +154,24 @@ static tfm_status check_data_link(const tfm_world *world, const tfm_link *made, 
                     made->peer, nbuffer, (long long)l->max_B, (long long)l->max_T,
                     (long long)l->width);
   }
-  for (const tfm_link *link = world->links; link; link = link->next) {
+  return TFM_OK;
+}
+
+/* The data link of this peer and way, or NULL. */
+static tfm_link *find_data(const tfm_world *world, const tfm_link *made)
+{
+  for (tfm_link *link = world->links; link; link = link->next) {
     if (!link->control && link->peer == made->peer && link->incoming == made->incoming) {
-      return tfm_fail(err, TFM_E_INTERNAL, "data link with rank %d is open already",
-                      made->peer);
+      return link;
     }
   }
-  return TFM_OK;
+  return NULL;
+}
+
+static bool same_limits(const tfm_frame_limits *a, const tfm_frame_limits *b)
+{
+  return a->max_B == b->max_B && a->max_T == b->max_T && a->width == b->width &&
+         a->max_payload == b->max_payload;
 }
 
 void tfm_world_place_buffers(tfm_world *world, bool place)
@@ -172,8 +183,17 @@ static tfm_status open_data(tfm_world *world, tfm_link **link, const tfm_link *m
                             int nbuffer, tfm_err *err)
 {
   *link = NULL;
-  tfm_status st = check_data_link(world, made, nbuffer, err);
-  return st == TFM_OK ? tfm__link_open(link, world, made, nbuffer, err) : st;
+  const tfm_status st = check_data_link(world, made, nbuffer, err);
+  tfm_link *there = find_data(world, made);
+  if (st != TFM_OK || !there) {
+    return st == TFM_OK ? tfm__link_open(link, world, made, nbuffer, err) : st;
+  }
+  if (there->nslot != nbuffer || !same_limits(&there->limits, &made->limits)) {
+    return tfm_fail(err, TFM_E_INTERNAL, "data link with rank %d is open already, for others",
+                    made->peer);
+  }
+  *link = there;
+  return TFM_OK;
 }
 
 tfm_status tfm_world_open_out(tfm_world *world, tfm_link **link, int to,

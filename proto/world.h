@@ -49,9 +49,10 @@ tfm_link *tfm_world_control_in(tfm_world *world, int peer);
 /** Open one end of a data link: at most one from and one to each other rank. Both ends must give
  * the same limits; a frame that is too long for the receiver is refused there. nbuffer frames
  * are made: an outgoing link that only sends on what was received needs none. gives: *link,
- * closed with the world. Local: does not wait for the other end. Errors: TFM_E_NOMEM;
+ * closed with the world. One that is open for the same limits and frames is given again: jobs one
+ * after the other have one link. Local: does not wait for the other end. Errors: TFM_E_NOMEM;
  * TFM_E_CONFIG when MPI cannot count such frames (2^31-1 bytes);
- * TFM_E_INTERNAL (peer, counts or limits make no sense, or the link is open already). */
+ * TFM_E_INTERNAL (peer, counts or limits make no sense, or the link is open for others). */
 tfm_status tfm_world_open_out(tfm_world *world, tfm_link **link, int to,
                               const tfm_frame_limits *limits, int nbuffer,
                               tfm_err *err) TFM_MUST_USE;

@@ -32,6 +32,8 @@ typedef struct {
   tfm_vigil *vigil;      /* NULL in a world of one process */
   double stall_s; /* how long rank 0 may be silent, and a micro-batch may take; 0: for ever */
   double patience_s;  /* the first of them, as it is now: while rank 0 loads it is another */
+  bool over;          /* the job is: rank 0 may begin another */
+  tfm_frame *again;   /* it has: START of that one; held */
   bool left;          /* rank 0 said LEAVE */
   int32_t code;       /* with this exit code */
   tfm_err poll_error; /* what a poll between tasks found; raised after the batch */
@@ -49,7 +51,8 @@ void tfm__stage_poll(void *arg);
 tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
 
 /** Take what has come on the control link; sets left and code on LEAVE. A heartbeat says that
- *  rank 0 is there and at work. Other messages are TFM_E_FORMAT here. */
+ *  rank 0 is there and at work. START is kept once the job is over. Other messages are
+ *  TFM_E_FORMAT here. */
 tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
 
 #endif

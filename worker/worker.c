@@ -24,11 +24,12 @@ static const double keep_limit_s = 20.0;
 /* How long rank 0 may be silent before it has said how long it may be. */
 static const double start_limit_s = 3600.0;
 
-/* What a rank keeps from START to LEAVE. */
+/* What a rank keeps from START to LEAVE, or to the next START. */
 typedef struct {
   tfm_stage stage; /* what runs; its world is set first */
   tfm_msg_start start;
-  tfm_machine machine;
+  tfm_machine machine; /* of all jobs: what it sees later is what this rank was pinned to */
+  bool looked;         /* it is open */
   tfm_share share;
   bool pin;
   atomic_ullong seen[TFM_MACHINE_MAX_PU / 64]; /* where its threads run, by the system's word */
@@ -133,8 +134,10 @@ static tfm_status play_comm(worker *w, tfm_frame *frame, tfm_err *err)
 /* The job, or what is measured in place of one. */
 static tfm_status receive_start(worker *w, tfm_err *err)
 {
-  tfm_frame *frame = NULL;
-  tfm_status st = await_any(w, &frame, err);
+  tfm_status st = TFM_OK;
+  tfm_frame *frame = w->stage.again;
+  w->stage.again = NULL;
+  st = frame ? TFM_OK : await_any(w, &frame, err);
   while (st == TFM_OK && frame->head.type == TFM_FRAME_COMM) {
     st = play_comm(w, frame, err);
     frame = NULL;
@@ -215,7 +218,10 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   tfm_precision precision = TFM_FLOAT32;
   tfm_precision kv = TFM_FLOAT32;
   tfm_head_spec spec;
-  TFM_TRY(tfm_machine_open(&w->machine, err));
+  if (!w->looked) {
+    TFM_TRY(tfm_machine_open(&w->machine, err));
+    w->looked = true;
+  }
   TFM_TRY(read_spec(&w->start, &spec, err));
   TFM_TRY(read_dtype(w->start.dtype, &precision, err));
   TFM_TRY(read_dtype(w->start.kv, &kv, err));
@@ -641,13 +647,14 @@ static void report_failure(worker *w, const tfm_err *why)
   (void)!tell(w, TFM_FRAME_FAILED, &payload, &ignored);
 }
 
+/* LEAVE, or START of another job where this one is over. */
 static void await_leave(worker *w)
 {
   tfm_err err = {0};
   w->stage.stall_s = w->start.load_s; /* rank 0 brings its output to an end */
   w->stage.patience_s = w->stage.stall_s > 0 ? w->stage.stall_s : start_limit_s;
   tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LISTENING, w->stage.patience_s, 0);
-  while (!w->stage.left) {
+  while (!w->stage.left && !w->stage.again) {
     if (tfm_world_poll(w->stage.world, &err) != TFM_OK) {
       tfm_world_abort(tfm_status_exit(err.status), err.text);
     }
@@ -663,9 +670,54 @@ static void await_leave(worker *w)
         continue;
       }
     }
-    if (!w->stage.left) {
+    if (!w->stage.left && !w->stage.again) {
       tfm_world_idle(w->stage.world);
     }
+  }
+}
+
+/* Release what one job made. */
+static void end_job(worker *w)
+{
+  tfm_team_close(w->stage.team);
+  tfm_slice_close(w->stage.slice);
+  tfm_store_close(w->store);
+  tfm_model_fini(&w->model);
+  tfm_free(w->stage.cu_len);
+  tfm_free(w->stage.cu_source);
+  tfm_free(w->stage.bad);
+  tfm_free(w->stage.trace);
+}
+
+/* As before the first START, but for what all jobs share. */
+static void forget_job(worker *w)
+{
+  const worker kept = {.stage = {.world = w->stage.world,
+                                 .vigil = w->stage.vigil,
+                                 .again = w->stage.again,
+                                 .patience_s = start_limit_s},
+                       .machine = w->machine,
+                       .looked = w->looked};
+  *w = kept;
+}
+
+/* One job, whatever becomes of it, until rank 0 says what follows. */
+static void play(worker *w)
+{
+  tfm_err err = {0};
+  const tfm_status st = work(w, &err);
+  w->stage.over = st == TFM_OK;
+  if (st != TFM_OK) {
+    if (err.status == TFM_OK) { /* some steps have a status alone */
+      (void)tfm_fail(&err, st, "%s", tfm_status_text(st));
+    }
+    (void)tfm_err_prefix(&err, "rank %d%s%.64s", tfm_world_rank(w->stage.world),
+                         w->machine.host[0] ? " on " : "", w->machine.host);
+    report_failure(w, &err);
+  }
+  await_leave(w);
+  if (w->stage.code == 0 && w->store) {
+    tfm_store_keep(w->store, keep_limit_s);
   }
 }
 
@@ -685,33 +737,22 @@ int tfm_worker_main(tfm_world *world)
   w->stage.patience_s = start_limit_s;
   tfm_fp_default();
   /* The ranks of one process are stopped together. */
-  tfm_status st = tfm_world_is_mpi(world)
-                      ? tfm_vigil_open(&w->stage.vigil, tfm_world_rank(world), fire, &err)
-                      : TFM_OK;
-  st = st == TFM_OK ? work(w, &err) : st;
-  if (st != TFM_OK) {
-    if (err.status == TFM_OK) { /* some steps have a status alone */
-      (void)tfm_fail(&err, st, "%s", tfm_status_text(st));
-    }
-    (void)tfm_err_prefix(&err, "rank %d%s%.64s", tfm_world_rank(world),
-                         w->machine.host[0] ? " on " : "", w->machine.host);
+  if (tfm_world_is_mpi(world) &&
+      tfm_vigil_open(&w->stage.vigil, tfm_world_rank(world), fire, &err) != TFM_OK) {
+    (void)tfm_err_prefix(&err, "rank %d", tfm_world_rank(world));
     report_failure(w, &err);
+    await_leave(w);
   }
-  await_leave(w);
-  int code = w->stage.code;
-  if (code == 0 && w->store) {
-    tfm_store_keep(w->store, keep_limit_s);
+  while (!w->stage.left) {
+    play(w);
+    end_job(w);
+    if (!w->stage.left) {
+      forget_job(w);
+    }
   }
+  const int code = w->stage.code;
   tfm_vigil_close(w->stage.vigil);
-  tfm_team_close(w->stage.team);
-  tfm_slice_close(w->stage.slice);
-  tfm_store_close(w->store);
-  tfm_model_fini(&w->model);
   tfm_machine_fini(&w->machine);
-  tfm_free(w->stage.cu_len);
-  tfm_free(w->stage.cu_source);
-  tfm_free(w->stage.bad);
-  tfm_free(w->stage.trace);
   tfm_free(w);
   tfm_err late = {0};
   if (tfm_world_leave(world, leave_limit_s, &late) != TFM_OK) {

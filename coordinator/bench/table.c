@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/base/utf8.h"
 
+#include <math.h>
 #include <string.h>
 
 static tfm_status end_cell(tfm_bench_table *t)
@@ -34,7 +35,9 @@ tfm_status tfm_bench_table_text(tfm_bench_table *t, const char *cell)
 
 tfm_status tfm_bench_table_number(tfm_bench_table *t, double cell)
 {
-  (void)tfm_buf_printf(&t->text, "%.*f", t->column[t->ncell % t->ncolumn].digits, cell);
+  if (!isnan(cell)) {
+    (void)tfm_buf_printf(&t->text, "%.*f", t->column[t->ncell % t->ncolumn].digits, cell);
+  }
   return end_cell(t);
 }
 
@@ -124,6 +127,8 @@ static void print_json(const tfm_bench_table *t, tfm_buf *out)
     (void)tfm_buf_printf(out, "%s\"%s\": ", before, t->column[k].key);
     if (is_text(t, k)) {
       (void)tfm_buf_json_string(out, cell_at(t, i));
+    } else if (cell_at(t, i).n == 0) {
+      (void)tfm_buf_str(out, "null");
     } else {
       (void)tfm_buf_span(out, cell_at(t, i));
     }

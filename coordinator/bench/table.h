@@ -24,7 +24,7 @@ typedef struct {
 } tfm_bench_table;
 
 /** Append a cell of a text column (printed without the characters that would break a table), or
- * of a number column. Errors: TFM_E_NOMEM. */
+ * of a number column; NAN is a number nobody knows: nothing, or null. Errors: TFM_E_NOMEM. */
 tfm_status tfm_bench_table_text(tfm_bench_table *t, const char *cell) TFM_MUST_USE;
 tfm_status tfm_bench_table_number(tfm_bench_table *t, double cell) TFM_MUST_USE;
 

@@ -49,6 +49,7 @@ static const char *const resumes[] = {"auto", "never", "must", NULL};
 static const char *const switches[] = {"on", "off", NULL};
 static const char *const earlies[] = {"auto", "false", "true", "never", NULL};
 static const char *const progresses[] = {"auto", "bar", "line", "none", NULL};
+static const char *const scale_modes[] = {"strong", "weak", NULL};
 static const char *const schedulers[] = {"slurm", "pbs", "lsf", "k8s", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};

@@ -50,7 +50,7 @@ typedef struct {
   const char *help;
 } tfm__option;
 
-enum { TFM__OPTION_MAX = 128, TFM__OPTION_NAME = 40 };
+enum { TFM__OPTION_MAX = 160, TFM__OPTION_NAME = 40 };
 
 /** The table; *n rows (<= TFM__OPTION_MAX). Static. */
 const tfm__option *tfm__option_rows(int *n);
@@ -102,6 +102,9 @@ tfm_status tfm__options_outdir(tfm_options *options, tfm_err *err);
 /** Let --model ORG/NAME stand for its folder in Hugging Face's cache of downloads, unless there is
  * such a path; a name that is in neither stays as it is. Errors: TFM_E_NOMEM. */
 tfm_status tfm__options_hub(tfm_options *options, char *const *envp, tfm_err *err);
+
+/** Read the text of --ranks into its number, or numbers. Errors: TFM_E_USAGE, TFM_E_NOMEM. */
+tfm_status tfm__options_ranks(tfm_options *options, tfm_err *err);
 
 /** Read the text of --verify into its number. Errors: TFM_E_USAGE. */
 tfm_status tfm__options_verify(tfm_options *options, tfm_err *err);

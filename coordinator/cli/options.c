@@ -406,6 +406,7 @@ static tfm_status read_all(tfm_options *options, int argc, char *const *argv, ch
   TFM_TRY(tfm__options_hub(options, envp, err));
   TFM_TRY(tfm__options_shard(options, envp, err));
   TFM_TRY(tfm__options_verify(options, err));
+  TFM_TRY(tfm__options_ranks(options, err));
 
 fail:
   return st;

@@ -43,6 +43,8 @@
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
   X(BENCH, "bench", NULL,                                                                      \
     "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
+  X(SCALE, "scale", NULL,                                                                      \
+    "strong or weak scaling over ranks and layouts: rates, efficiencies, the same bits")       \
   X(EXPLAIN, "explain", NULL, "one text's way through the model: pieces, places, attention")   \
   X(REPORT, "report", NULL, "a page with pictures of runs that were made with --outdir")       \
   X(SBATCH, "sbatch", NULL, "a filled job script for Slurm, PBS, LSF or Kubernetes")           \
@@ -78,6 +80,7 @@ typedef enum { TFM_SHELL_MAP(TFM_SHELL_ENUM) TFM_SHELL_COUNT } tfm_shell;
 #undef TFM_SHELL_ENUM
 
 typedef enum { TFM_BENCH_MD, TFM_BENCH_CSV, TFM_BENCH_JSON } tfm_bench_format;
+typedef enum { TFM_SCALE_STRONG, TFM_SCALE_WEAK } tfm_scale_mode;
 typedef enum { TFM_OVERFLOW_TRUNCATE, TFM_OVERFLOW_ERROR, TFM_OVERFLOW_WINDOW } tfm_overflow;
 /* How the labels of tokens become those of words and groups. */
 typedef enum {
@@ -231,8 +234,16 @@ typedef struct {
   int64_t sort_window;      /* 0: by rule */
   int64_t stages, replicas; /* 0: by rule */
   const char *layers;       /* NULL: by the plan */
-  int64_t ranks;   /* plan: ranks to plan for, coordinator included; 0: those that are here */
-  const char *svg; /* plan, topo: a file for a picture; NULL: none */
+  const char *ranks_text;   /* as typed; and as numbers: */
+  int64_t ranks;  /* plan: ranks to plan for, coordinator included; 0: those that are here */
+  int64_t *sweep; /* scale: [nsweep] ranks to run with, ascending; none: by rule */
+  int nsweep;
+  const char **layouts; /* scale: [nlayout] as typed; "auto", "all", "2x1" */
+  int nlayout;
+  tfm_scale_mode scale_mode;
+  int64_t warmup;
+  bool interleave;
+  const char *svg;           /* plan, topo, scale: a file for a picture; NULL: none */
   const char *simulate;      /* plan: a file of hosts; NULL: this machine */
   int64_t threads;           /* 0: the cores of the rank's own share */
   const char *isa, *backend; /* "auto" or a name */
@@ -260,7 +271,7 @@ typedef struct {
   const char *html; /* explain: a page; NULL: none */
   bool man;         /* help --man: the whole help as a manual page */
 
-  tfm_option_source source[128]; /* by row of the option table; see tfm_option_source_of() */
+  tfm_option_source source[160]; /* by row of the option table; see tfm_option_source_of() */
   tfm_arena arena;
 } tfm_options;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHARDS = 1 << 24, MOST_ROWS_A_SAMPLE = 1 << 30 };
+enum { MOST_RANKS = 1 << 16, MOST_SHARDS = 1 << 24, MOST_ROWS_A_SAMPLE = 1 << 30 };
 
 /* Digits alone, up to `most`; *end is behind them. */
 static bool read_number(const char *text, int64_t most, int64_t *value, const char **end)
@@ -113,4 +113,53 @@ tfm_status tfm__options_verify(tfm_options *options, tfm_err *err)
               : tfm_fail(err, TFM_E_USAGE,
                          "--verify: want 1/N (one row in N, 1 to %d) or none, got %s",
                          (int)MOST_ROWS_A_SAMPLE, tfm__quote(options->verify, shown));
+}
+
+static tfm_status refuse_ranks(const tfm_options *options, tfm_err *err)
+{
+  char shown[TFM__QUOTED];
+  const char *got = tfm__quote(options->ranks_text, shown);
+  return options->verb == TFM_VERB_SCALE
+             ? tfm_fail(err, TFM_E_USAGE,
+                        "--ranks: want numbers from 2 to %d, each above the one before, as in "
+                        "2,3,5,9, or auto, got %s",
+                        (int)MOST_RANKS, got)
+             : tfm_fail(err, TFM_E_USAGE,
+                        "--ranks: want a whole number, 1 to %d, or auto, got %s",
+                        (int)MOST_RANKS, got);
+}
+
+/* Numbers between commas; how many there are cannot be more than the characters. */
+static tfm_status read_sweep(tfm_options *options, tfm_err *err)
+{
+  const char *p = options->ranks_text;
+  options->sweep = tfm_arena_alloc(&options->arena, strlen(p) * sizeof *options->sweep);
+  if (!options->sweep) {
+    return tfm_fail(err, TFM_E_NOMEM, "the command line");
+  }
+  for (int64_t before = 1;; ++p) {
+    int64_t n = 0;
+    const bool number = read_number(p, MOST_RANKS, &n, &p);
+    if (!number || n <= before || (*p && *p != ',')) {
+      return refuse_ranks(options, err);
+    }
+    options->sweep[options->nsweep++] = before = n;
+    if (!*p) {
+      return TFM_OK;
+    }
+  }
+}
+
+tfm_status tfm__options_ranks(tfm_options *options, tfm_err *err)
+{
+  const char *end = NULL;
+  if (strcmp(options->ranks_text, "auto") == 0) {
+    return TFM_OK;
+  }
+  if (options->verb == TFM_VERB_SCALE) {
+    return read_sweep(options, err);
+  }
+  const bool read = read_number(options->ranks_text, MOST_RANKS, &options->ranks, &end) &&
+                    options->ranks > 0 && *end == '\0';
+  return read ? TFM_OK : refuse_ranks(options, err);
 }

@@ -644,11 +644,11 @@ tfm_status tfm_reader_count(const tfm_options *options, const tfm_row_wants *wan
   for (int i = 0; i < options->ninput || i == 0; ++i) {
     const char *path = options->ninput ? options->inputs[i] : "-";
     if (tfm_path_look(path) != TFM_PATH_FILE) {
-      return tfm_fail(
-          err, TFM_E_USAGE,
-          "the rows must be counted first (-f npy, --shard), and %.400s cannot be read twice; "
-          "name a file",
-          strcmp(path, "-") == 0 ? "standard input" : path);
+      return tfm_fail(err, TFM_E_USAGE,
+                      "the rows must be counted first (-f npy, --shard, scale), and %.400s "
+                      "cannot be read twice; "
+                      "name a file",
+                      strcmp(path, "-") == 0 ? "standard input" : path);
     }
   }
   TFM_TRY(tfm_reader_open(&reader, options, wants, err));

@@ -14,28 +14,6 @@
 #include <math.h>
 #include <string.h>
 
-tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s)
-{
-  double sum = 0;
-  double largest = 0;
-  int n = 0;
-  for (int rank = 1; rank < crew->nrank; ++rank) {
-    const tfm_crew_rank *r = &crew->ranks[rank];
-    if (r->have_stats) {
-      sum += r->stats.busy_s;
-      largest = r->stats.busy_s > largest ? r->stats.busy_s : largest;
-      ++n;
-    }
-  }
-  tfm_pop pop = {0};
-  if (largest > 0 && run_s > 0) {
-    pop.load_balance = sum / n / largest;
-    pop.communication = largest / run_s;
-    pop.parallel = pop.load_balance * pop.communication;
-  }
-  return pop;
-}
-
 static double rate(double amount, double seconds)
 {
   return seconds > 0 ? amount / seconds : 0;
@@ -96,22 +74,21 @@ static double peak_of(tfm_job *job)
 }
 
 /* Only of the same processor is the peak known. */
-static double peak_of_rank(const tfm_job *job, int rank, double peak)
+double tfm_summary_peak(tfm_job *job, int rank)
 {
   const tfm_crew_rank *ranks = job->crew.ranks;
-  return strcmp(ranks[rank].hello.cpu, ranks[0].hello.cpu) == 0 ? peak : 0;
+  return strcmp(ranks[rank].hello.cpu, ranks[0].hello.cpu) == 0 ? peak_of(job) : 0;
 }
 
 /* What each stage did with its time: what a person looks at to find the slow one. */
 static void log_stages(tfm_job *job, double run_s)
 {
-  const double peak = peak_of(job);
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
     const tfm_crew_rank *r = &job->crew.ranks[rank];
     if (!r->have_stats) {
       continue;
     }
-    const tfm_rank_use use = tfm_rank_use_of(job, rank, peak_of_rank(job, rank, peak));
+    const tfm_rank_use use = tfm_rank_use_of(job, rank, tfm_summary_peak(job, rank));
     /* A stage also waits before the first row and behind the last. */
     const double all_s = fmax(run_s, r->stats.busy_s + r->stats.wait_s + r->stats.send_s);
     tfm_buf text = {0};
@@ -375,10 +352,10 @@ static void put_coordinator(const tfm_job *job, tfm_buf *out)
   (void)tfm_buf_str(out, ",\"local_pages_share\":null}");
 }
 
-static void put_rank(const tfm_job *job, int rank, double peak, tfm_buf *out)
+static void put_rank(tfm_job *job, int rank, tfm_buf *out)
 {
   const tfm_crew_rank *r = &job->crew.ranks[rank];
-  const tfm_rank_use use = tfm_rank_use_of(job, rank, peak_of_rank(job, rank, peak));
+  const tfm_rank_use use = tfm_rank_use_of(job, rank, tfm_summary_peak(job, rank));
   put_int(out, ",{\"rank\":", rank);
   put_string(out, ",\"host\":", r->hello.host);
   put_string(out, ",\"cpuset\":", r->ready.cpuset);
@@ -425,20 +402,22 @@ static void put_advice(const tfm_job *job, double busy, tfm_buf *out)
 tfm_status tfm_summary_json(tfm_job *job, const tfm_outlet *outlet, tfm_buf *out)
 {
   tfm_pop pop = tfm_pop_of(&job->crew, job->times.end - job->times.run);
-  const double peak = peak_of(job);
   (void)tfm_buf_char(out, '{');
   put_rows(job, outlet, out);
   put_layout(job, out);
   put_or_null(out, ",\"predicted_rows_per_s\":", tfm_summary_predicted(job));
-  put_or_null(out, ",\"peak_flops\":", peak);
+  put_or_null(out, ",\"peak_flops\":", peak_of(job));
   (void)tfm_buf_str(out, ",\"ranks\":[");
   put_coordinator(job, out);
   for (int rank = 1; rank < job->crew.nrank; ++rank) {
-    put_rank(job, rank, peak, out);
+    put_rank(job, rank, out);
   }
   put_number(out, "],\"pop\":{\"parallel_efficiency\":", pop.parallel);
   put_number(out, ",\"load_balance\":", pop.load_balance);
   put_number(out, ",\"communication_efficiency\":", pop.communication);
+  put_number(out, ",\"serialisation\":", pop.serialisation);
+  put_number(out, ",\"transfer\":", pop.transfer);
+  put_number(out, ",\"bubble\":", pop.bubble);
   put_number(out, "},\"coordination_share\":", tfm_coordination_of(job).share);
   put_advice(job, pop.communication, out);
   (void)tfm_buf_str(out, ",\"output_sha256\":");

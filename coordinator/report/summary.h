@@ -4,15 +4,7 @@
 
 #include "coordinator/job.h"
 #include "coordinator/output/outlet.h"
-
-/** POP's efficiencies over the ranks that have a stage (https://pop-coe.eu, "POP standard
- * metrics"): load_balance = mean busy / largest busy, communication = largest busy / run time,
- * and their product parallel. 0 when nothing ran. */
-typedef struct {
-  double parallel, load_balance, communication;
-} tfm_pop;
-
-tfm_pop tfm_pop_of(const tfm_crew *crew, double run_s);
+#include "coordinator/report/pop.h"
 
 /** What rank 0 cost, in CPU seconds of its process; where all ranks are in it, less what the stages
  * computed with. */
@@ -34,6 +26,10 @@ typedef struct {
 
 /** of: a rank with statistics; peak_flops: what its core can do a second, 0: not known. */
 tfm_rank_use tfm_rank_use_of(const tfm_job *job, int rank, double peak_flops);
+
+/** What the rank's core can do a second, measured on rank 0 the first time somebody asks: 0 where
+ * that is not known, since its processor is another or the job's flops are not. */
+double tfm_summary_peak(tfm_job *job, int rank);
 
 /** Rows a second that the stages' own measurements (coordinator/pace.h) predict for the rows that
  * were sent; 0: nothing was measured, or nothing sent. */

@@ -54,6 +54,17 @@
     }                                                                                          \
   } while (0)
 
+/** Equal but for the rounding of a few operations. */
+#define CHECK_NEAR(got, wanted)                                                                \
+  do {                                                                                         \
+    const double got_ = (got);                                                                 \
+    const double wanted_ = (wanted);                                                           \
+    const double off_ = got_ < wanted_ ? wanted_ - got_ : got_ - wanted_;                      \
+    if (!(off_ <= 1e-12 * (1 + (wanted_ < 0 ? -wanted_ : wanted_)))) {                         \
+      fail_msg("%s: want %.17g, got %.17g", #got, wanted_, got_);                              \
+    }                                                                                          \
+  } while (0)
+
 /** Whether two doubles are the same in every bit: tells 0 from -0, and NaN is itself. */
 static inline int check_same_double(double a, double b)
 {

@@ -1,6 +1,8 @@
 #include "coordinator/bench/bench.h"
 #include "tests/support/check.h"
 
+#include <math.h>
+
 static const tfm_bench_column columns[] = {
     {"name", "name", -1}, {"mb_per_s", "MB/s", 2}, {"rows", "rows", 0}};
 
@@ -51,6 +53,24 @@ static void json_is_an_array_of_rows(void **state)
               " {\"name\": \"\", \"mb_per_s\": 0.00, \"rows\": 123456}]\n");
 }
 
+/* What nobody knows is no number in any of them. */
+static void unknown_numbers_are_left_out(void **state)
+{
+  (void)state;
+  static const char *const wanted[] = {"|    x |\n| ---: |\n|      |\n", "x\n\n",
+                                       "[{\"x\": null}]\n"};
+  static const tfm_bench_column one[] = {{"x", "x", 1}};
+  for (int format = TFM_BENCH_MD; format <= TFM_BENCH_JSON; ++format) {
+    tfm_bench_table t = {.column = one, .ncolumn = 1};
+    tfm_buf out = {0};
+    assert_int_equal(tfm_bench_table_number(&t, NAN), TFM_OK);
+    assert_int_equal(tfm_bench_table_print(&t, (tfm_bench_format)format, &out), TFM_OK);
+    assert_string_equal(tfm_buf_cstr(&out), wanted[format]);
+    tfm_buf_fini(&out);
+    tfm_bench_table_fini(&t);
+  }
+}
+
 static void the_median_is_the_middle(void **state)
 {
   (void)state;
@@ -63,8 +83,10 @@ static void the_median_is_the_middle(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(markdown_is_padded), cmocka_unit_test(csv_quotes_commas),
-      cmocka_unit_test(json_is_an_array_of_rows), cmocka_unit_test(the_median_is_the_middle)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(markdown_is_padded),
+                                     cmocka_unit_test(csv_quotes_commas),
+                                     cmocka_unit_test(json_is_an_array_of_rows),
+                                     cmocka_unit_test(unknown_numbers_are_left_out),
+                                     cmocka_unit_test(the_median_is_the_middle)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

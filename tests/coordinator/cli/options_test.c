@@ -574,6 +574,31 @@ static void the_nearest_name_is_found(void **state)
   assert_null(tfm__nearest("a-word-much-longer-than-any-option-name-here", names, 5));
 }
 
+/* One number for a plan; several that ascend for scale. */
+static void ranks_are_a_number_or_a_sweep(void **state)
+{
+  (void)state;
+  outcome o = read_line("plan --ranks 8");
+  assert_true(o.st == TFM_OK && o.options.ranks == 8 && o.options.nsweep == 0);
+  tfm_options_fini(&o.options);
+  o = read_line("plan");
+  assert_true(o.st == TFM_OK && o.options.ranks == 0);
+  tfm_options_fini(&o.options);
+  o = read_line("scale --ranks 2,3,9");
+  assert_true(o.st == TFM_OK && o.options.nsweep == 3 && o.options.sweep[0] == 2 &&
+              o.options.sweep[1] == 3 && o.options.sweep[2] == 9);
+  tfm_options_fini(&o.options);
+  static const char *const wrong[] = {
+      "plan --ranks 0",    "plan --ranks 2,3",  "plan --ranks 65537", "plan --ranks x",
+      "scale --ranks 1,2", "scale --ranks 3,2", "scale --ranks 2,2",  "scale --ranks 2,",
+      "scale --ranks ,2",  "scale --ranks 2;3", "scale --ranks 65537"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
+    o = read_line(wrong[i]);
+    assert_int_equal(o.st, TFM_E_USAGE);
+    assert_non_null(strstr(o.err.text, "--ranks: want"));
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -596,6 +621,7 @@ int main(void)
       cmocka_unit_test(the_table_is_sound),
       cmocka_unit_test(the_nearest_name_is_found),
       cmocka_unit_test(numbers_may_end_in_a_letter),
+      cmocka_unit_test(ranks_are_a_number_or_a_sweep),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
