@@ -11,8 +11,8 @@ How a how-to is written. Plain Markdown; whoever reads it sees none of this.
   ```text        behind an sh block (prose may stand between): what it printed, standard error
                  included, as a reader sees it. Every line must come, in this order; others may
                  come between. Digits are compared as "some number" and blanks as "some blanks", so
-                 times and rates are free and words are not; a line `...` says for people that
-                 something is left out.
+                 times and rates are free and words are not; a line that ends in `...` is the
+                 beginning of one, a line of nothing else is for people.
   other fences   are for people only, unless a comment says otherwise.
 
 A comment on a line of its own, right before the fence, changes what is done with that one block:
@@ -150,7 +150,11 @@ def lacking(wanted, got):
     """The first line of a screen that did not come behind those before it; None: all came."""
     lines = iter([masked(line) for line in got])
     for line in wanted:
-        if line.strip() not in ("", "...") and masked(line) not in lines:
+        whole = masked(line)
+        start = whole[:-3].rstrip() if whole.endswith("...") else None
+        if whole in ("", "..."):
+            continue
+        if not any(came == whole if start is None else came.startswith(start) for came in lines):
             return line
     return None
 

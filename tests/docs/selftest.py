@@ -31,13 +31,13 @@ Prose between.
 
 ```sh
 echo "took 0.734 s, kept $kept"
-echo more
+echo more of it
 ```
 
 ```text
 took 12.5 s, kept 9
 ...
-more
+more ...
 ```
 
 <!-- test: skip there is no Slurm here -->
@@ -66,8 +66,10 @@ WRONG = [
     ("the wrong code", "(exit 3)", "(exit 4)", "exit 4, want 3"),
     ("a block that should fail and does not", "(exit 3)", "true", "exit 0, want 3"),
     ("a screen says another word", "kept 9", "lost 9", "did not come"),
-    ("a screen in the wrong order", "took 12.5 s, kept 9\n...\nmore", "more\ntook 1 s, kept 9",
+    ("a screen in the wrong order", "took 12.5 s, kept 9\n...\nmore ...", "more ...\ntook 1 s, kept 9",
      "did not come"),
+    ("a beginning that is none", "more ...", "some ...", "did not come"),
+    ("a line that is cut", "more ...", "more", "did not come"),
     ("the file is not what is said", "text\ngood\n", "text\n", None),
     ("an unset variable", "$kept", "$gone", "unbound variable"),
     ("an order nobody knows", "test: skip", "test: leave", "no order"),

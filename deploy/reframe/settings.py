@@ -1,0 +1,15 @@
+"""A ReFrame configuration to try the checks with on one machine; sites have one of their own."""
+site_configuration = {
+    "systems": [{
+        "name": "here",
+        "descr": "this machine, ranks started by mpirun",
+        "hostnames": [".*"],
+        "partitions": [{
+            "name": "default",
+            "scheduler": "local",
+            "launcher": "mpirun",
+            "environs": ["builtin"],
+        }],
+    }],
+    "environments": [{"name": "builtin"}],
+}
