@@ -43,7 +43,8 @@ typedef struct {
   double stall_s, load_s; /* how long ranks may be silent or at one thing; 0: for ever */
   tfm_awake clock;        /* looked at by watch.h */
   double now_s, beat_s;   /* by it: the last look; when the workers were told we are here */
-  double clocks_s;        /* by it: when they were asked for the time */
+  bool works;             /* all are at work: before, ranks expect one message each */
+  double clocks_s;        /* by the clock: when they were asked for the time */
   tfm_crew_listener listener;
 } tfm_crew;
 

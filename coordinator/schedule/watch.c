@@ -37,7 +37,8 @@ static tfm_status ask_clocks(tfm_crew *crew, tfm_err *err)
   tfm_buf payload = {0};
   tfm_status st = TFM_OK;
   crew->clocks_s = crew->now_s;
-  for (int rank = 1; crew->listener.span && rank < crew->nrank && st == TFM_OK; ++rank) {
+  const bool asks = crew->works && crew->listener.span;
+  for (int rank = 1; asks && rank < crew->nrank && st == TFM_OK; ++rank) {
     if (crew->ranks[rank].assign.stage >= 0) {
       tfm_link *out = tfm_world_control_out(crew->world, rank);
       const tfm_msg_clock ask = {.asked_s = tfm_now_s()};
@@ -59,6 +60,7 @@ static tfm_status send_beat(tfm_crew *crew, tfm_err *err)
 tfm_status tfm_watch_begin(tfm_crew *crew, tfm_err *err)
 {
   const tfm_status st = send_beat(crew, err);
+  crew->works = true;
   return st == TFM_OK ? ask_clocks(crew, err) : st;
 }
 

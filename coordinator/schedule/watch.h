@@ -13,7 +13,7 @@
 tfm_status tfm_watch_look(tfm_crew *crew, bool *looked, tfm_err *err) TFM_MUST_USE;
 
 /** The line begins to work: tell the workers at once, who from now on wait for it no longer than
- * crew->stall_s. Errors: of link.h. */
+ * crew->stall_s, and, where spans are wanted, are asked for the time. Errors: of link.h. */
 tfm_status tfm_watch_begin(tfm_crew *crew, tfm_err *err) TFM_MUST_USE;
 
 /** TFM_E_PEER naming the rank, when one with a stage has been silent, or computing one

@@ -343,6 +343,55 @@ static void loading_for_ever_is_noticed(void **state)
   end(&s, 0);
 }
 
+static void no_span(void *arg, int rank, const tfm_msg_span *span)
+{
+  (void)arg;
+  (void)rank;
+  (void)span;
+}
+
+/* Frames of a type that have come to a worker so far. */
+static int count_arrived(tfm_world *world, tfm_frame_type type)
+{
+  tfm_err err = {0};
+  int n = 0;
+  for (;;) {
+    tfm_frame *frame = NULL;
+    CHECK_OK(tfm_world_poll(world, &err), &err);
+    CHECK_OK(tfm_link_receive(tfm_world_control_in(world, 0), &frame, &err), &err);
+    if (!frame) {
+      return n;
+    }
+    n += frame->head.type == (int)type;
+    tfm_link_release(frame);
+  }
+}
+
+/* A rank that loads wants MEASURE and nothing else, however long that takes. */
+static void clocks_are_compared_when_all_work(void **state)
+{
+  (void)state;
+  tfm_err err = {0};
+  tfm_world *worlds[2];
+  tfm_crew crew;
+  bool looked = false;
+  CHECK_OK(tfm_world_open_local(worlds, 2, &err), &err);
+  CHECK_OK(tfm_crew_init(&crew, worlds[0], &err), &err);
+  crew.listener.span = no_span;
+  crew.clocks_s = -100; /* long ago */
+  CHECK_OK(tfm_watch_look(&crew, &looked, &err), &err);
+  assert_true(looked);
+  assert_int_equal(count_arrived(worlds[1], TFM_FRAME_CLOCK), 0);
+  CHECK_OK(tfm_watch_begin(&crew, &err), &err);
+  assert_int_equal(count_arrived(worlds[1], TFM_FRAME_CLOCK), 1);
+  crew.listener.span = NULL; /* nobody wants to know */
+  CHECK_OK(tfm_watch_begin(&crew, &err), &err);
+  assert_int_equal(count_arrived(worlds[1], TFM_FRAME_CLOCK), 0);
+  tfm_crew_fini(&crew);
+  tfm_world_close(worlds[1]);
+  tfm_world_close(worlds[0]);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -356,6 +405,7 @@ int main(void)
       cmocka_unit_test(computing_for_ever_is_noticed),
       cmocka_unit_test(a_lost_micro_batch_is_noticed),
       cmocka_unit_test(loading_for_ever_is_noticed),
+      cmocka_unit_test(clocks_are_compared_when_all_work),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
