@@ -6,6 +6,7 @@
  *  | WHAT | the fault |
  *  |---|---|
  *  | load | the slice is never read to its end |
+ *  | late | the slice is read after WHEN seconds |
  *  | hang | micro-batch WHEN never ends, and nothing else moves in the rank |
  *  | spin | micro-batch WHEN never ends, while the rank answers as ever |
  *  | flip | before micro-batch WHEN one bit of a weight becomes another, and stays so |
@@ -112,6 +113,9 @@ tfm_status __wrap_tfm_slice_open(tfm_slice **out, const tfm_model *model,
   const fault f = of_this_rank();
   if (is(&f, "load")) {
     for_ever();
+  }
+  if (is(&f, "late")) {
+    tfm_sleep_s(f.when);
   }
   hidden = model->config.H;
   return __real_tfm_slice_open(out, model, options, err);

@@ -169,6 +169,19 @@ def test_trace_of_a_rank_with_another_clock():
             assert abs(event["ts"] - before["ts"]) < 1e9, (before, event)
 
 
+def test_trace_of_ranks_that_load_for_long():
+    """Nobody is asked for the time before all have loaded."""
+    folder = scratch()
+    src = rows(["a", "b"], folder / "rows.jsonl")
+    program, harness.PROGRAM = harness.PROGRAM, os.environ["TFM_FAULTY"]
+    try:
+        must(call("classify", "-m", MODEL, "-i", src, "-o", folder / "out.jsonl", "--trace", folder / "t.json", np=3,
+                  env={"TFM_FAULT": "1:late:3"}))
+    finally:
+        harness.PROGRAM = program
+    assert json.loads((folder / "t.json").read_text())["otherData"]["slices"] > 3
+
+
 class Page(html.parser.HTMLParser):
     """A page whose elements are closed in order, and which names nothing outside of itself."""
     VOID = {"meta", "br"}
