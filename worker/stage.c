@@ -72,8 +72,7 @@ static void note_word(tfm_stage *stage)
   tfm_vigil_note(stage->vigil, TFM_VIGIL_LISTENING, stage->patience_s, stage->now.batch);
 }
 
-/* Rank 0 asks what time it is here. */
-static tfm_status tell_time(tfm_stage *stage, const tfm_frame *frame, tfm_err *err)
+tfm_status tfm__stage_tell_time(tfm_stage *stage, const tfm_frame *frame, tfm_err *err)
 {
   tfm_msg_clock clock = {0};
   tfm_buf payload = {0};
@@ -103,7 +102,7 @@ tfm_status tfm__stage_control(tfm_stage *stage, tfm_err *err)
     goto fail;
   }
   if (frame->head.type == TFM_FRAME_CLOCK) {
-    TFM_TRY(tell_time(stage, frame, err));
+    TFM_TRY(tfm__stage_tell_time(stage, frame, err));
     goto fail;
   }
   if (frame->head.type == TFM_FRAME_START && stage->over && !stage->again) {

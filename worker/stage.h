@@ -50,6 +50,11 @@ void tfm__stage_poll(void *arg);
 /** One turn of waiting: move data, look for LEAVE, then rest. Errors: of link.h. */
 tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err) TFM_MUST_USE;
 
+/** Answer a frame of type CLOCK, in which rank 0 asks what time it is here: it may at any time from
+ * ASSIGN on. borrows: frame. Errors: TFM_E_FORMAT, of link.h. */
+tfm_status tfm__stage_tell_time(tfm_stage *stage, const tfm_frame *frame,
+                                tfm_err *err) TFM_MUST_USE;
+
 /** Take what has come on the control link; sets left and code on LEAVE. A heartbeat says that
  *  rank 0 is there and at work. START is kept once the job is over. Other messages are
  *  TFM_E_FORMAT here. */

@@ -47,6 +47,12 @@ static void copy_text(char *to, size_t cap, const char *from)
   to[n] = '\0';
 }
 
+/* No step of the way to a job: rank 0 is there, or asks what time it is. */
+static bool comes_at_any_time(const tfm_frame *frame)
+{
+  return frame->head.type == TFM_FRAME_HEARTBEAT || frame->head.type == TFM_FRAME_CLOCK;
+}
+
 /* Wait politely for any control frame. */
 static tfm_status await_any(worker *w, tfm_frame **frame, tfm_err *err)
 {
@@ -59,10 +65,13 @@ static tfm_status await_any(worker *w, tfm_frame **frame, tfm_err *err)
     TFM_TRY(tfm_link_receive(tfm_world_control_in(world, 0), frame, err));
     if (!*frame) {
       tfm_world_idle(world);
-    } else if ((*frame)->head.type == TFM_FRAME_HEARTBEAT) {
+    } else if (comes_at_any_time(*frame)) {
       tfm_vigil_note(w->stage.vigil, TFM_VIGIL_LISTENING, w->stage.patience_s, 0);
+      st = (*frame)->head.type == TFM_FRAME_CLOCK ? tfm__stage_tell_time(&w->stage, *frame, err)
+                                                  : TFM_OK;
       tfm_link_release(*frame);
       *frame = NULL;
+      TFM_TRY(st);
     }
   }
   tfm_world_busy(world);

@@ -147,6 +147,22 @@ static void say_measure(stagecraft *s)
   tell(s, TFM_FRAME_MEASURE, &payload);
 }
 
+/* Loading takes its time: the clock is asked for whenever it is due, also before MEASURE. */
+static void ask_time(stagecraft *s)
+{
+  tfm_buf payload = {0};
+  tfm_err err = {0};
+  tfm_msg_clock clock = {.asked_s = 1.5};
+  assert_int_equal(tfm_msg_clock_encode(&clock, &payload), TFM_OK);
+  tell(s, TFM_FRAME_CLOCK, &payload);
+  tfm_frame *frame = await_control(s, TFM_FRAME_CLOCK);
+  assert_int_equal(tfm_msg_clock_decode(&clock, frame->bytes + TFM_FRAME_HEADER,
+                                        (size_t)frame->head.payload_bytes, &err),
+                   TFM_OK);
+  assert_true(clock.asked_s >= 1.5 && clock.asked_s <= 1.5 && clock.now_s > 0);
+  tfm_link_release(frame);
+}
+
 /* The stage has an attention, an ffn and a head, and has measured them. */
 static void hear_speed(stagecraft *s)
 {
@@ -169,6 +185,7 @@ static line open_stage(stagecraft *s, const tfm_model *model)
   say_assign(s, model);
   line l = open_line(s, model);
   tfm_link_release(await_control(s, TFM_FRAME_READY));
+  ask_time(s);
   say_measure(s);
   hear_speed(s);
   return l;
