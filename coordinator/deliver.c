@@ -146,7 +146,7 @@ tfm_status tfm_delivery_rest(void *arg, bool idle, tfm_err *err)
 static void end_counts(tfm_delivery *d, bool complete)
 {
   const tfm_job *job = d->job;
-  if (!job->pump) {
+  if (!job || !job->pump) { /* it ended before it was opened, or before rows ran */
     return;
   }
   const tfm_progress_counts now = count(d);
