@@ -6,12 +6,10 @@
 #include "coordinator/stop.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/whole_file.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
   LENGTH = 128,       /* tokens of a made row, where the model takes them */
@@ -220,18 +218,12 @@ fail:
 
 static tfm_status write_svg(const tfm__study *s, tfm_err *err)
 {
-  const char *path = s->options->svg;
   tfm_buf text = {0};
   tfm_status st = tfm__study_draw(s, &text);
-  FILE *file = st == TFM_OK ? fopen(path, "we") : NULL;
-  bool written = file && fwrite(text.data, 1, text.n, file) == text.n;
-  if (file && fclose(file) != 0) {
-    written = false;
-  }
-  if (st == TFM_OK && !written) {
-    st = tfm_fail(err, TFM_E_IO, "--svg %.512s cannot be written: %s", path, strerror(errno));
-  } else if (st != TFM_OK) {
+  if (st != TFM_OK) {
     st = tfm_fail(err, st, "the drawing");
+  } else if (tfm_whole_file_write(s->options->svg, tfm_buf_view(&text), err) != TFM_OK) {
+    st = tfm_err_prefix(err, "--svg");
   }
   tfm_buf_fini(&text);
   return st;
@@ -254,8 +246,8 @@ static tfm_status check_options(const tfm_options *o, tfm_err *err)
   if (!o->svg) {
     return TFM_OK;
   }
-  const tfm_status st = tfm_sink_check(o->svg, o->inputs, o->ninput, err);
-  return st == TFM_OK ? st : tfm_err_prefix(err, "--svg");
+  const tfm_sink_named file = {"--svg", o->svg};
+  return tfm_sink_check_beside(&file, NULL, 0, o->inputs, o->ninput, err);
 }
 
 tfm_status tfm_scale_run(tfm_world *world, const tfm_options *options, tfm_buf *out,

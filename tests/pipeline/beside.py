@@ -41,6 +41,7 @@ def test_standard_output_is_for_results():
         assert run.code == 64 and option in run.err and not run.out, run.err
         assert not os.path.exists("-")
     for flag, words in (("--svg", ("plan", "-m", MODEL)), ("--svg", ("topo",)),
+                        ("--svg", ("scale", "--lengths", 8)),
                         ("--html", ("explain", "-m", MODEL, "good"))):
         run = call(*words, flag, "-")
         assert run.code == 64 and flag in run.err, run.err
