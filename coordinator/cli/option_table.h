@@ -95,8 +95,8 @@ const char *tfm__variable(char *const *envp, const char *name);
  * TFM_E_USAGE, TFM_E_NOMEM. */
 tfm_status tfm__options_shard(tfm_options *options, char *const *envp, tfm_err *err);
 
-/** Name the files of --outdir that no option of their own names; a verb that writes none of them
- * has no --outdir either. Errors: TFM_E_NOMEM. */
+/** Name the files of --outdir that no option of their own names; a verb that does not write what
+ * tells of a run has neither them nor --outdir. Errors: TFM_E_NOMEM. */
 tfm_status tfm__options_outdir(tfm_options *options, tfm_err *err);
 
 /** Let --model ORG/NAME stand for its folder in Hugging Face's cache of downloads, unless there is

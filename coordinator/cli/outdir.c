@@ -31,12 +31,26 @@ static const char *output_name(tfm_output_format format)
   return "output.jsonl";
 }
 
+/* What the environment or a config file names for other verbs is nothing to this one. */
+static void leave_out(tfm_options *options)
+{
+  const struct {
+    const char **at, *name;
+  } files[] = {{&options->outdir, "outdir"},
+               {&options->summary_json, "summary-json"},
+               {&options->metrics_file, "metrics-file"},
+               {&options->trace, "trace"}};
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
+    const tfm__option *row = tfm__option_find(files[i].name, strlen(files[i].name));
+    if (!tfm__option_serves(row, options->verb)) {
+      *files[i].at = NULL;
+    }
+  }
+}
+
 tfm_status tfm__options_outdir(tfm_options *options, tfm_err *err)
 {
-  static const char name[] = "outdir";
-  if (!tfm__option_serves(tfm__option_find(name, sizeof name - 1), options->verb)) {
-    options->outdir = NULL; /* of the environment or a config file, for other verbs */
-  }
+  leave_out(options);
   if (!options->outdir) {
     return TFM_OK;
   }

@@ -91,7 +91,8 @@ def test_a_folder_of_the_environment_serves_only_runs():
     page = must(call("report", folder / "run", env=env))
     assert page.out.startswith("<!doctype html>") and kept.code == 0
     assert (folder / "run" / "output.jsonl").read_bytes() == output
-    must(call("plan", "-m", MODEL, "--ranks", 3, env={"TFM_OUTDIR": str(folder / "none")}))
+    for name in ("TFM_OUTDIR", "TFM_TRACE", "TFM_METRICS_FILE", "TFM_SUMMARY_JSON"):
+        must(call("plan", "-m", MODEL, "--ranks", 3, env={name: str(folder / "none" / "x")}))
     assert not (folder / "none").exists()
 
 
