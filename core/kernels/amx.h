@@ -31,14 +31,12 @@ typedef struct {
   const float *a; /* words [rows, a strip's more at most][a_row]; pieces are a_piece apart */
   int64_t a_row;
   int64_t a_piece;
-  const float
-      *b[2]; /* panels: words [step][16] rows of 16, b_row apart; pieces are b_piece apart */
-  const float
-      *last[2]; /* of int8: the last step of each, which may be a padded copy, rows of which
-                         * are last_row apart */
-  int64_t b_row, last_row, b_piece;
-  const float *ahead; /* fetched on the way: what comes next ... */
-  int64_t ahead_step; /* ... a line of 16 words this often for each step of each strip */
+  const float *b[2];       /* panels: words [step][16] rows of 16, b_row apart */
+  const float *last[2];    /* of int8: the last step of each, perhaps a padded copy */
+  int64_t b_row, last_row; /* from a row of b, or of last, to the next */
+  int64_t b_piece;         /* from a piece to the next */
+  const float *ahead;      /* fetched on the way: what comes next ... */
+  int64_t ahead_step;      /* ... a line of 16 words this often for each step of each strip */
   int64_t steps;
   float *c; /* [rows, whole strips][32] */
   int64_t rows;
