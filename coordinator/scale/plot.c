@@ -1,5 +1,6 @@
 /* The drawing of a scaling study: speed-up with its ideal, where the stages' time went in each
  * layout, and each stage of the largest. One SVG file without scripts, fonts or links. */
+#include "coordinator/report/plot.h"
 #include "coordinator/scale/study.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ static void box(tfm_buf *out, double x, double y, double width, double height,
                        x, y, fmax(width, 0), fmax(height, 0), colour);
 }
 
-/* anchor: start, middle or end. What is written is ours, or put through escape(). */
+/* anchor: start, middle or end. What is written is ours. */
 static void text(tfm_buf *out, double x, double y, const char *anchor, const char *more,
                  const char *words)
 {
@@ -72,16 +73,6 @@ static void number(tfm_buf *out, double x, double y, const char *anchor, double 
   char words[32];
   (void)snprintf(words, sizeof words, "%.3g", value);
   text(out, x, y, anchor, "", words);
-}
-
-static void escape(const char *words, char *out, size_t bytes)
-{
-  size_t n = 0;
-  for (; *words && n + 1 < bytes; ++words) {
-    const unsigned char c = (unsigned char)*words;
-    out[n++] = c < 0x20 || c == '<' || c == '>' || c == '&' || c == '"' ? '_' : *words;
-  }
-  out[n] = '\0';
 }
 
 /* A step of 1, 2 or 5 times a power of ten that gives about TICKS ticks up to most. */
@@ -276,11 +267,7 @@ static void draw_legend(tfm_buf *out)
 
 tfm_status tfm__study_draw(const tfm__study *s, tfm_buf *out)
 {
-  char model[sizeof s->model];
-  char host[sizeof s->host];
   const bool weak = s->options->scale_mode == TFM_SCALE_WEAK;
-  escape(s->model, model, sizeof model);
-  escape(s->host, host, sizeof host);
   (void)tfm_buf_printf(
       out,
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
@@ -288,12 +275,16 @@ tfm_status tfm__study_draw(const tfm__study *s, tfm_buf *out)
       "fill=\"%s\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
       WIDTH, HEIGHT, WIDTH, HEIGHT, ink);
   (void)tfm_buf_printf(
-      out,
-      "<text x=\"20\" y=\"32\" font-size=\"18\" font-weight=\"bold\">%s scaling: "
-      "%s, %s</text>\n<text x=\"20\" y=\"52\">%lld rows%s, %lld runs of each "
-      "layout, host %s</text>\n",
-      weak ? "Weak" : "Strong", model, s->dtype, (long long)s->rows, weak ? " a worker" : "",
-      (long long)s->options->repetitions, host);
+      out, "<text x=\"20\" y=\"32\" font-size=\"18\" font-weight=\"bold\">%s scaling: ",
+      weak ? "Weak" : "Strong");
+  tfm_plot_text(out, s->model);
+  (void)tfm_buf_printf(out,
+                       ", %s</text>\n<text x=\"20\" y=\"52\">%lld rows%s, %lld runs of each "
+                       "layout, host ",
+                       s->dtype, (long long)s->rows, weak ? " a worker" : "",
+                       (long long)s->options->repetitions);
+  tfm_plot_text(out, s->host);
+  (void)tfm_buf_str(out, "</text>\n");
   draw_speedup(s, out);
   draw_stacks(s, out);
   draw_stages(s, out);

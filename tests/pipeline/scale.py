@@ -85,11 +85,16 @@ def test_the_rows_are_those_of_a_job():
 def test_without_ranks_stages_are_threads():
     folder = scratch()
     drawing = folder / "study.svg"
-    done = must(call("scale", "--ranks", "2,3,5", *SHORT, "--svg", drawing))
+    model = folder / "a<b&c"
+    model.mkdir()
+    for file in harness.MODEL.iterdir():
+        (model / file.name).symlink_to(file)
+    done = must(call("scale", "-m", model, "--ranks", "2,3,5", *SHORT, "--svg", drawing))
     assert done.out.count("\n| ") == 5 and CHECK.match(done.out.split("\n")[-2]).group(6) == "PASSED", done.out
     root = xml.parse(drawing).getroot()
     words = "".join(root.itertext())
     assert root.tag.endswith("}svg") and "Strong scaling" in words and "ideal" in words and "rank 4" in words
+    assert ": a<b&c, float32" in words, words
     assert "nan" not in pathlib.Path(drawing).read_text(encoding="utf-8")
 
 
