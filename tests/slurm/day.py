@@ -50,7 +50,8 @@ class Day:
         must(call("classify", "-q", *self.model, "-i", self.rows, "-o", self.want, timeout=self.deadline))
 
     def command(self, out):
-        return ["classify", *self.model, "-i", str(self.rows), "-o", str(out)]
+        """One thread a rank: the nodes share this machine's cores, and threads of a rank wait for each other."""
+        return ["classify", "--threads", "1", *self.model, "-i", str(self.rows), "-o", str(out)]
 
     def script(self, name, *options, warn=None, own=()):
         """What `tfm-cluster sbatch` prints; warn: seconds before the limit that USR1 comes."""
