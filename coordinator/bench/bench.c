@@ -34,6 +34,9 @@ tfm_status tfm_bench_run(tfm_world *world, const tfm_options *options, tfm_buf *
   case TFM_BENCH_COMM:
     st = tfm_bench_comm(world, options, &table, err);
     break;
+  case TFM_BENCH_MEMORY:
+    st = tfm_bench_memory(options, &table, err);
+    break;
   case TFM_BENCH_COUNT:
     st = tfm_fail(err, TFM_E_USAGE, "bench what? See tfm-cluster help bench");
     break;

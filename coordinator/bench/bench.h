@@ -39,6 +39,11 @@ tfm_status tfm_bench_kernels(const tfm_options *options, tfm_bench_table *table,
 tfm_status tfm_bench_comm(tfm_world *world, const tfm_options *options, tfm_bench_table *table,
                           tfm_err *err) TFM_MUST_USE;
 
+/** `bench memory`: STREAM's loops (core/kernels/stream.h) on --threads threads, or 1, 2, 4 ... and
+ *  all cores that rank 0's process may use; other ranks wait. The best of the repetitions. */
+tfm_status tfm_bench_memory(const tfm_options *options, tfm_bench_table *table,
+                            tfm_err *err) TFM_MUST_USE;
+
 /** Sort n samples (n >= 1) and give the middle one; of an even number the mean of both. */
 double tfm_bench_median(double *samples, size_t n);
 

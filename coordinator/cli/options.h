@@ -42,7 +42,7 @@
     "the cluster's bits against the one-process oracle: PASSED or FAILED")                     \
   X(TOPO, "topo", NULL, "the hardware tree and what each rank may use")                        \
   X(BENCH, "bench", NULL,                                                                      \
-    "how fast a part of the program is: tokenize, encode, linear, attention, comm")            \
+    "how fast a part is: tokenize, encode, linear, attention, comm, memory")                   \
   X(SCALE, "scale", NULL,                                                                      \
     "strong or weak scaling over ranks and layouts: rates, efficiencies, the same bits")       \
   X(EXPLAIN, "explain", NULL, "one text's way through the model: pieces, places, attention")   \
@@ -62,7 +62,9 @@ typedef enum { TFM_VERB_MAP(TFM_VERB_ENUM) TFM_VERB_COUNT } tfm_verb;
   X(ENCODE, "encode", "ids through the model in each dtype: tokens/s and share of the peak")   \
   X(LINEAR, "linear", "a layer's linear maps alone: GFLOP/s and share of the peak")            \
   X(ATTENTION, "attention", "a layer's heads alone: GFLOP/s and share of the peak")            \
-  X(COMM, "comm", "frames between ranks: latency, with and without waiting politely, and MB/s")
+  X(COMM, "comm",                                                                              \
+    "frames between ranks: latency, with and without waiting politely, and MB/s")              \
+  X(MEMORY, "memory", "STREAM's four loops on 1, 2, 4 ... threads: MB/s of memory")
 
 #define TFM_BENCH_ENUM(name, text, help) TFM_BENCH_##name,
 typedef enum { TFM_BENCH_MAP(TFM_BENCH_ENUM) TFM_BENCH_COUNT } tfm_bench_subject;

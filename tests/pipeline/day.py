@@ -116,6 +116,15 @@ def test_bench_comm_measures_the_pairs_it_is_asked_for():
         assert "--pairs" in must(call("bench", "comm", "--pairs", wrong, np=3), 64).err
 
 
+def test_bench_memory_has_a_row_for_each_count_of_threads():
+    loops = ["copy_mb_per_s", "scale_mb_per_s", "add_mb_per_s", "triad_mb_per_s"]
+    for options, ranks, threads in ((["--threads", 2], 3, [2]), (["--threads", 1], 0, [1])):
+        rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json", *options, np=ranks)).out)
+        assert [r["threads"] for r in rows] == threads and all(r[k] > 0 for r in rows for k in loops), rows
+    rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json")).out)
+    assert rows[0]["threads"] == 1 and [r["threads"] for r in rows] == sorted({r["threads"] for r in rows}), rows
+
+
 def test_bench_encode_measures_every_dtype():
     src = rows(harness.texts()[:9], scratch() / "rows.jsonl")
     made = json.loads(must(call("bench", "encode", "--lengths", "16,40", "-r", 2, "-o", "json")).out)
