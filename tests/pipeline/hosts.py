@@ -26,7 +26,8 @@ class Host:
         self.name, self.address, self.numbers = name, address, numbers
         proc = "mount -t proc proc /proc" if numbers else "true"
         self.boot = subprocess.Popen(
-            ["unshare", "-n", "-u", "-m", "-i", *(["-p"] if numbers else []), "-f", "sh", "-c",
+            ["setpriv", "--pdeathsig", "KILL",  # nothing stays when this test is killed
+             "unshare", "-n", "-u", "-m", "-i", *(["-p"] if numbers else []), "-f", "--kill-child", "sh", "-c",
              BOOT.format(name=name, proc=proc)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self.boot.stdout.readline() != "up\n":
             raise Skip(f"no namespaces here: {self.boot.stderr.read().strip()}")

@@ -8,7 +8,7 @@ from harness import MODEL, PROGRAM, call, digest, must, scratch
 from hosts import Two, until
 from resume import commits, words
 
-LIMIT = 30 if harness.SANITIZED else 10  # seconds a rank may be silent; far above what one ever is
+LIMIT = 30 if harness.SANITIZED else 20  # seconds a rank may be silent; far above what one ever is
 
 
 class Job:
