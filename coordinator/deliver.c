@@ -37,14 +37,15 @@ tfm_status tfm_delivery_open(tfm_delivery *d, tfm_job *job, bool *done, tfm_err 
   tfm_identity identity = {0};
   const tfm_options *o = job->options;
   bool rows = !job->demo && !job->dialog && o->verb != TFM_VERB_VERIFY;
+  bool writes = rows && !(o->dry_run && o->restart); /* a dry run throws nothing away */
   *d = (tfm_delivery){.job = job};
   d->outlet.vouch = o->verify_of ? vouch : NULL;
   d->outlet.arg = job;
   int nfield = job->task->fields(&job->context, d->outlet.fields);
   TFM_TRY(rows ? begin_array(d, err) : TFM_OK);
   TFM_TRY(tfm_job_identity(job, &identity, err));
-  TFM_TRY(
-      tfm_outlet_open(&d->outlet, o, job->reader, nfield, rows ? &identity : NULL, done, err));
+  TFM_TRY(tfm_outlet_open(&d->outlet, o, job->reader, nfield, writes ? &identity : NULL, done,
+                          err));
   if (*done) {
     goto fail;
   }

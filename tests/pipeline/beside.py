@@ -96,6 +96,18 @@ def test_a_folder_of_the_environment_serves_only_runs():
     assert not (folder / "none").exists()
 
 
+def test_a_dry_run_throws_nothing_away():
+    folder = scratch()
+    src = rows(["a", "b"], folder / "rows.jsonl")
+    src.write_bytes(src.read_bytes() + b'{"nothing": 1}\n')
+    job = ("classify", "-m", MODEL, "-i", src, "-o", folder / "out.jsonl", "--errors", folder / "errors.jsonl")
+    must(call(*job))
+    kept = {p: p.read_bytes() for p in folder.iterdir()}
+    assert kept[folder / "errors.jsonl"]
+    must(call(*job, "--dry-run", "--restart"))
+    assert {p: p.read_bytes() for p in folder.iterdir()} == kept
+
+
 def test_a_pipe_in_a_folder_of_a_run_is_no_wait():
     folder = scratch()
     must(call("classify", "-m", MODEL, "-i", rows(["a"], folder / "rows.jsonl"), "--outdir", folder / "run"))
