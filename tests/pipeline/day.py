@@ -125,6 +125,16 @@ def test_bench_memory_has_a_row_for_each_count_of_threads():
     assert rows[0]["threads"] == 1 and [r["threads"] for r in rows] == sorted({r["threads"] for r in rows}), rows
 
 
+def test_bench_memory_takes_no_more_than_there_is():
+    """4096 threads want 824 GB; nothing of it is touched."""
+    with open("/proc/meminfo", encoding="utf-8") as facts:
+        free = next(int(line.split()[1]) for line in facts if line.startswith("MemAvailable"))
+    if free > 800 << 20:
+        raise harness.Skip("this machine has room for the arrays of 4096 threads")
+    run = must(call("bench", "memory", "--threads", 4096, "-r", 1), 71)
+    assert "--threads" in run.err and not run.out, run.err
+
+
 def test_bench_encode_measures_every_dtype():
     src = rows(harness.texts()[:9], scratch() / "rows.jsonl")
     made = json.loads(must(call("bench", "encode", "--lengths", "16,40", "-r", 2, "-o", "json")).out)
