@@ -8,8 +8,8 @@ site_configuration = {
             "name": "default",
             "scheduler": "local",
             "launcher": "mpirun",
-            "environs": ["builtin"],
+            "environs": ["none"],
         }],
     }],
-    "environments": [{"name": "builtin"}],
+    "environments": [{"name": "none"}],
 }

@@ -2,6 +2,7 @@
 
 The patterns below are held against what the program really prints by the test docs.reframe.
 """
+import os
 import re
 
 import reframe as rfm
@@ -25,7 +26,7 @@ class TfmCheck(rfm.RunOnlyRegressionTest):
 
     def rows(self, pattern):
         """Matches of a pattern in what was printed."""
-        with open(str(self.stdout), encoding="utf-8") as printed:
+        with open(os.path.join(self.stagedir, str(self.stdout)), encoding="utf-8") as printed:
             return [m for m in map(re.compile(pattern).match, printed.read().split("\n")) if m]
 
     def options(self, *words):
@@ -37,7 +38,7 @@ class TfmCheck(rfm.RunOnlyRegressionTest):
 class TfmScale(TfmCheck):
     """Strong and weak scaling in one allocation: rate and efficiency of each layout, and the same bits in all."""
     mode = parameter(["strong", "weak"])
-    num_tasks = variable(int, value=3)
+    num_tasks = 3
     limit = variable(int, value=0)         # rows of a run; 0: what takes two seconds
     tags = {"scaling"}
 
