@@ -152,6 +152,7 @@ static void hosts_have_one_port(void **state)
   check_near(s.outcome.wire_s, 20);
   s.batches[9].bytes = 3000; /* alone on the wire for its last 2000: as fast as that goes */
   check_near(run(&s), 9 * 2 + 3 * 2 + 1);
+  close_scene(&s);
   s = set_scene(1, 3, 9);
   s.ranks[1].host = 0;
   for (int i = 0; i < 9; ++i) {
