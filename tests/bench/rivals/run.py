@@ -5,7 +5,7 @@ usage: run.py --program tfm-cluster --models OUT --rows rows.jsonl [--every 16] 
               [--batches 8,32] [--only MiniLM-L6] [--lengths mixed,128] [--dtypes float32,int8]
               [--cpu 1] [--threads 1]
 Seconds are the processor's with one thread, the clock's with more: then the machine must be idle.
---every N takes each N-th row of the file; beside those there are rows of 128 tokens. OUT is
+--every N takes one row in N of the file, at random but always the same; beside those there are rows of 128 tokens. OUT is
 make.py's folder.
 """
 import argparse
@@ -101,7 +101,8 @@ def loads(a, folder, scratch):
     from transformers import AutoTokenizer
     tokenizer = AutoTokenizer.from_pretrained((folder / "source.txt").read_text().strip())
     with open(a.rows, encoding="utf-8") as f:
-        lines = f.read().splitlines()[a.every // 2::a.every]
+        lines = f.read().splitlines()
+    lines = random.Random(11).sample(lines, len(lines) // a.every)
     some = scratch / "rows.jsonl"
     some.write_text("\n".join(lines) + "\n", encoding="utf-8")
     limit = min(tokenizer.model_max_length, 512)
