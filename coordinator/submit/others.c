@@ -17,6 +17,13 @@ static void put_mpirun(const tfm__job_script *job, bool array, tfm_buf *out)
   tfm__put_command(job, array, out);
 }
 
+/* Nothing to go on with: its code is the job's. */
+static void put_measurement(const tfm__job_script *job, tfm_buf *out)
+{
+  put_mpirun(job, false, out);
+  (void)tfm_buf_char(out, '\n');
+}
+
 void tfm__put_pbs(const tfm__job_script *job, tfm_buf *out)
 {
   const tfm_options *o = job->asked;
@@ -32,9 +39,15 @@ void tfm__put_pbs(const tfm__job_script *job, tfm_buf *out)
   if (o->array) {
     (void)tfm_buf_printf(out, "#PBS -J 0-%lld\n", (long long)o->array - 1);
   }
-  (void)tfm_buf_str(out, "#PBS -j oe\n#PBS -r y\n");
+  (void)tfm_buf_printf(out, "#PBS -j oe\n#PBS -r %s\n",
+                       job->measures ? "n\n#PBS -l place=excl" : "y");
   tfm__put_maker(job, out);
-  (void)tfm_buf_str(out, "\ncd \"$PBS_O_WORKDIR\" || exit 66\nexport OPENBLAS_NUM_THREADS=1\n");
+  tfm__put_environment(out);
+  (void)tfm_buf_str(out, "cd \"$PBS_O_WORKDIR\" || exit 66\n");
+  if (job->measures) {
+    put_measurement(job, out);
+    return;
+  }
   tfm__put_output(job, o->array ? "$PBS_ARRAY_INDEX" : NULL, out);
   tfm__put_progress(out);
   put_mpirun(job, o->array > 0, out);
@@ -67,11 +80,16 @@ void tfm__put_lsf(const tfm__job_script *job, tfm_buf *out)
   put_line("#BSUB -q ", o->partition, "", out);
   put_line("#BSUB -P ", o->account, "", out);
   /* USR1 two minutes before the limit; exit code 75 goes back to the queue. */
-  (void)tfm_buf_printf(out,
-                       "#BSUB -wa USR1\n#BSUB -wt 2\n#BSUB -r\n#BSUB -Q \"75\"\n#BSUB -o %s\n",
-                       o->array ? "%J_%I.log" : "%J.log");
+  (void)tfm_buf_printf(
+      out, "%s#BSUB -o %s\n",
+      job->measures ? "#BSUB -x\n" : "#BSUB -wa USR1\n#BSUB -wt 2\n#BSUB -r\n#BSUB -Q \"75\"\n",
+      o->array ? "%J_%I.log" : "%J.log");
   tfm__put_maker(job, out);
-  (void)tfm_buf_str(out, "\nexport OPENBLAS_NUM_THREADS=1\n");
+  tfm__put_environment(out);
+  if (job->measures) {
+    put_measurement(job, out);
+    return;
+  }
   if (o->array) {
     tfm__put_output(job, "$((LSB_JOBINDEX - 1))", out);
   }

@@ -9,10 +9,14 @@ typedef struct {
   const tfm_options *asked; /* of the verb sbatch */
   const tfm_options *run;   /* of the command */
   int ranks;
+  bool measures; /* figures, not rows: nodes of its own, no journal, never back in the queue */
 } tfm__job_script;
 
 /** Append a word so that a shell reads it as one: 'as it is'. */
 void tfm__put_word(const char *word, tfm_buf *out);
+
+/** Append what keeps this shell's libraries from threads of their own. */
+void tfm__put_environment(tfm_buf *out);
 
 /** Append "tfm-cluster" and the command's words; array: with the shard's own output. */
 void tfm__put_command(const tfm__job_script *job, bool array, tfm_buf *out);

@@ -21,8 +21,9 @@ static void put_resources(const tfm_options *o, int64_t nodes, int64_t ranks,
   put_option("partition", o->partition, out);
 }
 
-static void put_header(const tfm_options *o, tfm_buf *out)
+static void put_header(const tfm__job_script *job, tfm_buf *out)
 {
+  const tfm_options *o = job->asked;
   put_option("job-name", o->job_name, out);
   put_option("time", o->time_limit, out);
   put_option("account", o->account, out);
@@ -32,7 +33,8 @@ static void put_header(const tfm_options *o, tfm_buf *out)
   (void)tfm_buf_printf(out, "#SBATCH --output=%%x-%s.log\n#SBATCH --open-mode=append\n",
                        o->array ? "%A_%a" : "%j");
   /* Two minutes before the limit the batch shell, and only it, is told. */
-  (void)tfm_buf_str(out, "#SBATCH --signal=B:USR1@120\n#SBATCH --requeue\n");
+  (void)tfm_buf_str(out, job->measures ? "#SBATCH --exclusive\n#SBATCH --no-requeue\n"
+                                       : "#SBATCH --signal=B:USR1@120\n#SBATCH --requeue\n");
   if (!o->coordinator_memory) {
     put_resources(o, o->nodes, o->ranks_per_node, o->node_memory, out);
     return;
@@ -61,15 +63,17 @@ void tfm__put_slurm(const tfm__job_script *job, tfm_buf *out)
 {
   const tfm_options *o = job->asked;
   (void)tfm_buf_str(out, "#!/bin/bash\n");
-  put_header(o, out);
+  put_header(job, out);
   tfm__put_maker(job, out);
-  (void)tfm_buf_str(out, "\nexport OPENBLAS_NUM_THREADS=1\n");
-  tfm__put_output(job, o->array ? "$SLURM_ARRAY_TASK_ID" : NULL, out);
-  tfm__put_progress(out);
+  tfm__put_environment(out);
+  if (!job->measures) {
+    tfm__put_output(job, o->array ? "$SLURM_ARRAY_TASK_ID" : NULL, out);
+    tfm__put_progress(out);
+  }
   (void)tfm_buf_printf(out, "srun --mpi=pmix%s --cpus-per-task=%lld --cpu-bind=cores \\\n  ",
                        o->coordinator_memory ? " --het-group=0,1" : "",
                        (long long)o->cores_per_rank);
   tfm__put_command(job, o->array > 0, out);
-  (void)tfm_buf_str(out, " &\n");
-  (void)tfm_buf_str(out, body);
+  (void)tfm_buf_str(out, job->measures ? "\n" : " &\n");
+  (void)tfm_buf_str(out, job->measures ? "" : body);
 }

@@ -39,6 +39,11 @@ void tfm__put_command(const tfm__job_script *job, bool array, tfm_buf *out)
   (void)tfm_buf_str(out, array ? " --shard \"$shard\" -o \"$out\"" : "");
 }
 
+void tfm__put_environment(tfm_buf *out)
+{
+  (void)tfm_buf_str(out, "\nexport OPENBLAS_NUM_THREADS=1\n");
+}
+
 void tfm__put_maker(const tfm__job_script *job, tfm_buf *out)
 {
   (void)tfm_buf_printf(out, "# tfm-cluster %s sbatch, for: tfm-cluster", TFM_VERSION);
@@ -86,25 +91,36 @@ void tfm__put_progress(tfm_buf *out)
                     "before=$(progress)\n");
 }
 
-/* What cannot be gone on with, or would wait for somebody to type, is no batch job. */
-static tfm_status check_command(const tfm_options *run, tfm_err *err)
+static bool reads_stdin(const tfm_options *run)
 {
-  const bool scores = run->verb <= TFM_VERB_TOKENIZE; /* those with an output */
-  if (run->help || run->version || !scores) {
-    return tfm_fail(err, TFM_E_USAGE,
-                    "sbatch: %s is no job; behind -- it wants a verb that reads rows "
-                    "and writes results",
-                    run->help || run->version ? "help" : tfm_verb_name(run->verb));
-  }
-  bool typed = run->ninput == 0;
   for (int i = 0; i < run->ninput; ++i) {
-    typed = typed || strcmp(run->inputs[i], "-") == 0;
+    if (strcmp(run->inputs[i], "-") == 0) {
+      return true;
+    }
   }
-  if (typed) {
+  return run->ninput == 0;
+}
+
+/* What would wait for somebody to type, or has rows and no file to be gone on with, is no batch
+ * job. */
+static tfm_status check_command(const tfm__job_script *job, tfm_err *err)
+{
+  const tfm_options *run = job->run;
+  const bool scores = run->verb <= TFM_VERB_TOKENIZE; /* those with an output */
+  if (run->help || run->version || (!scores && !job->measures)) {
+    return tfm_fail(
+        err, TFM_E_USAGE,
+        "sbatch: %s is no job; behind -- it wants a verb that reads rows and writes "
+        "results, or one that measures: scale, bench, verify",
+        run->help || run->version ? "help" : tfm_verb_name(run->verb));
+  }
+  const bool own_rows =
+      run->ninput == 0 && (run->verb == TFM_VERB_SCALE || run->verb == TFM_VERB_BENCH);
+  if (reads_stdin(run) && !own_rows) {
     return tfm_fail(err, TFM_E_USAGE,
                     "sbatch: a job has no standard input; name files: -i FILE");
   }
-  if (!run->output || strcmp(run->output, "-") == 0) {
+  if (scores && (!run->output || strcmp(run->output, "-") == 0)) {
     return tfm_fail(
         err, TFM_E_USAGE,
         "sbatch: only a file can be gone on with after a time limit; name it: -o FILE");
@@ -112,15 +128,21 @@ static tfm_status check_command(const tfm_options *run, tfm_err *err)
   return TFM_OK;
 }
 
-static tfm_status check_array(const tfm_options *asked, const tfm_options *run, tfm_err *err)
+static tfm_status check_array(const tfm__job_script *job, tfm_err *err)
 {
-  const bool k8s = strcmp(asked->scheduler, "k8s") == 0;
-  if (asked->array && (run->shard || k8s)) {
+  const bool k8s = strcmp(job->asked->scheduler, "k8s") == 0;
+  if (job->asked->array && (job->run->shard || k8s || job->measures)) {
     return tfm_fail(err, TFM_E_USAGE, "sbatch: --array %s",
-                    k8s ? "is not offered for k8s: make a job for each --shard"
-                        : "gives each job its --shard; leave that out of the command");
+                    job->measures ? "shares rows out; what measures is one job"
+                    : k8s         ? "is not offered for k8s: make a job for each --shard"
+                          : "gives each job its --shard; leave that out of the command");
   }
   return TFM_OK;
+}
+
+static bool verb_measures(tfm_verb verb)
+{
+  return verb == TFM_VERB_SCALE || verb == TFM_VERB_BENCH || verb == TFM_VERB_VERIFY;
 }
 
 tfm_status tfm_submit_print(const tfm_options *options, char *const *envp, tfm_buf *out,
@@ -128,7 +150,7 @@ tfm_status tfm_submit_print(const tfm_options *options, char *const *envp, tfm_b
 {
   tfm_status st = TFM_OK;
   tfm_options run = {0};
-  const tfm__job_script job = {
+  tfm__job_script job = {
       .asked = options, .run = &run, .ranks = (int)(options->nodes * options->ranks_per_node)};
   if (!options->ncommand) {
     return tfm_fail(err, TFM_E_USAGE,
@@ -136,8 +158,9 @@ tfm_status tfm_submit_print(const tfm_options *options, char *const *envp, tfm_b
                     "--nodes 2 -- classify -m DIR -i rows.jsonl -o scores.jsonl");
   }
   TFM_TRY(tfm_options_read(&run, options->ncommand, options->command, envp, err));
-  TFM_TRY(check_command(&run, err));
-  TFM_TRY(check_array(options, &run, err));
+  job.measures = verb_measures(run.verb);
+  TFM_TRY(check_command(&job, err));
+  TFM_TRY(check_array(&job, err));
   if (strcmp(options->scheduler, "pbs") == 0) {
     tfm__put_pbs(&job, out);
   } else if (strcmp(options->scheduler, "lsf") == 0) {

@@ -113,8 +113,22 @@ def test_the_program_itself_does_the_job():
     assert ids == list(range(40)), ids
 
 
+def test_what_measures_has_nodes_of_its_own_and_never_comes_back():
+    for words in (["scale", "--ranks", "2,3", "-o", "csv"], ["bench", "comm"], ["verify", "-i", "x"]):
+        for scheduler, alone in (("slurm", "#SBATCH --exclusive\n#SBATCH --no-requeue\n"),
+                                 ("pbs", "#PBS -r n\n#PBS -l place=excl\n"), ("lsf", "#BSUB -x\n")):
+            script = must(call("sbatch", "--scheduler", scheduler, "--", *words)).out
+            assert alone in script and "journal" not in script and "USR1" not in script, script
+            assert script.endswith(f"tfm-cluster {shlex.join(words)}\n"), script
+    for want in (0, 75, 77):
+        code, calls, _ = start(["--", "verify", "-i", "rows.txt"], want, grows="record")
+        assert code == want and "requeue" not in calls, (want, code, calls)
+
+
 def test_what_is_no_job_is_refused():
-    for words, why in ((["--", "topo"], "reads rows"), (["--", "verify", "-i", "x"], "verify is no job"),
+    for words, why in ((["--", "topo"], "reads rows"), (["--", "plan"], "plan is no job"),
+                       (["--", "verify"], "-i FILE"), (["--", "scale", "-i", "-"], "-i FILE"),
+                       (["--array", "2", "--", "scale"], "one job"),
                         (["--", "classify", "-i", "x"], "-o FILE"),
                        (["--", "classify", "-o", "x"], "-i FILE"), ([], "behind --"),
                        (["--", "classify", "--modell", "x"], "--model"),
