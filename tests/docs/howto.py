@@ -39,19 +39,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pipeline"))
+from harness import MPI  # noqa: E402
+
 SOURCE = pathlib.Path(os.environ.get("TFM_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 FENCE = re.compile(r"^(```+)\s*(\w*)")
 COMMENT = re.compile(r"^<!-- test: (file|exit|skip) (.+?) -->$")
 MARK = "@@howto-block"
-MPI = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-    "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-    "OPENBLAS_NUM_THREADS": "1",
-}
 
 
 class Block:
