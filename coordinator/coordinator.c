@@ -172,12 +172,12 @@ static tfm_status score(tfm_job *job, tfm_world *world, const tfm_options *optio
 {
   tfm_status st = TFM_OK;
   tfm_delivery d = {0};
-  bool done = false;
+  bool done = false, made = false;
   bool demo = options->bare && tfm_bare_input(tfm_world_launched_by_mpi());
   if (tfm_dialog_wanted(options, tfm_world_launched_by_mpi())) {
     TFM_TRY(tfm_dialog_open(&job->dialog, options, &options, err));
   }
-  TFM_TRY(tfm_rundir_make(options, err));
+  TFM_TRY(tfm_rundir_make(options, &made, err));
   TFM_TRY(tfm_job_open(job, world, options, demo, err));
   tfm_stop_heed(world);
   TFM_TRY(tfm_job_plan(job, err));
@@ -206,6 +206,9 @@ fail:
   }
   tfm_stop_wake_nobody();
   tfm_delivery_fini(&d);
+  if (made && (options->dry_run || st != TFM_OK)) {
+    tfm_rundir_unmake(options);
+  }
   leave_alone(st, err);
   return st;
 }

@@ -231,6 +231,10 @@ static tfm_status read_word(reading *r, bool *first, tfm_err *err)
   if (st != TFM_OK || taken) {
     return st;
   }
+  if (r->options->verb == TFM_VERB_EXPLAIN && !*word) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "explain: want a text, got an empty one: tfm-cluster explain \"...\"");
+  }
   return tfm__option_set(r->options, tfm__option_find("input", 5), "INPUT", word, TFM_FROM_FLAG,
                          err);
 }

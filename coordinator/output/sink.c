@@ -45,6 +45,12 @@ static bool is_special(const char *path)
   return stat(path, &about) == 0 && !S_ISREG(about.st_mode);
 }
 
+static bool is_there(const char *path)
+{
+  struct stat about;
+  return lstat(path, &about) == 0;
+}
+
 tfm_status tfm__sink_open_errors(tfm_sink *sink, const char *path, tfm_err *err)
 {
   if (!path) {
@@ -66,6 +72,7 @@ tfm_status tfm__sink_open_errors(tfm_sink *sink, const char *path, tfm_err *err)
                ? TFM_OK
                : tfm_fail(err, TFM_E_OUTPUT, "--errors %.400s: %s", path, strerror(errno));
   }
+  sink->listed = !is_there(sink->error_path);
   return tfm__lock_open(&e->fd, sink->error_path, path, NULL, err);
 }
 
@@ -362,12 +369,6 @@ fail:
   return st;
 }
 
-static bool is_there(const char *path)
-{
-  struct stat about;
-  return lstat(path, &about) == 0;
-}
-
 /* Nothing of an attempt that committed nothing is worth keeping, nor is the empty part of one that
  * was refused. The part's lock is still ours; not so after an error, when another attempt may have
  * taken over. */
@@ -381,6 +382,9 @@ static void remove_traces(const tfm_sink *sink)
   if (sink->anew) {
     (void)unlink(sink->names.journal);
     (void)unlink(sink->names.tail);
+    if (sink->listed) {
+      (void)unlink(sink->error_path);
+    }
     (void)unlink(sink->names.part);
   } else if (empty && (sink->stray || !is_there(sink->names.journal))) {
     (void)unlink(sink->names.part);

@@ -29,6 +29,7 @@ struct tfm_sink {
   bool any;     /* something is committed */
   bool stray;   /* the part was made although the output is complete */
   bool anew;    /* the part was begun by this attempt */
+  bool listed;  /* the list of errors was made by this attempt */
   bool final;   /* the last commit says that there are no more rows */
   bool renamed; /* the part has its name already */
   bool broken;  /* a write or sync failed: what is on the disk is not known any more */

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-tfm_status tfm_rundir_make(const tfm_options *options, tfm_err *err)
+tfm_status tfm_rundir_make(const tfm_options *options, bool *made, tfm_err *err)
 {
   const char *dir = options->outdir;
-  if (!dir || mkdir(dir, 0777) == 0) {
+  *made = dir && mkdir(dir, 0777) == 0;
+  if (!dir || *made) {
     return TFM_OK;
   }
   const int why = errno;
@@ -23,6 +25,11 @@ tfm_status tfm_rundir_make(const tfm_options *options, tfm_err *err)
     return TFM_OK;
   }
   return tfm_fail(err, TFM_E_OUTPUT, "--outdir %.400s cannot be made: %s", dir, strerror(why));
+}
+
+void tfm_rundir_unmake(const tfm_options *options)
+{
+  (void)rmdir(options->outdir); /* refused where it holds something */
 }
 
 /* The words this process was started with, as a JSON array; [] where the system does not say. */

@@ -6,9 +6,13 @@
 #include "coordinator/output/outlet.h"
 #include "coordinator/report/history.h"
 
-/** Make the folder, unless it is there; without --outdir nothing happens.
+/** Make the folder, unless it is there; without --outdir nothing happens. *made: it was not there,
+ *  and a run that leaves nothing behind takes it away with tfm_rundir_unmake().
  *  Errors: TFM_E_OUTPUT. */
-tfm_status tfm_rundir_make(const tfm_options *options, tfm_err *err) TFM_MUST_USE;
+tfm_status tfm_rundir_make(const tfm_options *options, bool *made, tfm_err *err) TFM_MUST_USE;
+
+/** Remove the folder if it is empty. */
+void tfm_rundir_unmake(const tfm_options *options);
 
 /** Where a run stands, as run.json has it. */
 typedef enum { TFM_RUN_RUNNING, TFM_RUN_COMPLETE, TFM_RUN_STOPPED } tfm_run_state;

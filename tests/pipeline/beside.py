@@ -108,6 +108,18 @@ def test_a_dry_run_throws_nothing_away():
     assert {p: p.read_bytes() for p in folder.iterdir()} == kept
 
 
+def test_a_dry_run_leaves_nothing():
+    folder = scratch()
+    src = rows(["a"], folder / "rows.jsonl")
+    job = ("classify", "-m", MODEL, "-i", src, "--dry-run")
+    must(call(*job, "-o", folder / "out.jsonl", "--errors", folder / "errors.jsonl"))
+    must(call(*job, "--outdir", folder / "run"))
+    assert list(folder.iterdir()) == [src]
+    (folder / "run").mkdir()
+    must(call(*job, "--outdir", folder / "run"))
+    assert list((folder / "run").iterdir()) == []
+
+
 def test_a_pipe_in_a_folder_of_a_run_is_no_wait():
     folder = scratch()
     must(call("classify", "-m", MODEL, "-i", rows(["a"], folder / "rows.jsonl"), "--outdir", folder / "run"))

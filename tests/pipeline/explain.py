@@ -93,6 +93,8 @@ def test_what_is_no_text_is_refused():
     assert run.code == 64 and "explain what?" in run.err, run.err
     run = call("explain", " ")
     assert run.code == 64 and "no text" in run.err and not run.out, run.err
+    run = call("explain", "")
+    assert run.code == 64 and "want a text" in run.err and not run.out, run.err
     run = call("explain", "a", "--html", scratch() / "no" / "where.html")
     assert run.code == 73 and "make it first" in run.err, run.err
 
