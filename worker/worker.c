@@ -323,7 +323,9 @@ static tfm_cpuset place_of_all(worker *w)
 static void poll_stage(void *arg)
 {
   worker *w = arg;
-  tfm__stage_poll(&w->stage);
+  if (w->stage.slice) { /* while it is loaded rank 0 expects no word */
+    tfm__stage_poll(&w->stage);
+  }
 }
 
 /* What this rank would make of the engine it is told must bear the name it is told. */
@@ -486,6 +488,8 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   }
   TFM_TRY(open_store(w, err));
   options.store = w->store;
+  TFM_TRY(tfm_team_open(&stage->team, &team, err));
+  options.par = tfm_team_par(stage->team);
   TFM_TRY(tfm_slice_open(&stage->slice, &w->model, &options, err));
   w->options = options;
   say_store(w, ready);
@@ -514,7 +518,6 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   if (a->trace && (stage->trace = tfm_calloc(1, sizeof *stage->trace)) == NULL) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "what is told of %d spans", TFM_MSG_SPANS));
   }
-  TFM_TRY(tfm_team_open(&stage->team, &team, err));
   TFM_TRY(open_links(w, err));
   ready->load_s = tfm_now_s() - start;
 

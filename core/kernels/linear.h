@@ -107,9 +107,9 @@ const char *tfm_linear_packing(tfm_engine engine);
 /** Pack the weights of outputs [first, first + n): weight [n,K] f32 row-major (a checkpoint's
  *  nn.Linear), bias [n] or NULL for none; both are copied, and finite. first is a multiple of
  *  TFM_LINEAR_PANEL, and so is n unless these are the last. Each output is put once, in any order,
- *  by one thread at a time, before the first run. The packed memory is first touched by the calling
- *  thread; its form does not depend on the instruction set in use, nor on how the outputs were
- *  shared out over calls. */
+ *  before the first run; of other backends than onednn several threads may do so at once. The
+ *  packed memory is first touched by the calling thread; its form does not depend on the
+ *  instruction set in use, nor on how the outputs were shared out over calls. */
 void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weight,
                     const float *bias);
 

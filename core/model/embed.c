@@ -168,7 +168,7 @@ static tfm_status load(tfm_embed *embed, const tfm_model *model, tfm_store *stor
   char name[TFM__IMAGE_NAME];
   tfm__image_name(name, "embed", 0, engine);
   tfm__image_begin(&embed->image, store, name, tfm_cost_embed_bytes(&model->config));
-  const tfm__loader loader = {model, engine, tfm__image_shelf(&embed->image)};
+  const tfm__loader loader = {model, engine, tfm__image_shelf(&embed->image), NULL};
   TFM_TRY(load_tables(embed, &loader, err));
   TFM_TRY(tfm__image_end(&embed->image, store, err));
 

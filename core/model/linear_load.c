@@ -4,22 +4,33 @@
 
 #include <string.h>
 
-enum { STRIP_FLOATS = 1 << 18 }; /* read at a time, and no less than a panel */
+enum { STRIP_FLOATS = 1 << 18 }; /* a thread reads at a time, and no less than a panel */
 
-/* The next outputs of a layer, until they are enough to be packed. */
+/* Outputs of a layer on their way from the file: a thread's own. */
 typedef struct {
-  tfm_linear *to;
-  int64_t width;
-  int64_t room;  /* outputs it has room for, a multiple of TFM_LINEAR_PANEL */
-  int64_t at, n; /* it holds outputs [at, at + n) */
-  float *weight; /* [room,width] */
-  float *bias;   /* [room] */
+  float *weight;     /* [room,width] */
+  float *bias;       /* [room] */
+  tfm_status failed; /* the first strip that failed of those this thread had, and why */
+  int task;
+  tfm_err err;
 } strip;
 
-static int64_t strip_room(int64_t width)
+static int64_t least(int64_t a, int64_t b)
 {
-  const int64_t panels = STRIP_FLOATS / width / TFM_LINEAR_PANEL;
-  return (panels > 1 ? panels : 1) * TFM_LINEAR_PANEL;
+  return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
+/* Outputs a strip has room for, a multiple of TFM_LINEAR_PANEL. */
+static int64_t strip_room(int64_t rows, int64_t width)
+{
+  const int64_t panels = most(STRIP_FLOATS / width / TFM_LINEAR_PANEL, 1);
+  const int64_t needed = (rows + TFM_LINEAR_PANEL - 1) / TFM_LINEAR_PANEL;
+  return least(panels, needed) * TFM_LINEAR_PANEL;
 }
 
 static tfm_status no_memory(tfm_err *err, const char *what, int64_t floats)
@@ -27,33 +38,10 @@ static tfm_status no_memory(tfm_err *err, const char *what, int64_t floats)
   return tfm_fail(err, TFM_E_NOMEM, "%s: %lld bytes", what, (long long)floats * 4);
 }
 
-static tfm_status strip_open(strip *s, int64_t rows, int64_t width, tfm_err *err)
-{
-  s->width = width;
-  s->room = strip_room(width) < rows ? strip_room(width)
-                                     : rows + (TFM_LINEAR_PANEL - 1) -
-                                           (rows + TFM_LINEAR_PANEL - 1) % TFM_LINEAR_PANEL;
-  s->weight = tfm_alloc_aligned((size_t)(s->room * width), sizeof *s->weight);
-  s->bias = tfm_alloc_aligned((size_t)s->room, sizeof *s->bias);
-  return s->weight && s->bias ? TFM_OK : no_memory(err, "reading weights", s->room * width);
-}
-
-static void strip_fini(strip *s)
-{
-  tfm_free(s->weight);
-  tfm_free(s->bias);
-}
-
-static void strip_flush(strip *s)
-{
-  tfm_linear_put(s->to, s->at, s->n, s->weight, s->bias);
-  s->at += s->n;
-  s->n = 0;
-}
-
 /* Where a module's outputs come from. */
 typedef struct {
   const tfm_checkpoint *checkpoint;
+  int64_t at; /* its first output's number in the layer */
   tfm__tensors found;
   tfm__module_shape shape;
   int64_t tokens; /* of a convolution; else 0 */
@@ -123,12 +111,12 @@ static tfm_status read_by_head(const source *from, const tfm_tensor_info *info, 
   const int64_t D = from->D;
   const int64_t heads = from->shape.rows / (3 * D);
   const int64_t width = info->count / from->shape.rows;
-  for (int64_t r = first, most = 0; r < first + n; r += most) {
+  for (int64_t r = first, some = 0; r < first + n; r += some) {
     const int64_t left = first + n - r;
     const int64_t part = r / (heads * D);
     const int64_t row = (r / D % heads * 3 + part) * D + r % D;
-    most = D - r % D < left ? D - r % D : left;
-    TFM_TRY(tfm_checkpoint_read_part(from->checkpoint, info, row * width, most * width,
+    some = D - r % D < left ? D - r % D : left;
+    TFM_TRY(tfm_checkpoint_read_part(from->checkpoint, info, row * width, some * width,
                                      out + (r - first) * width, err));
   }
 
@@ -167,25 +155,123 @@ fail:
   return st;
 }
 
-/* All outputs of a module, behind those that are there already. */
-static tfm_status load_module(strip *s, const tfm_model *model, tfm__module module,
-                              int64_t layer, tfm_err *err)
+enum { MODULES = 4 };
+
+/* A layer that is read and packed: a strip a task, any number of them at once. */
+typedef struct {
+  tfm_linear *to;
+  int64_t rows, width, room;
+  source from[MODULES];
+  int nsource;
+  strip *strips; /* [nthread] */
+  int nthread;
+} reading;
+
+/* Where outputs [first, end) of the layer meet a source's: its own [*begin, *begin + result). */
+static int64_t meets(const source *from, int64_t first, int64_t end, int64_t *begin)
+{
+  *begin = most(first - from->at, 0);
+  return least(end - from->at, from->shape.rows) - *begin;
+}
+
+/* Outputs [first, first + n) of the layer, of as many modules as they are of. */
+static tfm_status fill_strip(const reading *r, strip *s, int64_t first, int64_t n, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  source from;
-  TFM_TRY(source_open(&from, model, module, layer, err));
-  for (int64_t r = 0, n = 0; r < from.shape.rows; r += n) {
-    n = from.shape.rows - r < s->room - s->n ? from.shape.rows - r : s->room - s->n;
-    TFM_TRY(read_outputs(&from, r, n, s->weight + s->n * s->width, s->bias + s->n, err));
-    s->n += n;
-    if (s->n == s->room) {
-      strip_flush(s);
+  int64_t begin = 0;
+  if (!s->weight) {
+    s->weight = tfm_alloc_aligned((size_t)(r->room * r->width), sizeof *s->weight);
+    s->bias = tfm_alloc_aligned((size_t)r->room, sizeof *s->bias);
+  }
+  if (!s->weight || !s->bias) {
+    return no_memory(err, "reading weights", r->room * r->width);
+  }
+  for (int i = 0; i < r->nsource; ++i) {
+    const source *from = &r->from[i];
+    const int64_t some = meets(from, first, first + n, &begin);
+    const int64_t place = from->at + begin - first;
+    if (some > 0) {
+      TFM_TRY(
+          read_outputs(from, begin, some, s->weight + place * r->width, s->bias + place, err));
     }
   }
 
 fail:
-  tfm_free(from.stored);
   return st;
+}
+
+static void read_strip(void *arg, int task, int thread)
+{
+  const reading *r = arg;
+  strip *s = &r->strips[thread];
+  const int64_t first = task * r->room;
+  const int64_t n = least(r->room, r->rows - first);
+  tfm_err err = {.status = TFM_OK};
+  if (s->failed != TFM_OK && s->task < task) {
+    return;
+  }
+  const tfm_status st = fill_strip(r, s, first, n, &err);
+  if (st == TFM_OK) {
+    tfm_linear_put(r->to, first, n, s->weight, s->bias);
+  } else {
+    s->failed = st;
+    s->task = task;
+    s->err = err;
+  }
+}
+
+static tfm_status reading_open(reading *r, const tfm_model *model, const tfm__module *modules,
+                               int nmodule, int64_t layer, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  int64_t at = 0;
+  TFM_ASSERT(nmodule <= MODULES);
+  for (int i = 0; i < nmodule; ++i) {
+    if (tfm__module_name(&model->config, modules[i])) {
+      source *from = &r->from[r->nsource++];
+      TFM_TRY(source_open(from, model, modules[i], layer, err));
+      from->at = at;
+      at += from->shape.rows;
+    }
+  }
+  r->strips = tfm_calloc((size_t)r->nthread, sizeof *r->strips);
+  if (!r->strips) {
+    TFM_TRY(no_memory(err, "reading weights", r->room * r->width));
+  }
+
+fail:
+  return st;
+}
+
+static void reading_fini(reading *r)
+{
+  for (int i = 0; i < r->nsource; ++i) {
+    tfm_free(r->from[i].stored);
+  }
+  for (int i = 0; r->strips && i < r->nthread; ++i) {
+    tfm_free(r->strips[i].weight);
+    tfm_free(r->strips[i].bias);
+  }
+  tfm_free(r->strips);
+}
+
+/* The failure of the first strip that has one, whoever read it. */
+static tfm_status first_failure(const reading *r, tfm_err *err)
+{
+  const strip *first = NULL;
+  for (int i = 0; i < r->nthread; ++i) {
+    const strip *s = &r->strips[i];
+    if (s->failed != TFM_OK && (!first || s->task < first->task)) {
+      first = s;
+    }
+  }
+  if (!first) {
+    return TFM_OK;
+  }
+  if (err) {
+    *err = first->err;
+  }
+  return first->failed;
 }
 
 tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
@@ -194,43 +280,38 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
 {
   tfm_status st = TFM_OK;
   const tfm_model *model = loader->model;
-  const int64_t width = tfm__module_shape_in(&model->config, modules[0], layer).width;
-  int64_t rows = 0;
-  strip s = {.n = 0};
+  /* onednn's outputs are put by one thread. */
+  tfm_par *par = loader->engine.backend == TFM_BACKEND_ONEDNN ? NULL : loader->par;
+  reading r = {.width = tfm__module_shape_in(&model->config, modules[0], layer).width,
+               .nthread = tfm_par_threads(par)};
   for (int i = 0; i < nmodule; ++i) {
     if (tfm__module_name(&model->config, modules[i])) {
-      rows += tfm__module_shape_in(&model->config, modules[i], layer).rows;
+      r.rows += tfm__module_shape_in(&model->config, modules[i], layer).rows;
     }
   }
-  TFM_TRY(tfm_linear_begin_on(out, loader->engine, rows, width, loader->shelf, err));
+  r.room = strip_room(r.rows, r.width);
+  TFM_TRY(tfm_linear_begin_on(out, loader->engine, r.rows, r.width, loader->shelf, err));
   if (tfm_shelf_filled(loader->shelf)) {
     return TFM_OK;
   }
-  s.to = *out;
-  TFM_TRY(strip_open(&s, rows, width, err));
-  for (int i = 0; i < nmodule; ++i) {
-    if (tfm__module_name(&model->config, modules[i])) {
-      TFM_TRY(load_module(&s, model, modules[i], layer, err));
-    }
-  }
-  if (s.n > 0) {
-    strip_flush(&s);
-  }
-  strip_fini(&s);
+  r.to = *out;
+  TFM_TRY(reading_open(&r, model, modules, nmodule, layer, err));
+  tfm_par_for(par, (int)((r.rows + r.room - 1) / r.room), read_strip, &r);
+  TFM_TRY(first_failure(&r, err));
+  reading_fini(&r);
   return TFM_OK;
 
 fail:
-  strip_fini(&s);
+  reading_fini(&r);
   tfm_linear_close(*out);
   *out = NULL;
   return st;
 }
 
-int64_t tfm__linear_passing(const tfm_config *config, tfm__module module)
+int64_t tfm__linear_passing(const tfm_config *config, tfm__module module, int nthread)
 {
   const tfm__module_shape shape = tfm__module_shape_of(config, module);
-  const int64_t room = strip_room(shape.width);
+  const int64_t strips = nthread * least(strip_room(shape.rows, shape.width), shape.rows);
   const int64_t stored = tfm__stored_transposed(config, module) ? shape.rows : 0;
-  return ((room < shape.rows ? room : shape.rows) + stored) * shape.width *
-         (int64_t)sizeof(float);
+  return (strips + stored) * shape.width * (int64_t)sizeof(float);
 }

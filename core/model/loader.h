@@ -11,6 +11,7 @@ typedef struct {
   const tfm_model *model;
   tfm_engine engine;
   tfm_shelf *shelf; /* one that is filled is not read into; NULL: the heap */
+  tfm_par *par;     /* threads that read and pack linear layers; NULL: this one */
 } tfm__loader;
 
 #endif

@@ -105,11 +105,13 @@ tfm_status tfm__positions_load(tfm__unit *unit, const tfm__loader *loader, int64
   tfm_status st = TFM_OK;
   float *rows = NULL;
   const tfm_model *model = loader->model;
-  maker from = {
-      .loader = loader,
-      .heap = {model, {.backend = loader->engine.backend, .precision = TFM_FLOAT32}, NULL},
-      .layer = layer,
-      .qkv = unit->in};
+  maker from = {.loader = loader,
+                .heap = {model,
+                         {.backend = loader->engine.backend, .precision = TFM_FLOAT32},
+                         NULL,
+                         loader->par},
+                .layer = layer,
+                .qkv = unit->in};
   if (!tfm__module_name(&model->config, TFM__MODULE_POSITION_ROWS)) {
     return TFM_OK;
   }

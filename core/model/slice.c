@@ -45,7 +45,7 @@ static tfm_status open_unit(tfm_slice *slice, const tfm_model *model,
   tfm__image_name(name, "unit", u, options->engine);
   tfm__image_begin(image, options->store, name,
                    tfm_cost_unit_bytes(&model->config, kept_precision(options->engine), u));
-  const tfm__loader loader = {model, options->engine, tfm__image_shelf(image)};
+  const tfm__loader loader = {model, options->engine, tfm__image_shelf(image), options->par};
   TFM_TRY(tfm__unit_load(&slice->units[u - slice->first], &loader, u, err));
   TFM_TRY(tfm__image_end(image, options->store, err));
 
@@ -66,7 +66,8 @@ static tfm_status open_head(tfm_slice *slice, const tfm_model *model,
   }
   tfm__image_begin(&slice->head_image, options->store, name,
                    tfm_cost_head_bytes(&model->config, kept_precision(engine)));
-  const tfm__loader loader = {model, engine, tfm__image_shelf(&slice->head_image)};
+  const tfm__loader loader = {model, engine, tfm__image_shelf(&slice->head_image),
+                              options->par};
   slice->has_head = true;
   TFM_TRY(tfm__head_open(&slice->head, &loader, options->slots, err));
   TFM_TRY(tfm__image_end(&slice->head_image, options->store, err));
@@ -150,7 +151,7 @@ static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm
 }
 
 /* What loading a linear layer of one of these parts takes at most for a while. */
-static int64_t passing_of(const tfm_config *config, tfm__part part)
+static int64_t passing_of(const tfm_config *config, tfm__part part, int nthread)
 {
   int64_t most = 0;
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
@@ -158,7 +159,7 @@ static int64_t passing_of(const tfm_config *config, tfm__part part)
     const bool linear = kind == TFM__LINEAR || kind == TFM__CONVOLUTION;
     if (linear && tfm__module_part((tfm__module)m) == part &&
         tfm__module_name(config, (tfm__module)m)) {
-      const int64_t passing = tfm__linear_passing(config, (tfm__module)m);
+      const int64_t passing = tfm__linear_passing(config, (tfm__module)m, nthread);
       most = passing > most ? passing : most;
     }
   }
@@ -190,11 +191,11 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
       need->shared += image_bytes(options->engine, bytes, bytes);
     }
     if (tfm__unit_attention(config, u) >= 0) {
-      see_passing(need, passing_of(config, TFM__PART_ATTENTION));
+      see_passing(need, passing_of(config, TFM__PART_ATTENTION, options->nthread));
       see_passing(need, tfm__positions_passing(config));
     }
     if (tfm__unit_ffn(u) >= 0) {
-      see_passing(need, passing_of(config, TFM__PART_FFN));
+      see_passing(need, passing_of(config, TFM__PART_FFN, options->nthread));
     }
   }
   if (options->head) {
@@ -204,7 +205,7 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
     if (tfm__head_can_be_shared(model)) {
       need->shared += image_bytes(options->engine, tfm_cost_head_bytes(config, kept), weights);
     }
-    see_passing(need, passing_of(config, TFM__PART_HEAD));
+    see_passing(need, passing_of(config, TFM__PART_HEAD, options->nthread));
   }
   int64_t bench = 0;
   const tfm_status st = tfm__bench_measure(&bench, config, &size, err);

@@ -26,20 +26,23 @@ typedef struct {
   int64_t slots, pages;  /* sequences that grow, and the pages of 64 tokens they share; 0: all
                             sequences come whole */
   tfm_store *store;      /* of packed weights, NULL: the heap; outlives the slice */
+  tfm_par *par;          /* who reads and packs the weights, NULL: the calling thread; not used
+                            after tfm_slice_open() */
 } tfm_slice_options;
 
 /** Bytes a slice of these options takes. */
 typedef struct {
   int64_t weights, scratch; /* as the slice itself will say, but for padding of the weights */
-  int64_t passing;          /* what there is beside them at most while it is opened */
-  int64_t shared;           /* of the weights, what others can have of it through a store */
+  int64_t passing; /* what there is beside them at most while nthread threads open it */
+  int64_t shared;  /* of the weights, what others can have of it through a store */
 } tfm_slice_need;
 
 /** The same without opening one: from the config, no weight is read. Errors: TFM_E_NOMEM. */
 tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
                              const tfm_slice_options *options, tfm_err *err) TFM_MUST_USE;
 
-/** Read and pack the weights and make all scratch memory, first touched by the calling thread.
+/** Read and pack the weights, first touched by the threads that do it, and make all scratch memory,
+ *  first touched by the calling thread. Neither a bit nor a failure depends on the threads.
  *  borrows: model until return. gives: *out, release with tfm_slice_close().
  *  Errors: of safetensors.h, TFM_E_UNSUPPORTED (a head this task has none of, named),
  *  TFM_E_NOMEM (with the bytes wanted). */

@@ -31,15 +31,16 @@ tfm_status tfm__prefix_find(tfm_model *model, tfm_err *err) TFM_MUST_USE;
 /** Read a linear layer and pack it. Several modules of the same width become one layer, their
  * outputs side by side; those the model does not have are left out. The convolution beside the
  * first layer becomes a linear layer [H, tokens*H] over a token's neighbours side by side, the
- * earliest first. Weights are packed as they are read: beside the packed form there is never more
- * of them in memory than tfm__linear_passing(). gives: *out. Errors: TFM_E_IO, TFM_E_FORMAT,
- * TFM_E_UNSUPPORTED, TFM_E_NOMEM. */
+ * earliest first. Weights are read and packed a strip at a time by each of the loader's threads:
+ * beside the packed form there is never more of them in memory than tfm__linear_passing(). Of
+ * several strips that fail the first one's failure is told, whoever came upon it. gives: *out.
+ * Errors: TFM_E_IO, TFM_E_FORMAT, TFM_E_UNSUPPORTED, TFM_E_NOMEM. */
 tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err) TFM_MUST_USE;
 
-/** Bytes that loading a module's weights takes for a while. */
-int64_t tfm__linear_passing(const tfm_config *config, tfm__module module);
+/** Bytes that loading a module's weights on so many threads takes for a while. */
+int64_t tfm__linear_passing(const tfm_config *config, tfm__module module, int nthread);
 
 /** Read a norm as [2,rows]: gain, then bias or zeros. gives: *out, unless it is on a shelf: release
  * with tfm_free(). */
