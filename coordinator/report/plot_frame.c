@@ -154,34 +154,47 @@ void tfm_plot_number(tfm_buf *out, double value)
 
 /* ---- the style ---------------------------------------------------------------------------- */
 
+/* Colours of shapes are said twice, plainly first: programs that know no variables keep those. */
 const char *tfm_plot_style(void)
 {
   return ":root{color-scheme:light dark;--surface:#fcfcfb;--ink:#0b0b0b;--soft:#52514e;"
-         "--grid:#e7e6e0;--axis:#b9b8ad;--idle:#d6d5cc;--c1:#2a78d6;--c2:#1baf7a;--c3:#eda100;-"
-         "-c4:#4a3aa7;"
-         "--c5:#e34948;--c6:#008300;--c7:#e87ba4;--c8:#eb6834}\n"
+         "--grid:#e7e6e0;--axis:#b9b8ad;--idle:#d6d5cc;--c1:#2a78d6;--c2:#1baf7a;--c3:#eda100;"
+         "--c4:#4a3aa7;--c5:#e34948;--c6:#008300;--c7:#e87ba4;--c8:#eb6834}\n"
          "@media (prefers-color-scheme:dark){:root{--surface:#1a1a19;--ink:#fff;--soft:#c3c2b7;"
-         "--grid:#2c2c2a;--axis:#55544f;--idle:#45443f;--c1:#3987e5;--c2:#199e70;--c3:#c98500;-"
-         "-c4:#9085e9;"
-         "--c5:#e66767;--c6:#3fa03f;--c7:#d55181;--c8:#d95926}}\n"
+         "--grid:#2c2c2a;--axis:#55544f;--idle:#45443f;--c1:#3987e5;--c2:#199e70;--c3:#c98500;"
+         "--c4:#9085e9;--c5:#e66767;--c6:#3fa03f;--c7:#d55181;--c8:#d95926}}\n"
          "svg.plot{max-width:100%;height:auto;display:block}\n"
-         "svg.plot text{fill:var(--soft);font:12px system-ui,-apple-system,'Segoe UI',Roboto,"
+         "svg.plot text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,"
          "'DejaVu Sans',sans-serif;font-variant-numeric:tabular-nums}\n"
-         "svg.plot text.title{fill:var(--ink);font-size:14px;font-weight:600}\n"
-         "svg.plot .back{fill:var(--surface)}\n"
-         "svg.plot .grid{stroke:var(--grid)}svg.plot .axis{stroke:var(--axis)}\n"
+         "svg.plot text{fill:#52514e;fill:var(--soft)}\n"
+         "svg.plot text.title{font-size:14px;font-weight:600}\n"
+         "svg.plot text.head{font-size:18px;font-weight:600}\n"
+         "svg.plot text.title,svg.plot text.head{fill:#0b0b0b;fill:var(--ink)}\n"
+         "svg.plot .back{fill:#fcfcfb;fill:var(--surface)}\n"
+         "svg.plot .grid{stroke:#e7e6e0;stroke:var(--grid)}\n"
+         "svg.plot .axis{stroke:#b9b8ad;stroke:var(--axis)}\n"
          "svg.plot .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\n"
-         "svg.plot .ideal{stroke:var(--axis);stroke-dasharray:5 5}\n"
-         "svg.plot .dot{stroke:var(--surface);stroke-width:1.5}\n"
-         "svg.plot .bar{stroke:var(--surface);stroke-width:1}\n"
-         "svg.plot .f0{fill:var(--idle)}svg.plot .f1{fill:var(--c1)}svg.plot "
-         ".f2{fill:var(--c2)}svg.plot .f3{fill:var(--c3)}"
-         "svg.plot .f4{fill:var(--c4)}svg.plot .f5{fill:var(--c5)}svg.plot .f6{fill:var(--c6)}"
-         "svg.plot .f7{fill:var(--c7)}svg.plot .f8{fill:var(--c8)}\n"
-         "svg.plot .s1{stroke:var(--c1)}svg.plot .s2{stroke:var(--c2)}"
-         "svg.plot .s3{stroke:var(--c3)}svg.plot .s4{stroke:var(--c4)}"
-         "svg.plot .s5{stroke:var(--c5)}svg.plot .s6{stroke:var(--c6)}"
-         "svg.plot .s7{stroke:var(--c7)}svg.plot .s8{stroke:var(--c8)}\n";
+         "svg.plot .ideal{stroke-dasharray:5 5;stroke:#b9b8ad;stroke:var(--axis)}\n"
+         "svg.plot .dot{stroke-width:1.5}svg.plot .bar{stroke-width:1}"
+         "svg.plot .whisker{stroke-width:1.5}\n"
+         "svg.plot .dot,svg.plot .bar{stroke:#fcfcfb;stroke:var(--surface)}\n"
+         "svg.plot .f0{fill:#d6d5cc;fill:var(--idle)}\n"
+         "svg.plot .f1{fill:#2a78d6;fill:var(--c1)}"
+         "svg.plot .s1{stroke:#2a78d6;stroke:var(--c1)}\n"
+         "svg.plot .f2{fill:#1baf7a;fill:var(--c2)}"
+         "svg.plot .s2{stroke:#1baf7a;stroke:var(--c2)}\n"
+         "svg.plot .f3{fill:#eda100;fill:var(--c3)}"
+         "svg.plot .s3{stroke:#eda100;stroke:var(--c3)}\n"
+         "svg.plot .f4{fill:#4a3aa7;fill:var(--c4)}"
+         "svg.plot .s4{stroke:#4a3aa7;stroke:var(--c4)}\n"
+         "svg.plot .f5{fill:#e34948;fill:var(--c5)}"
+         "svg.plot .s5{stroke:#e34948;stroke:var(--c5)}\n"
+         "svg.plot .f6{fill:#008300;fill:var(--c6)}"
+         "svg.plot .s6{stroke:#008300;stroke:var(--c6)}\n"
+         "svg.plot .f7{fill:#e87ba4;fill:var(--c7)}"
+         "svg.plot .s7{stroke:#e87ba4;stroke:var(--c7)}\n"
+         "svg.plot .f8{fill:#eb6834;fill:var(--c8)}"
+         "svg.plot .s8{stroke:#eb6834;stroke:var(--c8)}\n";
 }
 
 int tfm__plot_colour(int series)
@@ -217,7 +230,7 @@ void tfm__plot_words(tfm_buf *out, double x, double y, const char *anchor, const
   (void)tfm_buf_str(out, "</text>\n");
 }
 
-void tfm__plot_begin(const tfm_plot *plot, int width, int height, tfm_buf *out)
+static void begin_svg(const tfm_plot *plot, int width, int height, tfm_buf *out)
 {
   (void)tfm_buf_printf(out,
                        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" role=\"img\" "
@@ -233,12 +246,36 @@ void tfm__plot_begin(const tfm_plot *plot, int width, int height, tfm_buf *out)
   }
   (void)tfm_buf_printf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n", width,
                        height);
+}
+
+void tfm__plot_begin(const tfm_plot *plot, int width, int height, tfm_buf *out)
+{
+  if (plot->inside) {
+    (void)tfm_buf_printf(out, "<g class=\"chart\" transform=\"translate(%d %d)\">\n",
+                         plot->left, plot->top);
+  } else {
+    begin_svg(plot, width, height, out);
+  }
   if (plot->title) {
     (void)tfm_buf_printf(out, "<text class=\"title\" x=\"%d\" y=\"%d\">", TFM__PLOT_EDGE,
                          TFM__PLOT_EDGE + 12);
     tfm_plot_text(out, plot->title);
     (void)tfm_buf_str(out, "</text>\n");
   }
+}
+
+void tfm_plot_sheet(const tfm_plot *plot, const char *lead, tfm_span charts, tfm_buf *out)
+{
+  begin_svg(plot, plot->width, plot->height, out);
+  (void)tfm_buf_printf(out, "<text class=\"head\" x=\"%d\" y=\"%d\">", TFM__PLOT_EDGE,
+                       TFM__PLOT_EDGE + 18);
+  tfm_plot_text(out, plot->title);
+  (void)tfm_buf_printf(out, "</text>\n<text x=\"%d\" y=\"%d\">", TFM__PLOT_EDGE,
+                       TFM__PLOT_EDGE + 38);
+  tfm_plot_text(out, lead);
+  (void)tfm_buf_str(out, "</text>\n");
+  (void)tfm_buf_span(out, charts);
+  (void)tfm_buf_str(out, "</svg>\n");
 }
 
 double tfm__plot_keys(tfm_buf *out, const tfm__plot_key *keys, int n, double top, int width)
@@ -316,9 +353,9 @@ void tfm__plot_axis_names(const tfm_plot *plot, const tfm__plot_field *f, tfm_bu
   }
 }
 
-void tfm__plot_end(tfm_buf *out)
+void tfm__plot_end(const tfm_plot *plot, tfm_buf *out)
 {
-  (void)tfm_buf_str(out, "</svg>\n");
+  (void)tfm_buf_str(out, plot->inside ? "</g>\n" : "</svg>\n");
 }
 
 double tfm__plot_title_end(const tfm_plot *plot)

@@ -48,7 +48,7 @@ void tfm__plot_words(tfm_buf *out, double x, double y, const char *anchor, const
 /** The picture with its title; where what is below the title begins. */
 void tfm__plot_begin(const tfm_plot *plot, int width, int height, tfm_buf *out);
 double tfm__plot_title_end(const tfm_plot *plot);
-void tfm__plot_end(tfm_buf *out);
+void tfm__plot_end(const tfm_plot *plot, tfm_buf *out);
 
 /** What a colour stands for. */
 typedef struct {

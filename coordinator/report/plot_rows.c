@@ -24,22 +24,24 @@ static tfm__plot_field lying(const char *const *labels, int nrow, double top, in
   return f;
 }
 
-/* The picture around such a field, with the keys that stand above it. */
-static void begin_lying(const tfm_plot *plot, const tfm__plot_field *f, const tfm_buf *keys,
-                        tfm_buf *out)
+/* The picture around such a field, with the keys that stand above it; returns its height. */
+static int begin_lying(const tfm_plot *plot, const tfm__plot_field *f, const tfm_buf *keys,
+                       tfm_buf *out)
 {
   const int width = plot->width ? plot->width : TFM__PLOT_WIDTH;
-  const int height =
+  const int least =
       (int)f->bottom + TFM__PLOT_TEXT + 8 + (plot->x ? TFM__PLOT_TEXT : 0) + TFM__PLOT_EDGE / 2;
-  tfm__plot_begin(plot, width, plot->height > height ? plot->height : height, out);
+  const int height = plot->height > least ? plot->height : least;
+  tfm__plot_begin(plot, width, height, out);
   (void)tfm_buf_span(out, tfm_buf_view(keys));
+  return height;
 }
 
 static void end_lying(const tfm_plot *plot, const tfm__plot_field *f, tfm_buf *out)
 {
   const tfm_plot below = {.x = plot->x};
   tfm__plot_axis_names(&below, f, out);
-  tfm__plot_end(out);
+  tfm__plot_end(plot, out);
 }
 
 static void put_row_labels(tfm_buf *out, const tfm__plot_field *f, const char *const *labels,
@@ -52,7 +54,7 @@ static void put_row_labels(tfm_buf *out, const tfm__plot_field *f, const char *c
   tfm__plot_put_line(out, "axis", f->left, f->top, f->left, f->bottom);
 }
 
-void tfm_plot_rows(const tfm_plot *plot, const tfm_plot_table *table, tfm_buf *out)
+int tfm_plot_rows(const tfm_plot *plot, const tfm_plot_table *table, tfm_buf *out)
 {
   const int width = plot->width ? plot->width : TFM__PLOT_WIDTH;
   tfm_buf keys = {0};
@@ -61,7 +63,7 @@ void tfm_plot_rows(const tfm_plot *plot, const tfm_plot_table *table, tfm_buf *o
   const double most =
       fmax(tfm__plot_tallest(table, TFM_PLOT_STACKED), tfm__plot_number_or_0(plot->most_x));
   f.x1 = most > TFM__PLOT_LEAST ? most : 1;
-  begin_lying(plot, &f, &keys, out);
+  const int height = begin_lying(plot, &f, &keys, out);
   tfm_buf_fini(&keys);
   tfm__plot_x_axis(out, &f, tfm_plot_step(f.x1, 8), true);
   put_row_labels(out, &f, table->labels, table->nbar);
@@ -77,6 +79,7 @@ void tfm_plot_rows(const tfm_plot *plot, const tfm_plot_table *table, tfm_buf *o
     }
   }
   end_lying(plot, &f, out);
+  return height;
 }
 
 /* ---- what happened when ------------------------------------------------------------------- */
@@ -122,7 +125,7 @@ static void span_time(const tfm_plot *plot, const tfm_plot_history *h, tfm__plot
   f->x1 = f->x1 - f->x0 > TFM__PLOT_LEAST ? f->x1 : f->x0 + fmax(1, fabs(f->x0));
 }
 
-void tfm_plot_spans(const tfm_plot *plot, const tfm_plot_history *history, tfm_buf *out)
+int tfm_plot_spans(const tfm_plot *plot, const tfm_plot_history *history, tfm_buf *out)
 {
   const tfm_plot_history *h = history;
   const int width = plot->width ? plot->width : TFM__PLOT_WIDTH;
@@ -135,7 +138,7 @@ void tfm_plot_spans(const tfm_plot *plot, const tfm_plot_history *history, tfm_b
   const double top = tfm__plot_keys(&keys, names, nkey, tfm__plot_title_end(plot), width);
   tfm__plot_field f = lying(h->labels, h->nrow, top, width);
   span_time(plot, h, &f);
-  begin_lying(plot, &f, &keys, out);
+  const int height = begin_lying(plot, &f, &keys, out);
   tfm_buf_fini(&keys);
   tfm__plot_x_axis(out, &f, tfm_plot_step(f.x1 - f.x0, 8), true);
   put_row_labels(out, &f, h->labels, h->nrow);
@@ -145,4 +148,5 @@ void tfm_plot_spans(const tfm_plot *plot, const tfm_plot_history *history, tfm_b
     }
   }
   end_lying(plot, &f, out);
+  return height;
 }

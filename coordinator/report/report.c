@@ -196,9 +196,9 @@ static void put_times(const report *r, int run)
       values[k][i - 1] = tfm_run_number_of(list.nodes[i], keys[k]);
     }
   }
-  const tfm_plot_part parts[] = {{"computing", values[0], false},
-                                 {"sending", values[1], false},
-                                 {"waiting", values[2], true}};
+  const tfm_plot_part parts[] = {{"computing", values[0], 0},
+                                 {"sending", values[1], 3},
+                                 {"waiting", values[2], TFM_PLOT_GREY}};
   const tfm_plot_table table = {list.labels + 1, list.n > 1 ? list.n - 1 : 0, parts, 3};
   (void)snprintf(title, sizeof title, "Where the time went%s%.48s", r->n > 1 ? ": " : "",
                  r->n > 1 ? r->runs[run].name : "");
@@ -222,8 +222,8 @@ static void put_memory(const report *r, int run)
     (void)snprintf(short_text[i], LABEL, "%d", i);
     labels[i] = short_text[i];
   }
-  const tfm_plot_part parts[] = {{"at the peak", values[0], false},
-                                 {"predicted", values[1], true}};
+  const tfm_plot_part parts[] = {{"at the peak", values[0], 0},
+                                 {"predicted", values[1], TFM_PLOT_GREY}};
   const tfm_plot_table table = {labels, list.n, parts, 2};
   (void)snprintf(title, sizeof title, "Memory of each rank%s%.48s", r->n > 1 ? ": " : "",
                  r->n > 1 ? r->runs[run].name : "");

@@ -43,6 +43,7 @@ static void check_whole(tfm_buf *out)
   assert_int_equal(count(out, "</svg>\n"), 1);
   assert_int_equal(count(out, "<text "), count(out, "</text>"));
   assert_int_equal(count(out, "<title>"), count(out, "</title>"));
+  assert_int_equal(count(out, "<g "), count(out, "</g>"));
   assert_int_equal(count(out, "nan") + count(out, "inf"), 0);
 }
 
@@ -112,7 +113,7 @@ static void bars_stand_and_lie(void **state)
   const char *const labels[] = {"2 ranks", "3 ranks", "5 ranks, a long name", "9"};
   const double busy[] = {90, 80, 70, 60};
   const double waiting[] = {10, 15, 20, 0};
-  const tfm_plot_part parts[] = {{"computing", busy, false}, {"waiting", waiting, true}};
+  const tfm_plot_part parts[] = {{"computing", busy, 0}, {"waiting", waiting, TFM_PLOT_GREY}};
   const tfm_plot_table table = {labels, 4, parts, 2};
   const tfm_plot plot = {.title = "Where the time went", .y = "% of the run", .most_y = 100};
   tfm_buf out = {0};
@@ -155,6 +156,100 @@ static void spans_lie_in_their_rows(void **state)
   tfm_buf_fini(&out);
 }
 
+/* The place of the text that says `words`: its middle and its foot. */
+static void find_text(tfm_buf *out, const char *words, double *x, double *y)
+{
+  char part[64];
+  (void)snprintf(part, sizeof part, ">%s</text>", words);
+  const char *end = strstr(tfm_buf_cstr(out), part);
+  assert_non_null(end);
+  while (*end != '<') {
+    --end;
+  }
+  assert_int_equal(sscanf(end, "<text x=\"%lf\" y=\"%lf\"", x, y), 2);
+}
+
+/* Points that lie on each other, or nearly so, have labels that do not. */
+static void labels_of_points_lie_apart(void **state)
+{
+  (void)state;
+  const double x[] = {1, 2, 2, 2, 4, 4, 4};
+  const double y[] = {1, 1.8, 1.8, 1.82, 3.5, 3.5, 3.4};
+  const double spread[] = {0.1, 0.1, 0, NAN, 0.2, 9, 0.1};
+  const char *const labels[] = {"1x1", "1x2", "2x1", "9x9", "1x4", "2x2", "4x1"};
+  const tfm_plot_line line = {
+      .name = "all", .x = x, .y = y, .n = 7, .loose = true, .spread = spread, .labels = labels};
+  const tfm_plot plot = {.title = "Speed-up", .x = "workers", .most_x = 4.4, .whole_x = true};
+  double at[COUNT_OF(labels)][2];
+  tfm_buf out = {0};
+  assert_int_equal(tfm_plot_lines(&plot, &line, 1, &out), 360);
+  keep("labels", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "<path "), 0);
+  assert_int_equal(count(&out, "<circle "), 7);
+  assert_int_equal(count(&out, "class=\"whisker s1\""), 3 * 6); /* none where it is not known */
+  check_has(&out, "<title>2x2, 4: 3.50</title>");
+  assert_int_equal(count(&out, ">0.5</text>"), 0); /* there is no half a worker */
+  for (size_t i = 0; i < COUNT_OF(labels); ++i) {
+    find_text(&out, labels[i], &at[i][0], &at[i][1]);
+    for (size_t j = 0; j < i; ++j) {
+      if (fabs(at[i][0] - at[j][0]) < 19 && fabs(at[i][1] - at[j][1]) < 12) {
+        fail_msg("%s lies over %s", labels[i], labels[j]);
+      }
+    }
+  }
+  tfm_buf_fini(&out);
+}
+
+static void many_bars_have_slanted_labels(void **state)
+{
+  (void)state;
+  const char *const labels[] = {"1x1", "1x2", "2x1", "1x4", "2x2", "4x1",  "1x8", "2x4",
+                                "4x2", "8x1", "1x9", "3x3", "9x1", "1x16", "4x4", "16x1"};
+  double values[COUNT_OF(labels)];
+  const tfm_plot_part parts[] = {{"computing", values, 5}, {"rest", values, TFM_PLOT_GREY}};
+  const tfm_plot_table table = {labels, COUNT_OF(labels), parts, 2};
+  const tfm_plot plot = {.title = "Shares", .x = "layouts", .width = 400};
+  tfm_buf out = {0};
+  for (size_t i = 0; i < COUNT_OF(labels); ++i) {
+    values[i] = 0.5;
+  }
+  assert_int_equal(tfm_plot_bars(&plot, TFM_PLOT_STACKED, &table, &out), 360);
+  keep("slanted", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "rotate(-45 "), COUNT_OF(labels));
+  check_has(&out, ">16x1</text>");
+  assert_int_equal(count(&out, "class=\"bar f5\""), COUNT_OF(labels));
+  assert_int_equal(count(&out, "class=\"bar f0\""), COUNT_OF(labels));
+  tfm_buf_fini(&out);
+}
+
+static void a_sheet_holds_charts(void **state)
+{
+  (void)state;
+  const double x[] = {1, 2};
+  const tfm_plot_line line = {.name = "a", .x = x, .y = x, .n = 2};
+  const tfm_plot left = {.inside = true, .top = TFM_PLOT_HEADING, .width = 300};
+  const tfm_plot right = {
+      .inside = true, .left = 300, .top = TFM_PLOT_HEADING, .width = 300, .height = 400};
+  tfm_buf charts = {0};
+  tfm_buf out = {0};
+  const int high = tfm_plot_lines(&left, &line, 1, &charts);
+  assert_int_equal(tfm_plot_lines(&right, &line, 1, &charts), 400);
+  const tfm_plot sheet = {
+      .title = "Two <of> them", .width = 600, .height = TFM_PLOT_HEADING + high};
+  tfm_plot_sheet(&sheet, "and \"more\"", tfm_buf_view(&charts), &out);
+  keep("sheet", &out);
+  check_whole(&out);
+  assert_int_equal(count(&out, "<style>"), 1);
+  assert_int_equal(count(&out, "<g class=\"chart\""), 2);
+  check_has(&out, "translate(300 68)");
+  check_has(&out, ">Two &lt;of&gt; them</text>");
+  check_has(&out, "fill:#2a78d6;fill:var(--c1)"); /* for those who know no variables */
+  tfm_buf_fini(&charts);
+  tfm_buf_fini(&out);
+}
+
 /* Damage in a file is no reason to draw for ever. */
 static void numbers_beyond_reason_are_left_out(void **state)
 {
@@ -167,7 +262,7 @@ static void numbers_beyond_reason_are_left_out(void **state)
       const double x[] = {odd[i], odd[j]};
       const double y[] = {odd[j], odd[i]};
       const tfm_plot_line line = {.name = "odd", .x = x, .y = y, .n = 2};
-      const tfm_plot_part parts[] = {{"one", x, false}, {"two", y, true}};
+      const tfm_plot_part parts[] = {{"one", x, 0}, {"two", y, TFM_PLOT_GREY}};
       const tfm_plot_table table = {labels, 1, parts, 2};
       const tfm_plot_span span = {0, 0, fmin(x[0], x[1]), fmax(x[0], x[1]), NULL};
       const tfm_plot_history history = {labels, 1, labels, 1, 0, &span, 1};
@@ -218,6 +313,9 @@ int main(void)
       cmocka_unit_test(lines_have_points_and_names),
       cmocka_unit_test(bars_stand_and_lie),
       cmocka_unit_test(spans_lie_in_their_rows),
+      cmocka_unit_test(labels_of_points_lie_apart),
+      cmocka_unit_test(many_bars_have_slanted_labels),
+      cmocka_unit_test(a_sheet_holds_charts),
       cmocka_unit_test(numbers_beyond_reason_are_left_out),
       cmocka_unit_test(nothing_is_a_picture_too),
   };
