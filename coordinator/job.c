@@ -489,7 +489,6 @@ static void assign_rank(tfm_job *job, int rank)
                         .pages = job->turns.pages,
                         .threads = threads_of(job, rank, count),
                         .probe = job->options->openblas_probe,
-                        .trace = job->options->trace != NULL,
                         .look = explains(job)};
   a->previous = planned->stage > 0 ? rank - 1 : 0;
   a->next = a->head ? 0 : rank + 1;

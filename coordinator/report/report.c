@@ -197,7 +197,7 @@ static void put_times(const report *r, int run)
     }
   }
   const tfm_plot_part parts[] = {{"computing", values[0], 0},
-                                 {"sending", values[1], 3},
+                                 {"sending", values[1], TFM_TIMELINE_SENDING + 1},
                                  {"waiting", values[2], TFM_PLOT_GREY}};
   const tfm_plot_table table = {list.labels + 1, list.n > 1 ? list.n - 1 : 0, parts, 3};
   (void)snprintf(title, sizeof title, "Where the time went%s%.48s", r->n > 1 ? ": " : "",

@@ -13,10 +13,64 @@ struct tfm_trace {
   char *path; /* as it was named */
   const tfm_crew *crew;
   int64_t most, n, left_out, lost;
-  int64_t *ended_ns; /* [nrank] the end of the last slice, from the origin */
-  double origin_s;   /* by rank 0's clock */
-  tfm_buf text;      /* of one event */
+  tfm_trace_clock clock;
+  tfm_buf text; /* of one event */
 };
+
+tfm_status tfm_trace_clock_init(tfm_trace_clock *clock, const tfm_crew *crew, tfm_err *err)
+{
+  *clock = (tfm_trace_clock){.crew = crew, .origin_s = tfm_now_s()};
+  clock->ended_ns = tfm_calloc((size_t)crew->nrank, sizeof *clock->ended_ns);
+  return clock->ended_ns ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "the trace");
+}
+
+void tfm_trace_clock_fini(tfm_trace_clock *clock)
+{
+  tfm_free(clock->ended_ns);
+  *clock = (tfm_trace_clock){.crew = NULL};
+}
+
+void tfm_trace_clock_place(tfm_trace_clock *clock, int rank, const tfm_msg_span *span,
+                           int64_t *begin_ns, int64_t *end_ns)
+{
+  const double shift_s = clock->origin_s + clock->crew->ranks[rank].clock.offset_s;
+  int64_t *ended = &clock->ended_ns[rank];
+  const int64_t begin = (int64_t)llround((span->begin_s - shift_s) * 1e9);
+  const int64_t end = (int64_t)llround((span->end_s - shift_s) * 1e9);
+  *begin_ns =
+      begin > *ended ? begin : *ended; /* a clock that was read better moves the spans */
+  *end_ns = end > *begin_ns ? end : *begin_ns;
+  *ended = *end_ns;
+}
+
+/* Names and categories of spans: the batch is put behind the name. */
+static const struct {
+  const char *name, *category;
+} kinds[TFM_SPAN_COUNT] = {
+    [TFM_SPAN_WAIT] = {"waiting for", "wait"}, [TFM_SPAN_COMPUTE] = {"batch", "compute"},
+    [TFM_SPAN_HEAD] = {"head of", "head"},     [TFM_SPAN_SEND] = {"sending", "send"},
+    [TFM_SPAN_EMBED] = {"embedding", "embed"}, [TFM_SPAN_WRITE] = {"writing rows", "write"},
+};
+
+void tfm_trace_name(const tfm_msg_span *span, char *out, size_t n)
+{
+  const char *name = kinds[span->kind].name;
+  if (span->batch) {
+    (void)snprintf(out, n, "%s %llu", name, (unsigned long long)span->batch);
+  } else { /* numbers of micro-batches begin with 1 */
+    (void)snprintf(out, n, "%s%s", name, span->kind == TFM_SPAN_WAIT ? " the end" : "");
+  }
+}
+
+int tfm_trace_kind(const char *category)
+{
+  for (int kind = 0; kind < TFM_SPAN_COUNT; ++kind) {
+    if (strcmp(category, kinds[kind].category) == 0) {
+      return kind;
+    }
+  }
+  return -1;
+}
 
 static void put_out(tfm_trace *trace)
 {
@@ -63,10 +117,9 @@ tfm_status tfm_trace_open(tfm_trace **out, const char *path, const tfm_crew *cre
   }
   trace->crew = crew;
   trace->most = most;
-  trace->origin_s = tfm_now_s();
-  trace->ended_ns = tfm_calloc((size_t)crew->nrank, sizeof *trace->ended_ns);
+  TFM_TRY(tfm_trace_clock_init(&trace->clock, crew, err));
   trace->path = tfm_strndup(path, strlen(path));
-  if (!trace->ended_ns || !trace->path) {
+  if (!trace->path) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the trace"));
   }
   st = tfm_whole_file_begin(&trace->file, path, err);
@@ -83,48 +136,34 @@ fail:
   return st;
 }
 
-/* Names and categories of spans: the batch is put behind the name. */
-static const struct {
-  const char *name, *category;
-} kinds[TFM_SPAN_COUNT] = {
-    [TFM_SPAN_WAIT] = {"waiting for", "wait"}, [TFM_SPAN_COMPUTE] = {"batch", "compute"},
-    [TFM_SPAN_HEAD] = {"head of", "head"},     [TFM_SPAN_SEND] = {"sending", "send"},
-    [TFM_SPAN_EMBED] = {"embedding", "embed"}, [TFM_SPAN_WRITE] = {"writing rows", "write"},
-};
-
 static void take_span(void *arg, int rank, const tfm_msg_span *span)
 {
   tfm_trace *trace = arg;
+  int64_t begin = 0;
+  int64_t end = 0;
+  char name[48];
   if (trace->n >= trace->most) {
     ++trace->left_out;
     return;
   }
-  const double shift_s = trace->origin_s + trace->crew->ranks[rank].clock.offset_s;
-  int64_t *ended = &trace->ended_ns[rank];
-  int64_t begin = (int64_t)llround((span->begin_s - shift_s) * 1e9);
-  int64_t end = (int64_t)llround((span->end_s - shift_s) * 1e9);
-  begin = begin > *ended ? begin : *ended; /* a clock that was read better moves the spans */
-  end = end > begin ? end : begin;
-  *ended = end;
+  tfm_trace_clock_place(&trace->clock, rank, span, &begin, &end);
+  tfm_trace_name(span, name, sizeof name);
   ++trace->n;
   (void)tfm_buf_printf(
       &trace->text,
       ",\n{\"ph\":\"X\",\"pid\":%d,\"tid\":0,\"ts\":%lld.%03d,\"dur\":%lld.%03d,"
-      "\"cat\":\"%s\",\"name\":\"%s",
+      "\"cat\":\"%s\",\"name\":\"%s\"",
       rank, (long long)(begin / 1000), (int)(begin % 1000), (long long)((end - begin) / 1000),
-      (int)((end - begin) % 1000), kinds[span->kind].category, kinds[span->kind].name);
-  if (span->kind == TFM_SPAN_WAIT && span->batch == 0) {
-    (void)tfm_buf_str(&trace->text, " the end\"}"); /* numbers of micro-batches begin with 1 */
-  } else if (span->batch == 0) {
-    (void)tfm_buf_str(&trace->text, "\"}");
-  } else {
-    const unsigned long long batch = span->batch;
-    (void)tfm_buf_printf(&trace->text, " %llu\",\"args\":{\"batch\":%llu", batch, batch);
+      (int)((end - begin) % 1000), kinds[span->kind].category, name);
+  if (span->batch) {
+    (void)tfm_buf_printf(&trace->text, ",\"args\":{\"batch\":%llu",
+                         (unsigned long long)span->batch);
     if (span->tokens) {
       (void)tfm_buf_printf(&trace->text, ",\"tokens\":%lld", (long long)span->tokens);
     }
-    (void)tfm_buf_str(&trace->text, "}}");
+    (void)tfm_buf_char(&trace->text, '}');
   }
+  (void)tfm_buf_char(&trace->text, '}');
   put_out(trace);
 }
 
@@ -193,7 +232,7 @@ void tfm_trace_close(tfm_trace *trace)
     end_file(trace);
   }
   tfm_buf_fini(&trace->text);
-  tfm_free(trace->ended_ns);
+  tfm_trace_clock_fini(&trace->clock);
   tfm_free(trace->path);
   tfm_free(trace);
 }

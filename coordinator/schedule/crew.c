@@ -343,6 +343,9 @@ static tfm_status await_some(tfm_crew *crew, bool borrowers, tfm_err *err)
 tfm_status tfm_crew_assign(tfm_crew *crew, tfm_err *err)
 {
   tfm_crew_find_lenders(crew);
+  for (int rank = 1; rank < crew->nrank; ++rank) {
+    crew->ranks[rank].assign.trace = crew->listener.span != NULL;
+  }
   return assign_some(crew, false, err);
 }
 

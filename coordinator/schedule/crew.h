@@ -26,8 +26,8 @@ typedef struct {
   tfm_clock clock;
 } tfm_crew_rank;
 
-/** Who wants to know what ranks do when (--trace); zeros: nobody, and nobody is asked. Times of
- * spans are the rank's own. */
+/** Who wants to know what ranks do when (--trace), set before they get their parts; zeros: nobody,
+ * and nobody is asked. Times of spans are the rank's own. */
 typedef struct {
   void (*span)(void *arg, int rank, const tfm_msg_span *span);
   void (*lost)(void *arg, int rank, uint64_t n); /* spans that were not kept */
