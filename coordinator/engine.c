@@ -1,12 +1,13 @@
 #include "coordinator/engine.h"
 
+#include "coordinator/output/sink.h"
 #include "core/model/pieces.h"
 
 #include <string.h>
 
 tfm_isa tfm_engine_isa(const tfm_job *job)
 {
-  tfm_isa isa = tfm_isa_unasked(tfm_isa_best());
+  tfm_isa isa = tfm_isa_best();
   (void)tfm_isa_parse(job->options->isa, &isa); /* auto is none */
   return isa;
 }
@@ -18,10 +19,16 @@ const char *tfm_engine_mode(const tfm_engine *engine)
                                             : tfm_precision_name(engine->precision);
 }
 
+/* Our own kernels, or their definition, which has the same bits. */
+static bool is_own(tfm_backend backend)
+{
+  return backend == TFM_BACKEND_NATIVE || backend == TFM_BACKEND_REF;
+}
+
 /* Products of tiles where AMX multiplies bfloat16. */
 static tfm_precision precision_on(tfm_isa isa, tfm_engine engine)
 {
-  const bool tiles = engine.backend == TFM_BACKEND_NATIVE && isa == TFM_ISA_AMX;
+  const bool tiles = is_own(engine.backend) && isa == TFM_ISA_AMX;
   return tiles && engine.precision == TFM_BFLOAT16 ? TFM_BF16X1 : engine.precision;
 }
 
@@ -38,14 +45,16 @@ static bool is_auto(const char *word)
   return strcmp(word, "auto") == 0;
 }
 
-/* Pieces are faster only where the CPU multiplies tiles. */
+/* Pieces are faster only where the CPU multiplies tiles, and where weights are read for many rows:
+ * a decoder reads them for a token or a few, and they are half as large again. */
 static tfm_status choose_float32(const tfm_job *job, tfm_isa isa, tfm_precision *out,
                                  tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const char *mode = job->options->float32_mode;
-  const bool own = job->engine.backend == TFM_BACKEND_NATIVE;
-  if (is_auto(mode) && own && isa == TFM_ISA_AMX) {
+  const bool own = is_own(job->engine.backend);
+  const bool few = job->model.config.causal || tfm_config_decoder(&job->model.config) > 0;
+  if (is_auto(mode) && own && isa == TFM_ISA_AMX && !few) {
     bool hold = false;
     st = tfm_pieces_hold_model(&job->model, &hold, err);
     *out = hold ? TFM_BF16X3 : TFM_FLOAT32;
@@ -101,7 +110,53 @@ tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
     TFM_TRY(choose_float32(job, isa, &engine->precision, err));
   }
   engine->precision = precision_on(isa, *engine);
-  tfm_engine_numeric_id(*engine, isa, job->numeric_id);
+  tfm_engine_numeric_id(*engine, job->numeric_id);
+
+fail:
+  return st;
+}
+
+/* The engine that began the output, where this instruction set is below the best and gives it: what
+ * was begun on other machines is gone on with by their numbers. */
+static tfm_status go_on_as_begun(tfm_job *job, tfm_isa *isa, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  char begun[TFM_NUMERIC_ID];
+  const tfm_options *o = job->options;
+  if (*isa != TFM_ISA_AMX || o->restart || o->resume == TFM_RESUME_NEVER ||
+      !tfm_sink_recorded(o->output, "numeric_id", begun, sizeof begun) ||
+      strcmp(begun, job->numeric_id) == 0) {
+    return TFM_OK;
+  }
+  TFM_TRY(tfm_engine_choose(job, TFM_ISA_AVX512, err));
+  if (strcmp(begun, job->numeric_id) == 0) {
+    *isa = TFM_ISA_AVX512;
+    return TFM_OK;
+  }
+  st = tfm_engine_choose(job, *isa, err);
+
+fail:
+  return st;
+}
+
+tfm_status tfm_engine_settle(tfm_job *job, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_isa common = TFM_ISA_PORTABLE;
+  const char *asked = job->options->isa;
+  (void)tfm_isa_parse(tfm_crew_common_isa(&job->crew), &common);
+  tfm_isa isa = common;
+  if (!is_auto(asked) && (!tfm_isa_parse(asked, &isa) || isa > common)) {
+    return tfm_fail(err, TFM_E_CONFIG,
+                    "--isa %.16s: not every rank has it; the best they have in common is %s",
+                    asked, tfm_isa_name(common));
+  }
+  TFM_TRY(tfm_engine_choose(job, isa, err));
+  if (is_auto(asked)) {
+    TFM_TRY(go_on_as_begun(job, &isa, err));
+  }
+  TFM_TRY(tfm_isa_use(isa, err));
+  job->isa = tfm_isa_name(isa);
 
 fail:
   return st;

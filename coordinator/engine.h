@@ -12,6 +12,12 @@
  *  there; of tfm_pieces_hold_model(). */
 tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err) TFM_MUST_USE;
 
+/** The same for the instruction set that --isa names, else the best that all ranks have; an output
+ *  that was begun where AMX was not used is gone on with without it. This process uses it from
+ *  now on.
+ *  Errors: TFM_E_CONFIG for one that a rank lacks; those of tfm_engine_choose(). */
+tfm_status tfm_engine_settle(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
 /** The instruction set that --isa names, else the best one here: what ranks that are like this one
  *  will use. */
 tfm_isa tfm_engine_isa(const tfm_job *job);

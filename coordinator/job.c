@@ -354,7 +354,7 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
                  tfm_backend_arithmetic(job->engine.backend));
   const tfm_engine plain = {job->engine.backend, tfm_precision_dtype(job->engine.precision),
                             job->engine.kv};
-  tfm_engine_numeric_id(plain, TFM_ISA_PORTABLE, hello->numeric_id);
+  tfm_engine_numeric_id(plain, hello->numeric_id);
   (void)snprintf(hello->denormals, sizeof hello->denormals, "%s", tfm_fp_denormals());
   hello->ncore = job->machine.ncore;
   hello->ncore_host = job->machine.ncore_granted;
@@ -422,22 +422,6 @@ tfm_status tfm_job_plan_again(tfm_job *job, tfm_err *err)
   tfm_pace_costs(job);
   tfm_plan_fini(&job->plan);
   return tfm_plan_make(&job->plan, &job->request, err);
-}
-
-static tfm_status choose_isa(tfm_job *job, tfm_err *err)
-{
-  tfm_isa isa = TFM_ISA_PORTABLE;
-  tfm_isa common = TFM_ISA_PORTABLE;
-  const char *asked = job->options->isa;
-  (void)tfm_isa_parse(tfm_crew_common_isa(&job->crew), &common);
-  isa = tfm_isa_unasked(common);
-  if (strcmp(asked, "auto") != 0 && (!tfm_isa_parse(asked, &isa) || isa > common)) {
-    return tfm_fail(err, TFM_E_CONFIG,
-                    "--isa %.16s: not every rank has it; the best they have in common is %s",
-                    asked, tfm_isa_name(common));
-  }
-  job->isa = tfm_isa_name(isa);
-  return tfm_isa_use(isa, err) == TFM_OK ? tfm_engine_choose(job, isa, err) : TFM_E_UNSUPPORTED;
 }
 
 /* Threads of one rank: what was asked for, else its share of the cores it may use. */
@@ -613,7 +597,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
     TFM_TRY(tfm_pace_measure(job, job->store, err));
   }
   TFM_TRY(tfm_crew_await_hello(&job->crew, err));
-  TFM_TRY(choose_isa(job, err));
+  TFM_TRY(tfm_engine_settle(job, err));
   TFM_TRY(tfm_job_plan_crew(job, err));
   TFM_TRY(tfm_memory_predict_crew(job, own_threads(job), err));
   TFM_TRY(tfm_memory_check(job, err));

@@ -248,8 +248,7 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
   copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
-  tfm_engine_numeric_id((tfm_engine){backend, precision, kv}, TFM_ISA_PORTABLE,
-                        hello.numeric_id);
+  tfm_engine_numeric_id((tfm_engine){backend, precision, kv}, hello.numeric_id);
   copy_text(hello.denormals, sizeof hello.denormals, tfm_fp_denormals());
   hello.ncore = w->machine.ncore;
   hello.ncore_host = w->machine.ncore_granted;
@@ -338,7 +337,7 @@ static tfm_status check_numbers(const worker *w, tfm_err *err)
   if (tfm_backend_parse(a->backend, &engine.backend) && tfm_isa_parse(a->isa, &isa) &&
       tfm_precision_parse(a->precision, &engine.precision) &&
       tfm_precision_parse(w->start.kv, &engine.kv)) {
-    tfm_engine_numeric_id(engine, isa, own);
+    tfm_engine_numeric_id(engine, own);
   }
   return strcmp(a->numeric_id, own) == 0
              ? TFM_OK

@@ -104,3 +104,16 @@ bool tfm__manifest_differs(const char *path, const tfm_identity *identity,
   tfm_json_close(json);
   return differs;
 }
+
+bool tfm__manifest_value(const char *path, const char *name, char *value, size_t room)
+{
+  tfm_json *json = NULL;
+  tfm_err ignored = {0};
+  const char *job = NULL;
+  const bool found =
+      tfm_json_open(&json, path, MOST_BYTES, &ignored) == TFM_OK &&
+      tfm_json_want_string(json, tfm_json_root(json), "job", &job, &ignored) == TFM_OK &&
+      tfm_identity_value(job, name, value, room);
+  tfm_json_close(json);
+  return found;
+}

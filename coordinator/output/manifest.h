@@ -28,4 +28,8 @@ bool tfm__manifest_matches(const char *path, const tfm_identity *identity, int64
 bool tfm__manifest_differs(const char *path, const tfm_identity *identity,
                            tfm_difference *where);
 
+/** The value of a line of the job's text in the manifest at path. False: no manifest, no such line,
+ * or no room. */
+bool tfm__manifest_value(const char *path, const char *name, char *value, size_t room);
+
 #endif

@@ -52,6 +52,11 @@ tfm_status tfm_sink_check_beside(const tfm_sink_named *file, const tfm_sink_name
                                  int nother, const char *const *inputs, int ninput,
                                  tfm_err *err) TFM_MUST_USE;
 
+/** What the job that began or finished the output at path was, by the name of a line of its
+ *  identity (coordinator/resume/identity.h). False when there is no such output or line, or it is
+ *  longer than room. */
+bool tfm_sink_recorded(const char *path, const char *name, char *value, size_t room);
+
 typedef struct {
   const char *path;             /* NULL or "-": standard output */
   const char *errors;           /* list of errors that is committed with it, or NULL */

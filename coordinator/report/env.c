@@ -118,6 +118,9 @@ tfm_status tfm_env_print(tfm_world *world, bool json, tfm_buf *out, tfm_err *err
   put(&s, "compiler", "compiler", __VERSION__);
   TFM_TRY(put_machine(&s, err));
   put(&s, "instruction set", "isa", tfm_isa_name(tfm_isa_best()));
+  if (*tfm_isa_note()) {
+    put(&s, "note", "isa_note", tfm_isa_note());
+  }
   put(&s, "openblas", "openblas", tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
   put(&s, "onednn", "onednn", onednn(&missing));
   (void)tfm_buf_printf(&text, "%s, %d rank%s",

@@ -297,3 +297,18 @@ bool tfm_identity_differ(const char *was, const char *is, bool times, tfm_differ
   } while (name[0].n || name[1].n);
   return false;
 }
+
+bool tfm_identity_value(const char *text, const char *name, char *value, size_t room)
+{
+  tfm_span key;
+  tfm_span kept;
+  do {
+    next_line(&text, true, &key, &kept);
+    if (key.n > 0 && tfm_span_eq(key, tfm_span_of(name))) {
+      const bool fits = kept.n < room;
+      keep(value, room, fits ? kept : (tfm_span){"", 0});
+      return fits;
+    }
+  } while (key.n > 0);
+  return false;
+}

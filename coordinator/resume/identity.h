@@ -48,4 +48,8 @@ typedef struct {
  * file that was copied is the same. */
 bool tfm_identity_differ(const char *was, const char *is, bool times, tfm_difference *where);
 
+/** The value of the first line of that name in a text. False when there is none, or it does not fit
+ * room bytes with its NUL. */
+bool tfm_identity_value(const char *text, const char *name, char *value, size_t room);
+
 #endif

@@ -64,6 +64,11 @@ extern const tfm__amx tfm__amx_silicon; /* once tfm__amx_permitted() */
  *  which it is asked for here. */
 bool tfm__amx_permitted(void);
 
+/** Whether both give the same bits for whatever is tried here: int8 and bfloat16 in 1..3 pieces.
+ *  So AMX is held against the model of its manual in every process that could use it, which takes
+ *  a fraction of a millisecond. */
+bool tfm__amx_agrees(const tfm__amx *one, const tfm__amx *other);
+
 /** Those that go with the instruction set in use. */
 const tfm__amx *tfm__amx_used(void);
 

@@ -4,7 +4,13 @@
 
 #include <stdatomic.h>
 
-#if defined(__x86_64__)
+#ifdef TFM_AMX_STAND_IN
+static bool ask(void)
+{
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#elif defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>

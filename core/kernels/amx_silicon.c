@@ -2,8 +2,16 @@
 #include "core/kernels/amx.h"
 #include "core/kernels/inline.h"
 
+#ifdef TFM_AMX_STAND_IN
+#include "core/kernels/simd_avx512.h"
+
+#define FLUSH(v) (v)
+#define TOGETHER 4
+#define TILES    tfm__amx_silicon
+#include "core/kernels/amx_model.inc"
+
 /* As GCC and as Clang say that all three are there. */
-#if (defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AMX_INT8__)) ||               \
+#elif (defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AMX_INT8__)) ||             \
     (defined(__AMXTILE__) && defined(__AMXBF16__) && defined(__AMXINT8__))
 
 #include <immintrin.h>

@@ -5,6 +5,7 @@
 
 #include <fenv.h>
 #include <float.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -30,6 +31,29 @@ bool tfm_isa_parse(const char *name, tfm_isa *out)
   return false;
 }
 
+/* What came of trying AMX in this process. */
+enum { AMX_UNTRIED, AMX_MISSING, AMX_DIFFERS, AMX_HOLDS };
+
+#if TFM_WITH_AMX && TFM_WITH_AVX512
+static int try_amx(void)
+{
+  static atomic_int known; /* the same whoever tries */
+  int found = atomic_load(&known);
+  if (found == AMX_UNTRIED) {
+    found = !tfm__amx_permitted()                                  ? AMX_MISSING
+            : tfm__amx_agrees(&tfm__amx_silicon, &tfm__amx_avx512) ? AMX_HOLDS
+                                                                   : AMX_DIFFERS;
+    atomic_store(&known, found);
+  }
+  return found;
+}
+#else
+static int try_amx(void)
+{
+  return AMX_MISSING;
+}
+#endif
+
 /* The kernels of an instruction set, NULL where this CPU or this build lacks it. */
 static const tfm__kernels *kernels_of(tfm_isa isa)
 {
@@ -52,11 +76,7 @@ static const tfm__kernels *kernels_of(tfm_isa isa)
 #endif
     return NULL;
   case TFM_ISA_AMX:
-#if TFM_WITH_AMX
-    return tfm__amx_permitted() ? kernels_of(TFM_ISA_AVX512) : NULL;
-#else
-    return NULL;
-#endif
+    return try_amx() == AMX_HOLDS ? kernels_of(TFM_ISA_AVX512) : NULL;
   case TFM_ISA_COUNT:
     break;
   }
@@ -77,9 +97,12 @@ tfm_isa tfm_isa_best(void)
   return (tfm_isa)best;
 }
 
-tfm_isa tfm_isa_unasked(tfm_isa best)
+const char *tfm_isa_note(void)
 {
-  return best == TFM_ISA_AMX ? TFM_ISA_AVX512 : best;
+  return try_amx() != AMX_DIFFERS ? ""
+                                  : "this CPU has AMX, whose products are not those of its "
+                                    "manual here: it is not used; "
+                                    "please report the CPU's model";
 }
 
 tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err)
@@ -88,8 +111,9 @@ tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err)
   if (!kernels) {
     return tfm_fail(
         err, TFM_E_UNSUPPORTED,
-        "instruction set %s: this CPU or this build does not have it; the best here is %s",
-        tfm_isa_name(isa), tfm_isa_name(tfm_isa_best()));
+        "instruction set %s: this CPU or this build does not have it; the best here is %s%s%s",
+        tfm_isa_name(isa), tfm_isa_name(tfm_isa_best()), *tfm_isa_note() ? "; " : "",
+        tfm_isa_note());
   }
   used = kernels;
   used_isa = isa;
@@ -101,7 +125,7 @@ const tfm__kernels *tfm__kernels_used(void)
   /* Threads that race here before any choice read the same CPU and would store the same
    * pointer; nothing is stored, so there is no race at all. */
   const tfm__kernels *kernels = used;
-  return kernels ? kernels : kernels_of(tfm_isa_unasked(tfm_isa_best()));
+  return kernels ? kernels : kernels_of(tfm_isa_best());
 }
 
 /* Whether AVX512_BF16 goes with the table. */
@@ -172,7 +196,7 @@ const tfm__tiles *tfm__tiles_used(tfm_precision precision)
 
 tfm_isa tfm_isa_used(void)
 {
-  return used ? used_isa : tfm_isa_unasked(tfm_isa_best());
+  return used ? used_isa : tfm_isa_best();
 }
 
 const tfm__amx *tfm__amx_used(void)

@@ -31,15 +31,16 @@ bool tfm_isa_parse(const char *name, tfm_isa *out);
 /** The best one this CPU and this build can run. */
 tfm_isa tfm_isa_best(void);
 
-/** The one that is taken where the best is `best` and nobody asked for one: not AMX, which has not
- * been measured on silicon yet (DECISIONS.md). */
-tfm_isa tfm_isa_unasked(tfm_isa best);
-
-/** Whether this CPU and this build can run it. */
+/** Whether this CPU and this build can run it. AMX can where the system permits it and its products
+ *  are, bit for bit, those of a model of its manual: tried once per process. */
 bool tfm_isa_available(tfm_isa isa);
 
+/** What a person should know about the choice: that AMX is there and was found to multiply otherwise
+ *  than its manual says, so that it is not available. "" otherwise. Static. */
+const char *tfm_isa_note(void);
+
 /** Use this one from now on; TFM_E_UNSUPPORTED when it is not available here. Not thread-safe:
- *  call before kernels run. Without a call tfm_isa_unasked(best) is used. */
+ *  call before kernels run. Without a call the best one is used. */
 tfm_status tfm_isa_use(tfm_isa isa, tfm_err *err);
 
 /** The one in use. */

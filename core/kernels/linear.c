@@ -52,13 +52,11 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
   return backend == TFM_BACKEND_OPENBLAS ? tfm__openblas_begin() : "native";
 }
 
-void tfm_engine_numeric_id(tfm_engine engine, tfm_isa isa, char out[TFM_NUMERIC_ID])
+void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
 {
   const bool split = tfm_precision_pieces(engine.precision) > 0;
-  const bool amx = split && isa == TFM_ISA_AMX && engine.backend == TFM_BACKEND_NATIVE;
-  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s%s-%s-k%d", TFM_NUMERIC_CONTRACT,
-                 tfm_backend_arithmetic(engine.backend), amx ? ".amx" : "",
-                 tfm_precision_name(engine.precision),
+  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d", TFM_NUMERIC_CONTRACT,
+                 tfm_backend_arithmetic(engine.backend), tfm_precision_name(engine.precision),
                  split ? TFM_LINEAR_TILE_K : TFM_LINEAR_K_BLOCK);
   if (engine.kv != TFM_FLOAT32) {
     const size_t n = strlen(out);
@@ -274,9 +272,12 @@ void *tfm_linear_memory(const tfm_linear *lin, size_t *bytes)
   return lin->weight;
 }
 
-static bool on_tiles(const tfm_linear *lin)
+/* int8 has the same sums either way; fewer rows than a tile's are sixteen times the work in tiles,
+ * and no more to read. */
+static bool on_tiles(const tfm_linear *lin, int64_t M)
 {
-  return is_split(lin) || (lin->precision == TFM_INT8 && tfm__amx_is_silicon());
+  return is_split(lin) ||
+         (lin->precision == TFM_INT8 && M >= TFM__AMX_STEP && tfm__amx_is_silicon());
 }
 
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
@@ -289,7 +290,7 @@ void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t 
     tfm__linear_run_ref(&job, par);
     return;
   case TFM_BACKEND_NATIVE:
-    if (on_tiles(lin)) {
+    if (on_tiles(lin, M)) {
       tfm__linear_run_amx(&job, tfm__amx_used(), par);
     } else {
       tfm__linear_run_native(&job, par);
@@ -318,7 +319,7 @@ int64_t tfm_linear_between(int64_t N, int64_t M)
 static bool is_chain(const tfm_linear *up, const tfm_linear *down)
 {
   return up->runs_on == TFM_BACKEND_NATIVE && down->runs_on == TFM_BACKEND_NATIVE &&
-         up->precision == down->precision && up->precision != TFM_INT8 && !on_tiles(up);
+         up->precision == down->precision && up->precision != TFM_INT8 && !is_split(up);
 }
 
 void tfm_linear_run_two(const tfm_linear_two *two, const float *x, int64_t ldx, int64_t M,

@@ -74,10 +74,9 @@ typedef struct {
 enum { TFM_NUMERIC_CONTRACT = 1 }; /* version of the numeric contract (DESIGN D3) */
 
 /** The name of everything that decides bits (INTERFACE section 2), as this build computes them;
- * the same for ranks that agree, whatever their processors, but for products of tiles that AMX
- * makes: those of its model are named apart until the two have met on silicon. */
+ * the same for ranks that agree, whatever their processors. */
 enum { TFM_NUMERIC_ID = 128 };
-void tfm_engine_numeric_id(tfm_engine engine, tfm_isa isa, char out[TFM_NUMERIC_ID]);
+void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID]);
 
 typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
 

@@ -621,6 +621,29 @@ static void the_journal_names_its_owner(void **state)
   assert_string_equal(who, "");
 }
 
+/* Of an output that was begun, and of one that is finished. */
+static void what_is_recorded_can_be_asked(void **state)
+{
+  (void)state;
+  char value[8];
+  char path[128];
+  (void)snprintf(path, sizeof path, "%s", in_folder("out.jsonl", ""));
+  assert_false(tfm_sink_recorded(path, "--top-k", value, sizeof value));
+  assert_false(tfm_sink_recorded(NULL, "--top-k", value, sizeof value));
+  interrupt_at("out.jsonl", 1000);
+  for (int finished = 0; finished < 2; ++finished) {
+    assert_true(tfm_sink_recorded(path, "--top-k", value, sizeof value));
+    assert_string_equal(value, "A");
+    assert_false(tfm_sink_recorded(path, "--top", value, sizeof value));
+    assert_false(tfm_sink_recorded(path, "--top-k", value, 1));
+    if (!finished) {
+      attempt a = an_attempt("out.jsonl");
+      must_open(&a);
+      end_attempt(&a);
+    }
+  }
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -639,6 +662,7 @@ int main(void)
       WITH_FOLDER(a_finished_output_of_a_pipe_is_not_believed),
       WITH_FOLDER(a_writer_that_was_replaced_stops),
       WITH_FOLDER(the_journal_names_its_owner),
+      WITH_FOLDER(what_is_recorded_can_be_asked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,56 @@ static void amx_multiplies_as_the_manual_says(void **state)
   tile_multiplies_as_the_manual_says(&w);
 }
 
+/* ---- trying ---- */
+
+static const tfm__amx *model_of(tfm_isa isa)
+{
+  return way_of(isa).amx;
+}
+
+static void models_agree(void **state)
+{
+  (void)state;
+  FOR_EACH_ISA(isa)
+  {
+    const tfm__amx *model = model_of(isa);
+    if (model) {
+      assert_true(tfm__amx_agrees(model, &tfm__amx_portable));
+    }
+  }
+}
+
+/* Registers that do one thing otherwise: a bit of a sum, in one way of multiplying, of the last row. */
+static int64_t spoilt_at;
+static void (*spoilt)(const tfm__amx_panel *panel);
+
+static void spoil(const tfm__amx_panel *panel)
+{
+  spoilt(panel);
+  if (panel->rows == spoilt_at) {
+    uint32_t u = 0;
+    float *c = panel->c + (panel->rows - 1) * TFM__AMX_GROUP + (panel->wide ? 31 : 15);
+    memcpy(&u, c, sizeof u);
+    u ^= 1;
+    memcpy(c, &u, sizeof u);
+  }
+}
+
+static void what_differs_is_seen(void **state)
+{
+  (void)state;
+  for (int p = 0; p <= TFM__AMX_PIECES; ++p) {
+    tfm__amx other = tfm__amx_portable;
+    spoilt = p == 0 ? other.int8 : other.pieces[p - 1];
+    *(p == 0 ? &other.int8 : &other.pieces[p - 1]) = spoil;
+    for (int64_t rows = 1; rows <= 64; ++rows) {
+      spoilt_at = rows;
+      const bool tried = rows == 1 || rows == 17 || rows == 37 || rows == 64;
+      assert_int_equal(tfm__amx_agrees(&other, &tfm__amx_portable), !tried);
+    }
+  }
+}
+
 /* ---- layers ------------------------------------------------------------------------------ */
 
 static const int64_t shapes[][3] = {
@@ -369,6 +419,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(models_multiply_as_the_manual_says),
       cmocka_unit_test(amx_multiplies_as_the_manual_says),
+      cmocka_unit_test(models_agree),
+      cmocka_unit_test(what_differs_is_seen),
       cmocka_unit_test(pieces_equal_ref),
       cmocka_unit_test(int8_tiles_equal_ref),
       cmocka_unit_test(pieces_cost_what_they_should),
