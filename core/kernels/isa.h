@@ -35,8 +35,8 @@ tfm_isa tfm_isa_best(void);
  *  are, bit for bit, those of a model of its manual: tried once per process. */
 bool tfm_isa_available(tfm_isa isa);
 
-/** What a person should know about the choice: that AMX is there and was found to multiply otherwise
- *  than its manual says, so that it is not available. "" otherwise. Static. */
+/** What a person should know about the choice: that AMX is there and was found to multiply
+ *  otherwise than its manual says, so that it is not available. "" otherwise. Static. */
 const char *tfm_isa_note(void);
 
 /** Use this one from now on; TFM_E_UNSUPPORTED when it is not available here. Not thread-safe:

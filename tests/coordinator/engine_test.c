@@ -65,7 +65,7 @@ static void the_engine_follows_by_rule(void **state)
   }
 }
 
-/* A decoder reads its weights for a token or a few: pieces, half as large again, would be slower. */
+/* A decoder reads its weights for a token or a few: pieces, half as large again, are slower. */
 static void decoders_stay_exact(void **state)
 {
   static const rule amx = {"auto", "auto", "auto", TFM_ISA_AMX, NULL, NULL};

@@ -81,13 +81,12 @@ def test_instruction_sets_give_one_hash():
 def test_ref_and_native_give_one_hash():
     folder = scratch()
     src = rows(texts(), folder / "rows.jsonl")
-    few = rows(texts()[:8], folder / "few.jsonl")  # ref rounds number by number
-    for dtype in DTYPES:
-        src = src if dtype == "float32" else few
-        ref, _ = score(src, folder / f"r-{dtype}.jsonl", ["--backend", "ref", "--dtype", dtype])
-        native, _ = score(src, folder / f"n-{dtype}.jsonl",
-                          ["--backend", "native", "--stages", 4, "--dtype", dtype])
-        assert ref == native, dtype
+    few = rows(texts()[:8], folder / "few.jsonl")  # ref rounds number by number; pieces are six products
+    exact = ["--dtype", "float32", "--float32-mode", "exact"]
+    for name, rows_of, how in (("exact", src, exact), *((dtype, few, ["--dtype", dtype]) for dtype in DTYPES)):
+        ref, _ = score(rows_of, folder / f"r-{name}.jsonl", ["--backend", "ref", *how])
+        native, _ = score(rows_of, folder / f"n-{name}.jsonl", ["--backend", "native", "--stages", 4, *how])
+        assert ref == native, name
 
 
 def test_openblas_has_float32_alone():

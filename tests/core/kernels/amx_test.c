@@ -201,7 +201,8 @@ static void models_agree(void **state)
   }
 }
 
-/* Registers that do one thing otherwise: a bit of a sum, in one way of multiplying, of the last row. */
+/* Registers that do one thing otherwise: a bit of a sum, in one way of multiplying, of the last
+ * row. */
 static int64_t spoilt_at;
 static void (*spoilt)(const tfm__amx_panel *panel);
 
