@@ -1,10 +1,10 @@
-/* Folders with vocab.json, and merges.txt (GPT-2, RoBERTa, CLIP) or source.spm (Marian). Source:
- * transformers 5.23, models/gpt2, roberta, clip and marian; the `tokenizers` library's
- * BPE::read_file. */
+/* Folders with vocab.json, and merges.txt (GPT-2, RoBERTa, CLIP), source.spm (Marian) or
+ * sentencepiece.bpe.model (M2M100). Source: transformers 5.23, models/gpt2, roberta, clip, marian
+ * and m2m_100; the `tokenizers` library's BPE::read_file. */
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/base/mem.h"
-#include "core/text/recipe.h"
+#include "core/text/recipe_pieces.h"
 
 #include <string.h>
 
@@ -199,24 +199,29 @@ fail:
   return st;
 }
 
-/* Ids are vocab.json's, whatever those of the model are; the texts are of the source language. */
-static tfm_status read_marian(tfm__recipe *r, const char *path, tfm_err *err)
+/* Ids are vocab.json's, whatever those of the model are. */
+static tfm_status read_beside(tfm__recipe *r, const char *path, const char *name, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   const char *model = NULL;
   TFM_TRY(read_vocab(r, path, err));
   tfm_buf_fini(&r->file[0]);
-  TFM_TRY(tfm__recipe_file(r, "source.spm", &model, err));
-  TFM_TRY(tfm__recipe_pieces(r, model, err));
-  tfm__folder_drop_extra(&r->f); /* the model finds its own */
-  if (r->piece.model != TFM__PIECES_UNIGRAM || !r->piece.marks) {
-    st = tfm_fail(
-        err, TFM_E_UNSUPPORTED,
-        "source.spm: want a Unigram model that escapes blanks; others are not supported");
-  }
+  TFM_TRY(tfm__recipe_file(r, name, &model, err));
+  TFM_TRY(tfm__recipe_own_pieces(r, model, err));
 
 fail:
   return st;
+}
+
+/* The texts are of the source language. */
+static tfm_status read_marian(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  return read_beside(r, path, "source.spm", err);
+}
+
+static tfm_status read_m2m100(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  return read_beside(r, path, "sentencepiece.bpe.model", err);
 }
 
 static tfm_status build_marian(tfm__recipe *r, tfm_err *err)
@@ -224,23 +229,9 @@ static tfm_status build_marian(tfm__recipe *r, tfm_err *err)
   static const char *const roles[TFM__ROLES] = {
       [TFM__EOS] = "</s>", [TFM__UNK] = "<unk>", [TFM__PAD] = "<pad>"};
   tfm_status st = TFM_OK;
-  tfm_span unknown;
   tfm__recipe_usual(r, roles);
-  TFM_TRY(tfm__folder_want(&r->f, TFM__UNK, &unknown, err));
-  const int32_t id = tfm__vocab_id(&r->t->vocab, unknown);
-  if (id < 0) {
-    return tfm_fail(err, TFM_E_FORMAT, "vocab.json: the unknown token \"%.*s\" is not in it",
-                    unknown.n > 64 ? 64 : (int)unknown.n, unknown.p);
-  }
   TFM_TRY(tfm__recipe_begin(r, err));
-  (void)tfm_buf_str(&r->json, ",\"normalizer\":{\"type\":\"Pieces\",\"language_codes\":true}");
-  TFM_TRY(tfm__recipe_template(r, "A0e0", "A0B0e0", err));
-  (void)tfm_buf_printf(&r->json,
-                       ",\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
-                       "\"prepend_scheme\":\"always\",\"split\":true}"
-                       ",\"model\":{\"type\":\"Unigram\",\"unk_id\":%d,\"vocab\":null,"
-                       "\"pieces\":true,\"language_codes\":true,\"byte_fallback\":%s}",
-                       (int)id, tfm__recipe_word(r->piece.byte_fallback));
+  TFM_TRY(tfm__recipe_by_pieces(r, "A0e0", "A0B0e0", true, err));
 
 fail:
   return st;
@@ -251,7 +242,8 @@ static const tfm__recipe_kind kinds[] = {
     {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, read_files,
      build_roberta},
     {"CLIPTokenizer", " clip clip_text_model ", NULL, read_files, build_clip},
-    {"MarianTokenizer", " marian ", NULL, read_marian, build_marian}};
+    {"MarianTokenizer", " marian ", NULL, read_marian, build_marian},
+    {"M2M100Tokenizer", " m2m_100 ", NULL, read_m2m100, tfm__build_m2m100}};
 
 tfm_status tfm__load_merges(tfm_tokenizer *t, const char *path, const char *folder,
                             tfm_err *err)

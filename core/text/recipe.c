@@ -106,12 +106,21 @@ fail:
   return st;
 }
 
-tfm_status tfm__recipe_pieces(tfm__recipe *r, const char *path, tfm_err *err)
+static tfm_status read_pieces(tfm__recipe *r, const char *path, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   TFM_TRY(tfm__recipe_bytes(r, 0, path, err));
   TFM_TRY(tfm__piece_file_read(&r->piece, tfm_path_base(path), tfm_buf_view(&r->file[0]), err));
   r->given.charsmap = r->piece.charsmap;
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_pieces(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(read_pieces(r, path, err));
   TFM_TRY(add_marks(r, err));
 
 fail:
@@ -184,6 +193,10 @@ fail:
 static tfm_status special_of(const tfm__recipe *r, char letter, tfm_span *token, tfm_err *err)
 {
   static const char letters[] = "beuspcm"; /* as tfm__role */
+  if (letter == 'l') {
+    *token = r->language;
+    return TFM_OK;
+  }
   const char *role = strchr(letters, letter);
   TFM_ASSERT(role && *role);
   return tfm__folder_want(&r->f, (tfm__role)(role - letters), token, err);
@@ -300,6 +313,48 @@ tfm_status tfm__recipe_bos_eos(tfm__recipe *r, tfm_err *err)
   TFM_TRY(tfm__folder_bool(&r->f, "add_eos_token", &eos, err));
   int k = (bos && r->f.role[TFM__BOS].content.n) + 2 * (eos && r->f.role[TFM__EOS].content.n);
   TFM_TRY(tfm__recipe_template(r, single[k], pair[k], err));
+
+fail:
+  return st;
+}
+
+/* ---- models that the sentencepiece library runs ---- */
+
+tfm_status tfm__recipe_own_pieces(tfm__recipe *r, const char *path, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  TFM_TRY(read_pieces(r, path, err));
+  if (r->piece.model != TFM__PIECES_UNIGRAM || !r->piece.marks) {
+    st = tfm_fail(err, TFM_E_UNSUPPORTED,
+                  "%s: want a Unigram model that escapes blanks; others are not supported",
+                  tfm_path_base(path));
+  }
+
+fail:
+  return st;
+}
+
+tfm_status tfm__recipe_by_pieces(tfm__recipe *r, const char *single, const char *pair,
+                                 bool codes, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_span unknown;
+  TFM_TRY(tfm__folder_want(&r->f, TFM__UNK, &unknown, err));
+  const int32_t id = tfm__vocab_id(&r->t->vocab, unknown);
+  if (id < 0) {
+    return tfm_fail(err, TFM_E_FORMAT, "vocab.json: the unknown token \"%.*s\" is not in it",
+                    unknown.n > 64 ? 64 : (int)unknown.n, unknown.p);
+  }
+  (void)tfm_buf_printf(&r->json, ",\"normalizer\":{\"type\":\"Pieces\",\"language_codes\":%s}",
+                       tfm__recipe_word(codes));
+  TFM_TRY(tfm__recipe_template(r, single, pair, err));
+  (void)tfm_buf_printf(&r->json,
+                       ",\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
+                       "\"prepend_scheme\":\"always\",\"split\":true}"
+                       ",\"model\":{\"type\":\"Unigram\",\"unk_id\":%d,\"vocab\":null,"
+                       "\"pieces\":true,\"language_codes\":%s,\"byte_fallback\":%s}",
+                       (int)id, tfm__recipe_word(codes),
+                       tfm__recipe_word(r->piece.byte_fallback));
 
 fail:
   return st;

@@ -31,7 +31,8 @@ typedef struct {
   double *score; /* [vocabulary] */
   size_t score_cap;
   tfm_buf json;
-  tfm__added added; /* all added tokens with their ids, from begin on */
+  tfm_span language; /* of the texts; the folder's memory */
+  tfm__added added;  /* all added tokens with their ids, from begin on */
 } tfm__recipe;
 
 /** A kind of folders without tokenizer.json. */
@@ -55,6 +56,15 @@ tfm_status tfm__recipe_run(tfm_tokenizer *t, const char *path, const char *folde
 /** Read a SentencePiece model into r->piece, its bytes into r->file[0], and make its control and
  *  user-defined pieces the usual additional tokens. */
 tfm_status tfm__recipe_pieces(tfm__recipe *r, const char *path, tfm_err *err) TFM_MUST_USE;
+
+/** Read one that the sentencepiece library itself will run: a Unigram model that escapes blanks.
+ *  Its marks are the library's own business. Errors: TFM_E_UNSUPPORTED for others. */
+tfm_status tfm__recipe_own_pieces(tfm__recipe *r, const char *path, tfm_err *err) TFM_MUST_USE;
+
+/** All of the tokenizer.json behind the added tokens, for such a model: its pieces, with the ids of
+ *  the vocabulary, in orders as above; codes: texts may begin with language codes (Marian). */
+tfm_status tfm__recipe_by_pieces(tfm__recipe *r, const char *single, const char *pair,
+                                 bool codes, tfm_err *err) TFM_MUST_USE;
 
 /** The path of a file of the folder, which must be there. Errors: TFM_E_MISSING (what is missing,
  *  and what to do). */
@@ -89,8 +99,8 @@ tfm_status tfm__recipe_extra_ids(tfm__recipe *r, int64_t n, tfm_err *err) TFM_MU
 tfm_status tfm__recipe_begin(tfm__recipe *r, tfm_err *err) TFM_MUST_USE;
 
 /** ,"post_processor": a TemplateProcessing. Orders are written as places of two characters each:
- *  what stands there, A, B, or a special token (b, e, u, s, p, c, m: bos, eos and so on), and its
- *  type id: "c0A0s0". Errors: TFM_E_FORMAT (the files have no such token). */
+ *  what stands there, A, B, or a special token (b, e, u, s, p, c, m: bos, eos and so on; l: the
+ *  language), and its type id: "c0A0s0". Errors: TFM_E_FORMAT (the files have no such token). */
 tfm_status tfm__recipe_template(tfm__recipe *r, const char *single, const char *pair,
                                 tfm_err *err) TFM_MUST_USE;
 

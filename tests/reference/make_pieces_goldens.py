@@ -17,11 +17,14 @@ import tempfile
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoTokenizer
+from transformers.models.m2m_100 import tokenization_m2m_100
+from transformers.models.nllb import tokenization_nllb
 
 SENTENCES = ["the cluster reads every row and counts every core", "a row of words becomes a row of ids",
              "the same bits every time on every machine", "words and bits and rows and cores",
              "reading counts, counting reads: 10 rows, 200 cores", "every one of the machines counts the same"]
 RULES = "FB01\t66 69\nE9\t65\n2003\t20\n"
+WMT = tokenization_m2m_100.FAIRSEQ_LANGUAGE_CODES["wmt21"]
 MODELS = {
     "t5": dict(model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1),
     "albert": dict(model_type="unigram", pad_id=0, unk_id=1, bos_id=-1, eos_id=-1,
@@ -32,6 +35,7 @@ MODELS = {
     "marian": dict(model_type="unigram", user_defined_symbols=["row of"], byte_fallback=True, vocab_size=330,
                    treat_whitespace_as_suffix=True),
     "llama": dict(model_type="bpe", byte_fallback=True, vocab_size=360),
+    "nllb": dict(model_type="bpe", vocab_size=90),
 }
 CASES = [
     ("t5", "spiece.model", {"tokenizer_class": "T5Tokenizer"}),
@@ -52,8 +56,22 @@ CASES = [
     ("t5", "tokenizer.model", {"tokenizer_class": "TokenizersBackend"}),
     ("t5", "source.spm", {"tokenizer_class": "MarianTokenizer"}),
     ("marian", "source.spm", {"tokenizer_class": "MarianTokenizer"}),
+    ("t5", "spiece.model", {"tokenizer_class": "PegasusTokenizer"}),
+    ("t5", "spiece.model", {"tokenizer_class": "PegasusTokenizer", "offset": 5, "mask_token": "<mask_2>",
+                            "mask_token_sent": "<mask_1>"}),
+    ("t5", "spiece.model", {"tokenizer_class": "PegasusTokenizer", "offset": 0, "mask_token_sent": None}),
+    ("fairseq", "sentencepiece.bpe.model", {"tokenizer_class": "MBartTokenizer", "src_lang": None}),
+    ("fairseq", "sentencepiece.bpe.model", {"tokenizer_class": "MBart50Tokenizer", "src_lang": "fr_XX"}),
+    ("nllb", "sentencepiece.bpe.model", {"tokenizer_class": "NllbTokenizer"}),
+    ("nllb", "sentencepiece.bpe.model", {"tokenizer_class": "NllbTokenizer", "legacy_behaviour": True,
+                                         "src_lang": "fra_Latn"}),
+    ("marian", "sentencepiece.bpe.model", {"tokenizer_class": "M2M100Tokenizer"}),
+    ("t5", "sentencepiece.bpe.model", {"tokenizer_class": "M2M100Tokenizer", "language_codes": "wmt21", "src_lang": "de",
+                                       "additional_special_tokens": [f"__{code}__" for code in WMT]}),
 ]
+NLLB = tokenization_nllb.FAIRSEQ_LANGUAGE_CODES
 CODES = [">>fr<< the row", ">>xx<<", "a >>fr<<", "row of  rows row of"]
+LANGUAGES = ["ar_AR row", "the  sl_SI", "zul_Latn row", "__de__ row", "a <unk_2>b <mask_1>", "row\nof  rows"]
 TEXTS = ["the cluster reads every row", "  Two  blanks\there ", "caf\u00e9 \ufb01les\u2003x", "row of rows", "\U0001f600 \u5317",
          "</s> and <s> [CLS] <mask>x <extra_id_1>", "10, 200!", ""]
 
@@ -71,13 +89,26 @@ def train(name, place):
     return m.SerializeToString()
 
 
-def write_vocab(model, path):
-    """vocab.json of a Marian folder: other ids than the model's, one piece in eight missing."""
+def write_vocab(model, path, marian):
+    """vocab.json of a Marian or M2M100 folder: other ids than the model's, one piece in eight missing."""
     m = sentencepiece_model_pb2.ModelProto()
     m.ParseFromString(model.read_bytes())
     pieces = [p.piece for i, p in enumerate(m.pieces) if p.type not in (2, 3) and i % 8]
-    names = ["</s>", "<unk>", *reversed(pieces), ">>fr<<", "<pad>"]
+    names = ["</s>", "<unk>", *reversed(pieces), ">>fr<<", "<pad>"] if marian else [
+        "<s>", "<pad>", "</s>", "<unk>", *reversed(pieces)]
     path.write_text(json.dumps({name: i for i, name in enumerate(names)}) + "\n")
+
+
+def listed(model, config):
+    """NLLB's languages with their ids, which the reference loses where they are not listed."""
+    if config["tokenizer_class"] != "NllbTokenizer":
+        return config
+    m = sentencepiece_model_pb2.ModelProto()
+    m.ParseFromString(model.read_bytes())
+    first = len({p.piece for p in m.pieces} | {"<s>", "<pad>", "</s>", "<unk>"})
+    tokens = [*({"content": code, "normalized": False, "special": True} for code in NLLB),
+              {"content": "<mask>", "lstrip": True, "normalized": True, "special": True}]
+    return {**config, "added_tokens_decoder": {str(first + i): t for i, t in enumerate(tokens)}}
 
 
 def main():
@@ -92,17 +123,19 @@ def main():
             folder = place / f"case-{i}"
             folder.mkdir()
             shutil.copy(out / (name + ".model"), folder / file)
-            (folder / "tokenizer_config.json").write_text(json.dumps(config))
-            marian = file == "source.spm"
-            if marian:
+            (folder / "tokenizer_config.json").write_text(json.dumps(listed(out / (name + ".model"), config)))
+            kind = config["tokenizer_class"]
+            marian = kind == "MarianTokenizer"
+            vocab = {"MarianTokenizer": name + ".vocab.json", "M2M100Tokenizer": name + ".m2m100.json"}.get(kind)
+            if vocab:
                 shutil.copy(out / (name + ".model"), folder / "target.spm")
-                write_vocab(out / (name + ".model"), out / (name + ".vocab.json"))
-                shutil.copy(out / (name + ".vocab.json"), folder / "vocab.json")
-            if config["tokenizer_class"] == "TokenizersBackend":  # its name alone is not enough there
+                write_vocab(out / (name + ".model"), out / vocab, marian)
+                shutil.copy(out / vocab, folder / "vocab.json")
+            if kind == "TokenizersBackend":  # its name alone is not enough there
                 (folder / "config.json").write_text('{"model_type": "mistral"}')
             t = AutoTokenizer.from_pretrained(folder)
-            for text in TEXTS + CODES * marian:
-                rows.append({"model": name, "file": file, "config": json.dumps(config), "text": text,
+            for text in TEXTS + CODES * marian + LANGUAGES * kind.startswith(("Pegasus", "M2M", "MBart", "Nllb")):
+                rows.append({"model": name, "file": file, "vocab": vocab, "config": json.dumps(config), "text": text,
                              "ids": t(text)["input_ids"], "pair": t(text, "row")["input_ids"]})
     (out / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     print(f"{len(rows)} rows")
