@@ -1,6 +1,6 @@
-/* Folders with vocab.json, and merges.txt (GPT-2, RoBERTa, CLIP), source.spm (Marian) or
- * sentencepiece.bpe.model (M2M100). Source: transformers 5.23, models/gpt2, roberta, clip, marian
- * and m2m_100; the `tokenizers` library's BPE::read_file. */
+/* Folders with vocab.json, and merges.txt (GPT-2, GPT-NeoX, Qwen2, RoBERTa, CLIP), source.spm
+ * (Marian) or sentencepiece.bpe.model (M2M100). Source: transformers 5.23, models/gpt2, gpt_neox,
+ * qwen2, roberta, clip, marian and m2m_100; the `tokenizers` library's BPE::read_file. */
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/base/mem.h"
@@ -143,6 +143,57 @@ fail:
   return st;
 }
 
+static tfm_status build_neox(tfm__recipe *r, tfm_err *err)
+{
+  static const char *const roles[TFM__ROLES] = {[TFM__UNK] = "<|endoftext|>",
+                                                [TFM__BOS] = "<|endoftext|>",
+                                                [TFM__EOS] = "<|endoftext|>",
+                                                [TFM__PAD] = "<|padding|>"};
+  tfm_status st = TFM_OK;
+  bool space = false;
+  tfm__recipe_usual(r, roles);
+  TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &space, err));
+  TFM_TRY(tfm__recipe_begin(r, err));
+  (void)tfm_buf_str(&r->json, ",\"normalizer\":{\"type\":\"NFC\"}");
+  put_byte_level(r, space);
+  (void)tfm_buf_str(&r->json, ",\"decoder\":" BYTE_LEVEL);
+  TFM_TRY(tfm__recipe_bos_eos(r, err));
+  put_model(r, (tfm_span){NULL, 0}, "");
+
+fail:
+  return st;
+}
+
+/* Words with what stands before them, digits one by one, the rest, lines and blanks. */
+#define QWEN2_WORDS                                                                            \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "                        \
+  "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+static tfm_status build_qwen2(tfm__recipe *r, tfm_err *err)
+{
+  static const char *const roles[TFM__ROLES] = {
+      [TFM__UNK] = "<|endoftext|>", [TFM__EOS] = "<|endoftext|>", [TFM__PAD] = "<|endoftext|>"};
+  tfm_status st = TFM_OK;
+  bool space = false;
+  tfm__recipe_usual(r, roles);
+  TFM_TRY(tfm__folder_bool(&r->f, "add_prefix_space", &space, err));
+  TFM_TRY(tfm__recipe_begin(r, err));
+  (void)tfm_buf_str(&r->json, ",\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":"
+                              "\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":"
+                              "{\"Regex\":");
+  (void)tfm_buf_json_string(&r->json, tfm_span_of(QWEN2_WORDS));
+  (void)tfm_buf_printf(&r->json,
+                       "},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":"
+                       "\"ByteLevel\",\"add_prefix_space\":%s,\"trim_offsets\":true,"
+                       "\"use_regex\":false}]},\"decoder\":" BYTE_LEVEL,
+                       tfm__recipe_word(space));
+  TFM_TRY(tfm__recipe_bos_eos(r, err));
+  put_model(r, (tfm_span){NULL, 0}, "");
+
+fail:
+  return st;
+}
+
 static tfm_status build_roberta(tfm__recipe *r, tfm_err *err)
 {
   static const char *const roles[TFM__ROLES] = {"<s>",   "</s>", "<unk>", "</s>",
@@ -241,6 +292,9 @@ static const tfm__recipe_kind kinds[] = {
     {"GPT2Tokenizer", " gpt2 gpt_neo gptj opt ", NULL, read_files, build_gpt2},
     {"RobertaTokenizer", " roberta bart roberta-prelayernorm ", NULL, read_files,
      build_roberta},
+    {"BartTokenizer", "", NULL, read_files, build_roberta},
+    {"GPTNeoXTokenizer", " gpt_neox ", NULL, read_files, build_neox},
+    {"Qwen2Tokenizer", " qwen3 qwen2_moe qwen3_moe ", " qwen2 ", read_files, build_qwen2},
     {"CLIPTokenizer", " clip clip_text_model ", NULL, read_files, build_clip},
     {"MarianTokenizer", " marian ", NULL, read_marian, build_marian},
     {"M2M100Tokenizer", " m2m_100 ", NULL, read_m2m100, tfm__build_m2m100}};

@@ -64,6 +64,18 @@ static const struct {
      5,
      NULL,
      NULL},
+    {"{\"tokenizer_class\":\"GPTNeoXTokenizer\",\"add_bos_token\":true,\"bos_token\":"
+     "\"<s>\"}",
+     {0, 5, 6, 2},
+     4,
+     NULL,
+     NULL},
+    {"{\"tokenizer_class\":\"Qwen2Tokenizer\",\"add_eos_token\":true,\"eos_token\":"
+     "\"</s>\"}",
+     {5, 6, 2, 1},
+     4,
+     NULL,
+     NULL},
     {"{\"tokenizer_class\":\"CLIPTokenizer\"}",
      {0, 5, 6, 2, 1},
      5,
