@@ -348,13 +348,16 @@ tfm_status tfm__recipe_by_pieces(tfm__recipe *r, const char *single, const char 
   (void)tfm_buf_printf(&r->json, ",\"normalizer\":{\"type\":\"Pieces\",\"language_codes\":%s}",
                        tfm__recipe_word(codes));
   TFM_TRY(tfm__recipe_template(r, single, pair, err));
-  (void)tfm_buf_printf(&r->json,
-                       ",\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\","
-                       "\"prepend_scheme\":\"always\",\"split\":true}"
-                       ",\"model\":{\"type\":\"Unigram\",\"unk_id\":%d,\"vocab\":null,"
-                       "\"pieces\":true,\"language_codes\":%s,\"byte_fallback\":%s}",
-                       (int)id, tfm__recipe_word(codes),
-                       tfm__recipe_word(r->piece.byte_fallback));
+  (void)tfm_buf_printf(
+      &r->json,
+      ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Metaspace\","
+      "\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"always\",\"split\":"
+      "true},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":"
+      "%llu,\"stop\":%llu}]},\"model\":{\"type\":\"Unigram\",\"unk_id\":%d,"
+      "\"vocab\":null,\"pieces\":true,\"language_codes\":%s,"
+      "\"byte_fallback\":%s}",
+      1ull << 62, 1ull << 62, (int)id, tfm__recipe_word(codes),
+      tfm__recipe_word(r->piece.byte_fallback));
 
 fail:
   return st;

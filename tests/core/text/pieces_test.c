@@ -240,6 +240,36 @@ static void broken_files_are_refused_by_byte(void **state)
   }
 }
 
+/* What the sentencepiece library's users get of a text has no blanks at its ends. */
+static void texts_of_own_pieces_have_no_blanks_around(void **state)
+{
+  static const char *const configs[] = {"{\"tokenizer_class\":\"M2M100Tokenizer\"}",
+                                        "{\"tokenizer_class\":\"MarianTokenizer\"}"};
+  (void)clear_folder(state);
+  tfm_buf model = read_fixture("t5", ".model");
+  tfm_buf vocab = read_fixture("t5", ".m2m100.json");
+  put("sentencepiece.bpe.model", tfm_buf_view(&model));
+  put("source.spm", tfm_buf_view(&model));
+  put("vocab.json", tfm_buf_view(&vocab));
+  for (size_t i = 0; i < COUNT_OF(configs); ++i) {
+    tfm_err err = {0};
+    tfm_buf text = {0};
+    tfm_tokenizer *t = NULL;
+    put("tokenizer_config.json", tfm_span_of(configs[i]));
+    CHECK_OK(tfm_tokenizer_open_folder(&t, folder, &err), &err);
+    const int32_t blank = tfm_tokenizer_id(t, SPAN("\xe2\x96\x81"));
+    const int32_t a = tfm_tokenizer_id(t, SPAN("\xe2\x96\x81"
+                                               "a"));
+    const int32_t ids[] = {blank, blank, a, blank, a, blank};
+    CHECK_OK(tfm_tokenizer_decode(t, ids, COUNT_OF(ids), true, &text, &err), &err);
+    assert_string_equal(tfm_buf_cstr(&text), "a  a");
+    tfm_buf_fini(&text);
+    tfm_tokenizer_close(t);
+  }
+  tfm_buf_fini(&vocab);
+  tfm_buf_fini(&model);
+}
+
 /* A language that the checkpoint does not know, and a list of them that nobody does. */
 static void unknown_languages_are_refused(void **state)
 {
@@ -305,6 +335,7 @@ int main(void)
       cmocka_unit_test(the_model_type_names_the_class),
       cmocka_unit_test(a_long_piece_costs_its_length),
       cmocka_unit_test(broken_files_are_refused_by_byte),
+      cmocka_unit_test(texts_of_own_pieces_have_no_blanks_around),
       cmocka_unit_test(unknown_languages_are_refused),
       cmocka_unit_test(no_damage_is_a_crash),
   };
