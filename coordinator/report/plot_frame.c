@@ -286,7 +286,7 @@ double tfm__plot_keys(tfm_buf *out, const tfm__plot_key *keys, int n, double top
     return top;
   }
   for (int i = 0; i < n; ++i) {
-    const double wide = 18 + tfm__plot_text_width(keys[i].name) + 14;
+    const double wide = 18 + tfm__plot_text_width(keys[i].name) + 20;
     if (x > TFM__PLOT_EDGE && x + wide > width - TFM__PLOT_EDGE) {
       x = TFM__PLOT_EDGE;
       y += TFM__PLOT_TEXT;

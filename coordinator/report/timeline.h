@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
   double from_s, to_s; /* the moment, by the events' clock; spans end where it does */
   bool whole;          /* all that the events tell */
-  int batches; /* that the rank which computed most of them began; 24 but of a short run */
+  int batches;         /* that the rank which computed most of them began in it */
   tfm_plot_span spans[TFM_TIMELINE_SPANS]; /* row: the rank; milliseconds from from_s */
   char texts[TFM_TIMELINE_SPANS][64];      /* what spans[i].text is: name and whole length */
   int n;

@@ -1,294 +1,245 @@
 /* The drawing of a scaling study: speed-up with its ideal, where the stages' time went in each
- * layout, and each stage of the largest. One SVG file without scripts, fonts or links. */
+ * layout, and what each stage did in the fastest and in the longest, on average and moment by
+ * moment. One SVG file without scripts, fonts or links. */
 #include "coordinator/report/plot.h"
 #include "coordinator/scale/study.h"
+#include "core/base/mem.h"
 
 #include <math.h>
 #include <stdio.h>
 
 enum {
   WIDTH = 1180,
-  HEIGHT = 480,
-  TOP = 104,    /* of the panels */
-  BOTTOM = 390, /* where their x axes are */
-  FEW_BARS = 9, /* labels stand upright up to here */
-  MOST_STAGES = 24,
-  TICKS = 5
+  HALF = WIDTH / 2,
+  HEIGHT = 380, /* of the charts side by side */
+  NAME = 24,
+  LABEL = 64
 };
 
-/* Colours that people who see colours differently tell apart (Okabe and Ito). */
-static const char *const computing = "#0072b2";
-static const char *const imbalance = "#e69f00";
-static const char *const waiting = "#cc79a7";
-static const char *const sending = "#009e73";
-static const char *const ink = "#333333";
-static const char *const faint = "#dddddd";
+/* Colours that mean the same in all charts: those of the kinds of timeline.h. */
+enum { COMPUTING = 1, SENDING = 3, IMBALANCE = 5 };
 
-/* A rectangle of the picture with linear axes; x grows to the right, y upwards. */
-typedef struct {
-  double left, right; /* of the picture */
-  double most_x, most_y;
-} panel;
-
-typedef struct {
-  double x, y; /* of the picture */
-} point;
-
-static double px(const panel *p, double x)
-{
-  return p->left + (p->right - p->left) * x / p->most_x;
-}
-
-static double py(const panel *p, double y)
-{
-  return BOTTOM - (BOTTOM - TOP) * y / p->most_y;
-}
-
-static void line(tfm_buf *out, point a, point b, const char *colour, const char *more)
-{
-  (void)tfm_buf_printf(
-      out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"%s/>\n", a.x,
-      a.y, b.x, b.y, colour, more);
-}
-
-static void box(tfm_buf *out, double x, double y, double width, double height,
-                const char *colour)
-{
-  (void)tfm_buf_printf(out,
-                       "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
-                       "fill=\"%s\"/>\n",
-                       x, y, fmax(width, 0), fmax(height, 0), colour);
-}
-
-/* anchor: start, middle or end. What is written is ours. */
-static void text(tfm_buf *out, double x, double y, const char *anchor, const char *more,
-                 const char *words)
-{
-  (void)tfm_buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"%s>%s</text>\n", x,
-                       y, anchor, more, words);
-}
-
-static void number(tfm_buf *out, double x, double y, const char *anchor, double value)
-{
-  char words[32];
-  (void)snprintf(words, sizeof words, "%.3g", value);
-  text(out, x, y, anchor, "", words);
-}
-
-/* A step of 1, 2 or 5 times a power of ten that gives about TICKS ticks up to most. */
-static double step_of(double most)
-{
-  const double rough = most / TICKS;
-  const double power = pow(10, floor(log10(rough)));
-  const double digit = rough / power;
-  return power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
-}
-
-static void heading(tfm_buf *out, const panel *p, const char *title, const char *x_axis)
-{
-  text(out, p->left, TOP - 14, "start", " font-weight=\"bold\"", title);
-  text(out, (p->left + p->right) / 2, BOTTOM + 44, "middle", "", x_axis);
-}
-
-static void horizontal_grid(tfm_buf *out, const panel *p)
-{
-  const double step = step_of(p->most_y);
-  for (double y = 0; y <= p->most_y * (1 + 1e-9); y += step) {
-    line(out, (point){p->left, py(p, y)}, (point){p->right, py(p, y)}, y > 0 ? faint : ink, "");
-    number(out, p->left - 7, py(p, y) + 4, "end", y);
-  }
-}
-
-/* ---- speed-up ---- */
-
+/* As people write a layout: "4x2". */
 static void name_of(const tfm_scale_layout *l, char *out, size_t bytes)
 {
   (void)snprintf(out, bytes, "%d\u00d7%d", l->stages, l->replicas);
 }
 
-/* A layout as a point; its bar is the spread of its runs. */
-static void draw_point(tfm_buf *out, const panel *p, const tfm_scale_runs *r,
-                       const tfm_scale_figures *f)
+/* What the charts of all layouts show, an entry a layout. */
+typedef struct {
+  int n;
+  char (*text)[NAME];
+  const char **names; /* [n] what text says */
+  double *workers, *speedup, *spread;
+  double *computing, *imbalance, *waiting, *sending; /* of the stages' time */
+} series;
+
+static void series_fini(series *v)
 {
-  char name[32];
-  const double x = px(p, tfm_scale_layout_workers(&r->layout));
-  const double y = py(p, f->speedup);
-  const double spread = f->speedup * f->rows_sd / f->rows_per_s;
-  const double up = py(p, fmin(f->speedup + spread, p->most_y));
-  const double down = py(p, fmax(f->speedup - spread, 0));
-  name_of(&r->layout, name, sizeof name);
-  line(out, (point){x, up}, (point){x, down}, computing, "");
-  line(out, (point){x - 4, up}, (point){x + 4, up}, computing, "");
-  line(out, (point){x - 4, down}, (point){x + 4, down}, computing, "");
-  (void)tfm_buf_printf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>\n", x, y,
-                       computing);
-  text(out, x + 9, y + 4, "start", " font-size=\"11\"", name);
+  tfm_free(v->text);
+  tfm_free(v->names);
+  tfm_free(v->workers);
 }
 
-static void draw_speedup(const tfm__study *s, tfm_buf *out)
+static tfm_status series_of(const tfm__study *s, series *v)
 {
-  const tfm_scale_runs *last = &s->runs[s->nlayout - 1];
-  const int first = tfm_scale_layout_workers(&s->runs[0].layout);
-  const int most = tfm_scale_layout_workers(&last->layout);
-  panel p = {.left = 60, .right = 400, .most_x = most * 1.12, .most_y = (double)most / first};
-  for (int i = 0; i < s->nlayout; ++i) {
-    p.most_y = fmax(p.most_y, tfm_scale_figures_of(&s->runs[i], &s->runs[0]).speedup);
+  const size_t n = (size_t)s->nlayout;
+  *v = (series){.n = s->nlayout,
+                .text = tfm_calloc(n, sizeof *v->text),
+                .names = tfm_calloc(n, sizeof *v->names),
+                .workers = tfm_calloc(7 * n, sizeof *v->workers)};
+  if (!v->text || !v->names || !v->workers) {
+    return TFM_E_NOMEM;
   }
-  p.most_y *= 1.12;
-  heading(out, &p, "Speed-up", "workers (points: stages\u00d7replicas)");
-  horizontal_grid(out, &p);
-  line(out, (point){p.left, TOP}, (point){p.left, BOTTOM}, ink, "");
-  const double step = fmax(1, step_of(p.most_x));
-  for (double x = step; x <= p.most_x; x += step) {
-    number(out, px(&p, x), BOTTOM + 18, "middle", x);
-    line(out, (point){px(&p, x), BOTTOM}, (point){px(&p, x), BOTTOM + 4}, ink, "");
-  }
-  const double edge = fmin(p.most_x, p.most_y * first);
-  line(out, (point){px(&p, 0), py(&p, 0)}, (point){px(&p, edge), py(&p, edge / first)}, ink,
-       " stroke-dasharray=\"6 4\"");
-  text(out, px(&p, 0.62 * edge) - 8, py(&p, 0.62 * edge / first) - 8, "end", "", "ideal");
-  for (int i = 0; i < s->nlayout; ++i) {
+  v->speedup = v->workers + n;
+  v->spread = v->speedup + n;
+  v->computing = v->spread + n;
+  v->imbalance = v->computing + n;
+  v->waiting = v->imbalance + n;
+  v->sending = v->waiting + n;
+  for (size_t i = 0; i < n; ++i) {
     const tfm_scale_figures f = tfm_scale_figures_of(&s->runs[i], &s->runs[0]);
-    draw_point(out, &p, &s->runs[i], &f);
+    name_of(&s->runs[i].layout, v->text[i], NAME);
+    v->names[i] = v->text[i];
+    v->workers[i] = tfm_scale_layout_workers(&s->runs[i].layout);
+    v->speedup[i] = f.speedup;
+    v->spread[i] = f.speedup * f.rows_sd / f.rows_per_s;
+    v->computing[i] = f.pop.parallel;
+    v->imbalance[i] = f.pop.communication - f.pop.parallel;
+    v->waiting[i] = f.pop.transfer - f.pop.communication;
+    v->sending[i] = 1 - f.pop.transfer;
   }
+  return TFM_OK;
 }
 
-/* ---- where the time went ---- */
+/* ---- all layouts ---- */
 
-/* Shares of the stages' time that add up to 1, from the bottom. */
+static int draw_speedup(const series *v, int top, tfm_buf *out)
+{
+  const double most = v->workers[v->n - 1]; /* layouts are in order */
+  const double ideal_x[] = {0, most};
+  const double ideal_y[] = {0, most / v->workers[0]};
+  const tfm_plot_line lines[] = {
+      {.name = "ideal", .x = ideal_x, .y = ideal_y, .n = 2, .ideal = true},
+      {.name = "median of the runs, with their standard deviation",
+       .x = v->workers,
+       .y = v->speedup,
+       .n = v->n,
+       .loose = true,
+       .spread = v->spread,
+       .labels = v->names}};
+  const tfm_plot plot = {.title = "Speed-up",
+                         .x = "workers (points: stages\u00d7replicas)",
+                         .width = HALF,
+                         .height = HEIGHT,
+                         .most_x = most * 1.08,
+                         .whole_x = true,
+                         .inside = true,
+                         .top = top};
+  return tfm_plot_lines(&plot, lines, 2, out);
+}
+
+static int draw_stacks(const series *v, int top, tfm_buf *out)
+{
+  const tfm_plot_part parts[] = {
+      {"computing", v->computing, COMPUTING},
+      {"others have less to do (load balance)", v->imbalance, IMBALANCE},
+      {"waiting for each other (serialisation)", v->waiting, TFM_PLOT_GREY},
+      {"sending (transfer)", v->sending, SENDING}};
+  const tfm_plot_table table = {v->names, v->n, parts, sizeof parts / sizeof parts[0]};
+  const tfm_plot plot = {.title = "Where the stages\u2019 time went",
+                         .x = "stages\u00d7replicas",
+                         .width = HALF,
+                         .height = HEIGHT,
+                         .most_y = 1,
+                         .inside = true,
+                         .left = HALF,
+                         .top = top};
+  return tfm_plot_bars(&plot, TFM_PLOT_STACKED, &table, out);
+}
+
+/* ---- one layout ---- */
+
+/* Ranks of a layout, rank 0 among them. */
 typedef struct {
-  double share;
-  const char *colour;
-} part;
+  char text[1 + TFM__STUDY_ROWS][LABEL];
+  const char *labels[1 + TFM__STUDY_ROWS];
+  int n;
+} rank_list;
 
-static void draw_stack(tfm_buf *out, const panel *p, double x, double width, const part *parts,
-                       int n)
+static void list_ranks(const tfm_scale_layout *l, rank_list *list)
 {
-  double below = 0;
-  for (int i = 0; i < n; ++i) {
-    const double top = fmin(below + parts[i].share, 1);
-    box(out, x, py(p, top), width, py(p, below) - py(p, top), parts[i].colour);
-    below = top;
+  const int workers = tfm_scale_layout_workers(l);
+  list->n = 1 + (workers < TFM__STUDY_ROWS ? workers : TFM__STUDY_ROWS);
+  (void)snprintf(list->text[0], LABEL, "rank 0");
+  for (int rank = 1; rank < list->n; ++rank) {
+    const int stage = (rank - 1) % l->stages + 1;
+    const int line = (rank - 1) / l->stages + 1;
+    if (l->stages == 1) {
+      (void)snprintf(list->text[rank], LABEL, "rank %d, line %d", rank, line);
+    } else if (l->replicas == 1) {
+      (void)snprintf(list->text[rank], LABEL, "rank %d, stage %d", rank, stage);
+    } else {
+      (void)snprintf(list->text[rank], LABEL, "rank %d, line %d, stage %d", rank, line, stage);
+    }
+  }
+  for (int rank = 0; rank < list->n; ++rank) {
+    list->labels[rank] = list->text[rank];
   }
 }
 
-static void draw_label(tfm_buf *out, double x, bool slanted, const tfm_scale_layout *l)
+/* What each stage did with its time, as lying bars: of all runs that count. */
+static int draw_stages(const tfm_scale_runs *r, const rank_list *list, int top, tfm_buf *out)
 {
-  char name[32];
-  char turned[64];
-  name_of(l, name, sizeof name);
-  (void)snprintf(turned, sizeof turned, " transform=\"rotate(-60 %.1f %d)\"", x + 4,
-                 BOTTOM + 14);
-  text(out, slanted ? x + 4 : x, slanted ? BOTTOM + 14 : BOTTOM + 18,
-       slanted ? "end" : "middle", slanted ? turned : "", name);
-}
-
-static void draw_stacks(const tfm__study *s, tfm_buf *out)
-{
-  const panel p = {.left = 470, .right = 790, .most_x = s->nlayout, .most_y = 1};
-  heading(out, &p, "Where the stages\u2019 time went", "stages\u00d7replicas");
-  horizontal_grid(out, &p);
-  for (int i = 0; i < s->nlayout; ++i) {
-    const tfm_pop pop = tfm_scale_figures_of(&s->runs[i], &s->runs[0]).pop;
-    const part parts[] = {{pop.parallel, computing},
-                          {pop.communication - pop.parallel, imbalance},
-                          {pop.transfer - pop.communication, waiting},
-                          {1 - pop.transfer, sending}};
-    const double width = fmin(0.7 * (px(&p, 1) - px(&p, 0)), 60);
-    const double middle = px(&p, i + 0.5);
-    draw_stack(out, &p, middle - width / 2, width, parts, 4);
-    draw_label(out, middle, s->nlayout > FEW_BARS, &s->runs[i].layout);
-  }
-}
-
-/* ---- the stages of the largest layout ---- */
-
-/* Where a stage's bar is. */
-typedef struct {
-  double y, height;
-} band;
-
-static void draw_stage(tfm_buf *out, const panel *p, int rank, band at,
-                       const tfm_pop_stage *stage, double all_s)
-{
-  char name[32];
-  const double busy = fmin(stage->busy_s / all_s, 1);
-  const double send = fmin(stage->send_s / all_s, 1 - busy);
-  const double wide = p->right - p->left;
-  (void)snprintf(name, sizeof name, "rank %d", rank);
-  text(out, p->left - 7, at.y + at.height / 2 + 4, "end", "", name);
-  box(out, p->left, at.y, wide * busy, at.height, computing);
-  box(out, p->left + wide * busy, at.y, wide * send, at.height, sending);
-  box(out, p->left + wide * (busy + send), at.y, wide * (1 - busy - send), at.height, waiting);
-}
-
-static void draw_stages(const tfm__study *s, tfm_buf *out)
-{
-  const tfm_scale_runs *r = &s->runs[s->nlayout - 1];
-  const int workers = tfm_scale_layout_workers(&r->layout);
-  const int shown = workers < MOST_STAGES ? workers : MOST_STAGES;
-  const panel p = {.left = 870, .right = 1150, .most_x = 1, .most_y = 1};
-  const double pitch = (double)(BOTTOM - TOP) / shown;
-  const double height = fmin(0.7 * pitch, 26);
-  char name[32];
-  char title[96];
-  name_of(&r->layout, name, sizeof name);
-  (void)snprintf(title, sizeof title, "Stages of %s%s", name,
-                 shown < workers ? ", the first ones" : "");
-  heading(out, &p, title, "share of the run");
+  double values[3][TFM__STUDY_ROWS];
+  char name[NAME];
+  char title[160];
+  const int shown = list->n - 1;
   for (int i = 0; i < shown; ++i) {
-    const band at = {TOP + pitch * i + (pitch - height) / 2, height};
-    draw_stage(out, &p, 1 + i, at, &r->stages[i], r->total_s);
+    const double busy = fmin(r->stages[i].busy_s / r->total_s, 1);
+    const double send = fmin(r->stages[i].send_s / r->total_s, 1 - busy);
+    values[0][i] = busy;
+    values[1][i] = send;
+    values[2][i] = 1 - busy - send;
   }
-  line(out, (point){p.left, BOTTOM}, (point){p.right, BOTTOM}, ink, "");
-  for (int i = 0; i <= 4; ++i) {
-    number(out, px(&p, i / 4.0), BOTTOM + 18, "middle", i / 4.0);
-    line(out, (point){px(&p, i / 4.0), BOTTOM}, (point){px(&p, i / 4.0), BOTTOM + 4}, ink, "");
+  const tfm_plot_part parts[] = {{"computing", values[0], COMPUTING},
+                                 {"sending", values[1], SENDING},
+                                 {"waiting", values[2], TFM_PLOT_GREY}};
+  const tfm_plot_table table = {list->labels + 1, shown, parts, 3};
+  name_of(&r->layout, name, sizeof name);
+  (void)snprintf(title, sizeof title, "Stages of %s%s: shares of the runs\u2019 time", name,
+                 shown < tfm_scale_layout_workers(&r->layout) ? ", the first ones" : "");
+  const tfm_plot plot = {
+      .title = title, .width = WIDTH, .most_x = 1, .inside = true, .top = top};
+  return tfm_plot_rows(&plot, &table, out);
+}
+
+static const char blank[] =
+    "milliseconds (blank: none of these, as while another process has the core)";
+
+/* What each rank did when, in the run that was recorded. */
+static int draw_moment(const tfm__study_record *record, const tfm_scale_layout *layout,
+                       const rank_list *list, int top, tfm_buf *out)
+{
+  const tfm_timeline *t = record->timeline;
+  const tfm_plot_history history = {
+      list->labels, list->n, tfm_timeline_kinds, TFM_TIMELINE_KINDS, 1u << TFM_TIMELINE_WAITING,
+      t->spans,     t->n};
+  char name[NAME];
+  char title[200];
+  char part[64] = "all micro-batches of";
+  name_of(layout, name, sizeof name);
+  if (!t->whole) {
+    (void)snprintf(part, sizeof part, "%d micro-batches a stage from the middle of",
+                   t->batches);
   }
+  (void)snprintf(title, sizeof title,
+                 "%s: %s a recorded run (%.1f ms; computing %.1f %%, sending %.1f %% of its "
+                 "stages\u2019 time)",
+                 name, part, record->run_s * 1e3, 100 * record->busy, 100 * record->send);
+  const tfm_plot plot = {
+      .title = title, .x = blank, .width = WIDTH, .inside = true, .top = top};
+  return tfm_plot_spans(&plot, &history, out);
 }
 
 /* ---- the whole ---- */
 
-static void draw_legend(tfm_buf *out)
+static int draw_charts(const tfm__study *s, tfm_buf *out)
 {
-  static const struct {
-    const char *const *colour;
-    const char *words;
-  } keys[] = {{&computing, "computing"},
-              {&imbalance, "others have less to do (load balance)"},
-              {&waiting, "waiting for each other (serialisation)"},
-              {&sending, "sending (transfer)"}};
-  static const int at[] = {230, 350, 640, 930};
-  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; ++i) {
-    box(out, at[i], HEIGHT - 24, 12, 12, *keys[i].colour);
-    text(out, at[i] + 18, HEIGHT - 13, "start", "", keys[i].words);
+  series v = {.n = 0};
+  int top = TFM_PLOT_HEADING;
+  if (series_of(s, &v) != TFM_OK) {
+    out->failed = true;
+  } else {
+    (void)draw_speedup(&v, top, out);
+    top += draw_stacks(&v, top, out);
   }
+  series_fini(&v);
+  for (int i = 0; i < s->nrecord; ++i) {
+    const tfm_scale_runs *r = &s->runs[s->records[i].layout];
+    rank_list list;
+    list_ranks(&r->layout, &list);
+    top += draw_stages(r, &list, top, out);
+    top += draw_moment(&s->records[i], &r->layout, &list, top, out);
+  }
+  return top;
 }
 
 tfm_status tfm__study_draw(const tfm__study *s, tfm_buf *out)
 {
   const bool weak = s->options->scale_mode == TFM_SCALE_WEAK;
-  (void)tfm_buf_printf(
-      out,
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
-      "width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"13\" "
-      "fill=\"%s\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
-      WIDTH, HEIGHT, WIDTH, HEIGHT, ink);
-  (void)tfm_buf_printf(
-      out, "<text x=\"20\" y=\"32\" font-size=\"18\" font-weight=\"bold\">%s scaling: ",
-      weak ? "Weak" : "Strong");
-  tfm_plot_text(out, s->model);
-  (void)tfm_buf_printf(out,
-                       ", %s</text>\n<text x=\"20\" y=\"52\">%lld rows%s, %lld runs of each "
-                       "layout, host ",
-                       s->dtype, (long long)s->rows, weak ? " a worker" : "",
-                       (long long)s->options->repetitions);
-  tfm_plot_text(out, s->host);
-  (void)tfm_buf_str(out, "</text>\n");
-  draw_speedup(s, out);
-  draw_stacks(s, out);
-  draw_stages(s, out);
-  draw_legend(out);
-  (void)tfm_buf_str(out, "</svg>\n");
+  char title[192];
+  char lead[400];
+  tfm_buf charts = {0};
+  (void)snprintf(title, sizeof title, "%s scaling: %s, %s", weak ? "Weak" : "Strong", s->model,
+                 s->dtype);
+  (void)snprintf(lead, sizeof lead, "%lld rows%s, %lld runs of each layout, host %s",
+                 (long long)s->rows, weak ? " a worker" : "",
+                 (long long)s->options->repetitions, s->host);
+  const int height = draw_charts(s, &charts);
+  const tfm_plot sheet = {.title = title, .width = WIDTH, .height = height};
+  tfm_plot_sheet(&sheet, lead, tfm_buf_view(&charts), out);
+  out->failed = out->failed || charts.failed;
+  tfm_buf_fini(&charts);
   return out->failed ? TFM_E_NOMEM : TFM_OK;
 }

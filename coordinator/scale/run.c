@@ -1,4 +1,5 @@
 /* One run of a layout: a job like any other, whose rows are compared in place of written. */
+#include "coordinator/report/recording.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/scale/study.h"
 #include "core/base/mem.h"
@@ -12,6 +13,8 @@ static const double keep_limit_s = 20.0; /* of writing packed weights for later 
 typedef struct {
   tfm__study *study;
   tfm_job *job;
+  tfm__study_record *record; /* or NULL */
+  tfm_recording recording;   /* for it */
   tfm_layout layout;
   const char *fields[TFM_ANSWER_MAX_FIELDS];
   tfm_answer answer;
@@ -135,6 +138,40 @@ static tfm_status judge(const delivery *d, const tfm_options *o, tfm_err *err)
   return TFM_OK;
 }
 
+/* Ranks are told to say what they do, or not: by rule nobody asks. */
+static tfm_status listen(delivery *d, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  if (d->record) {
+    TFM_TRY(tfm_recording_init(&d->recording, &d->job->crew, err));
+    d->job->crew.listener = tfm_recording_listener(&d->recording);
+  }
+
+fail:
+  return st;
+}
+
+/* What was heard, as much of it as can be drawn. */
+static tfm_status keep_record(delivery *d, tfm_err *err)
+{
+  tfm__study_record *r = d->record;
+  const tfm_job *job = d->job;
+  const int workers = tfm_scale_layout_workers(&d->study->runs[r->layout].layout);
+  const int shown = workers < TFM__STUDY_ROWS ? workers : TFM__STUDY_ROWS;
+  r->timeline = tfm_calloc(1, sizeof *r->timeline);
+  if (!r->timeline) {
+    return tfm_fail(err, TFM_E_NOMEM, "the time line of a run");
+  }
+  r->run_s = job->times.end - job->times.run;
+  for (int rank = 1; rank <= workers; ++rank) {
+    const tfm_msg_stats *stats = &job->crew.ranks[rank].stats;
+    r->busy += stats->busy_s / (r->run_s * workers);
+    r->send += stats->send_s / (r->run_s * workers);
+  }
+  tfm_timeline_cut(r->timeline, d->recording.events, d->recording.n, 1 + shown);
+  return TFM_OK;
+}
+
 static tfm_status work(delivery *d, const tfm_options *o, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -147,23 +184,25 @@ static tfm_status work(delivery *d, const tfm_options *o, tfm_err *err)
   TFM_TRY(tfm_job_plan(job, err));
   d->layout = (tfm_layout){.format = TFM_OUT_JSONL, .fields = d->fields};
   d->layout.nfield = job->task->fields(&job->context, d->fields);
+  TFM_TRY(listen(d, err));
   TFM_TRY(tfm_job_load(job, deliver, rest, d, err));
   tfm_scale_check_begin(s->check);
   TFM_TRY(tfm_job_run(job, err));
   tfm_scale_check_end(s->check, o->limit);
   note(s, job);
   TFM_TRY(judge(d, o, err));
+  TFM_TRY(d->record ? keep_record(d, err) : TFM_OK);
 
 fail:
   return st;
 }
 
-tfm_status tfm__study_run(tfm__study *s, tfm_scale_runs *runs, bool keep, double *took_s,
-                          tfm_err *err)
+tfm_status tfm__study_run(tfm__study *s, tfm_scale_runs *runs, bool keep,
+                          tfm__study_record *record, double *took_s, tfm_err *err)
 {
   const tfm_options o = options_of(s, &runs->layout);
   tfm_job *job = tfm_calloc(1, sizeof *job);
-  delivery d = {.study = s, .job = job};
+  delivery d = {.study = s, .job = job, .record = record};
   if (!job) {
     return tfm_fail(err, TFM_E_NOMEM, "a job");
   }
@@ -179,6 +218,8 @@ tfm_status tfm__study_run(tfm__study *s, tfm_scale_runs *runs, bool keep, double
   }
   tfm_answer_fini(&d.answer);
   tfm_buf_fini(&d.line);
+  job->crew.listener = (tfm_crew_listener){0};
+  tfm_recording_fini(&d.recording);
   tfm_job_fini(job);
   tfm_free(job);
   return st;

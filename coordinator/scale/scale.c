@@ -176,7 +176,7 @@ static tfm_status settle_rows(tfm__study *s, tfm_err *err)
     tfm_scale_runs *first = &s->runs[0];
     s->rows = FIRST_ROWS;
     TFM_TRY(make_text(s, tfm__study_rows(s, &first->layout), err));
-    TFM_TRY(tfm__study_run(s, first, false, &took_s, err));
+    TFM_TRY(tfm__study_run(s, first, false, NULL, &took_s, err));
     s->rows = (int64_t)fmin(fmax(FIRST_ROWS, FIRST_ROWS * enough_s / took_s), MOST_ROWS);
   }
   TFM_TRY(make_text(s, s->rows * most, err));
@@ -190,7 +190,7 @@ static tfm_status run_one(tfm__study *s, int i, int64_t k, tfm_err *err)
   tfm_scale_runs *runs = &s->runs[i];
   const bool keep = k >= s->options->warmup;
   double took_s = 0;
-  const tfm_status st = tfm__study_run(s, runs, keep, &took_s, err);
+  const tfm_status st = tfm__study_run(s, runs, keep, NULL, &took_s, err);
   if (st == TFM_OK) {
     const int64_t of = keep ? s->options->repetitions : s->options->warmup;
     tfm_log(TFM_LOG_INFO, "%d ranks, %d x %d: %s %lld of %lld, %.1f rows/s",
@@ -210,6 +210,41 @@ static tfm_status run_all(tfm__study *s, tfm_err *err)
   for (int64_t n = 0; n < turns * s->nlayout; ++n) {
     const int64_t layout = weave ? n % s->nlayout : n / turns;
     TFM_TRY(run_one(s, (int)layout, weave ? n / s->nlayout : n % turns, err));
+  }
+
+fail:
+  return st;
+}
+
+/* The fastest layout, and that of most stages (of several the one of most workers). */
+static void choose_records(tfm__study *s)
+{
+  int best = 0;
+  int longest = 0;
+  double most = 0;
+  for (int i = 0; i < s->nlayout; ++i) {
+    const double rate = tfm_scale_figures_of(&s->runs[i], &s->runs[0]).rows_median;
+    best = rate > most ? i : best;
+    most = fmax(most, rate);
+    longest = s->runs[i].layout.stages >= s->runs[longest].layout.stages ? i : longest;
+  }
+  s->records[0] = (tfm__study_record){.layout = best};
+  s->records[1] = (tfm__study_record){.layout = longest};
+  s->nrecord = best == longest ? 1 : 2;
+}
+
+/* Runs more, that no figure counts: those that do are not disturbed by telling. */
+static tfm_status record_runs(tfm__study *s, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  double took_s = 0;
+  choose_records(s);
+  for (int i = 0; i < s->nrecord; ++i) {
+    tfm_scale_runs *runs = &s->runs[s->records[i].layout];
+    tfm_log(TFM_LOG_INFO, "%d ranks, %d x %d: recorded for --svg",
+            1 + tfm_scale_layout_workers(&runs->layout), runs->layout.stages,
+            runs->layout.replicas);
+    TFM_TRY(tfm__study_run(s, runs, false, &s->records[i], &took_s, err));
   }
 
 fail:
@@ -236,6 +271,9 @@ static void fini(tfm__study *s)
     tfm_free(s->runs[i].stages);
   }
   tfm_free(s->runs);
+  for (int i = 0; i < s->nrecord; ++i) {
+    tfm_free(s->records[i].timeline);
+  }
   tfm_scale_check_close(s->check);
   tfm_buf_fini(&s->text);
 }
@@ -270,6 +308,7 @@ tfm_status tfm_scale_run(tfm_world *world, const tfm_options *options, tfm_buf *
           (long long)(options->warmup + options->repetitions),
           (long long)tfm__study_rows(&s, largest(&s)));
   TFM_TRY(run_all(&s, err));
+  TFM_TRY(options->svg ? record_runs(&s, err) : TFM_OK);
   *passed = tfm_scale_check_passed(s.check);
   if (tfm__study_print(&s, out) != TFM_OK) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "the report"));

@@ -98,6 +98,83 @@ def test_without_ranks_stages_are_threads():
     assert "nan" not in pathlib.Path(drawing).read_text(encoding="utf-8")
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def charts_of(path):
+    """title -> the chart's element, in the order they are drawn."""
+    root = xml.parse(path).getroot()
+    assert root.tag == SVG + "svg" and root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
+    return {next(t.text for t in g.iter(SVG + "text") if t.get("class") == "title"): g
+            for g in root.iter(SVG + "g") if g.get("class") == "chart"}
+
+
+def pieces_of(chart):
+    """label -> part -> share, as bars' titles have it: "2x1, computing: 0.71"."""
+    found = {}
+    for rect in chart.iter(SVG + "rect"):
+        title = rect.find(SVG + "title")
+        if title is not None:
+            words, value = title.text.rsplit(": ", 1)
+            label, part = words.rsplit(", ", 1)
+            found.setdefault(label, {})[part] = float(value)
+    return found
+
+
+def check_moment(title, chart, workers):
+    """A time line: spans of each rank follow each other within the axis, and sum up to what the title says."""
+    texts = {t.text: float(t.get("y")) for t in chart.iter(SVG + "text") if t.get("text-anchor") == "end"}
+    assert len(texts) == 1 + workers and "rank 0" in texts, texts
+    left = next(float(e.get("x1")) for e in chart.iter(SVG + "line") if e.get("class") == "axis")
+    ended, ms = {}, {}
+    for rect in chart.iter(SVG + "rect"):
+        said = rect.find(SVG + "title")
+        if said is None:
+            continue
+        x, y, wide = (float(rect.get(k)) for k in ("x", "y", "width"))
+        row = min(texts, key=lambda name: abs(texts[name] - y - 11))
+        assert x >= ended.get(row, left) - 0.3 and x + wide <= 1180 - 28 + 0.3, (row, said.text, x, wide)
+        ended[row] = x + wide
+        kind = (row != "rank 0", rect.get("class"))
+        ms[kind] = ms.get(kind, 0) + float(re.search(r": ([0-9.]+) ms$", said.text).group(1))
+    assert set(ended) == set(texts), (ended, texts)
+    run, busy, send = map(float, re.search(r"\(([0-9.]+) ms; computing ([0-9.]+) %, sending ([0-9.]+) %", title).groups())
+    for kind, share in (("f1", busy), ("f3", send)):
+        got = 100 * ms.get((True, kind), 0) / workers / run
+        assert abs(got - share) < 0.1 + 0.002 * share + 10 / run, (title, kind, got, share)
+    assert (False, "f2") in ms, "rank 0 embeds"
+
+
+def test_the_picture_says_what_the_table_says():
+    """All micro-batches of the recorded run fit: spans sum up to its statistics, and bars to the table's columns."""
+    drawing = scratch() / "study.svg"
+    done = must(call("scale", "--layouts", "1x1,1x2,2x1", "-o", "csv", *SHORT, "--max-batch-tokens", 32, "--svg", drawing,
+                     np=3))
+    said, table = table_of(done.out)
+    layouts = {f"{r['stages']:.0f}\u00d7{r['replicas']:.0f}": r for r in table}
+    charts = charts_of(drawing)
+    titles = list(charts)
+    best = titles[2].split()[2].rstrip(":")
+    assert layouts[best]["rows_per_s_median"] >= max(r["rows_per_s_median"] for r in table) - 0.1, (best, table)
+    names = [best] if best == "2\u00d71" else [best, "2\u00d71"]
+    assert titles[:2] == ["Speed-up", "Where the stages\u2019 time went"] and len(titles) == 2 + 2 * len(names), titles
+    assert CHECK.match(said[-1]).group(4, 6) == (str(9 + len(names)), "PASSED"), said[-1]
+    for name, parts in pieces_of(charts[titles[1]]).items():
+        assert near(sum(parts.values()), 1, 2), parts
+        assert near(parts["computing"], layouts[name]["parallel_efficiency"]), (parts, layouts[name])
+    points = [t.text for t in charts["Speed-up"].iter(SVG + "title")]
+    assert len(points) == 3 and all(any(p.startswith(name + ", ") for p in points) for name in layouts), points
+    for i, name in enumerate(names):
+        bars, moment = titles[2 + 2 * i], titles[3 + 2 * i]
+        workers = int(layouts[name]["ranks"]) - 1
+        assert bars.startswith(f"Stages of {name}") and moment.startswith(f"{name}: all micro-batches of a recorded run")
+        stages = pieces_of(charts[bars])
+        assert len(stages) == workers and all(near(sum(p.values()), 1, 2) for p in stages.values()), stages
+        mean = sum(p["computing"] for p in stages.values()) / workers
+        assert near(mean, layouts[name]["parallel_efficiency"]), (name, stages)
+        check_moment(moment, charts[moment], workers)
+
+
 def test_texts_that_grow_are_studied_too():
     tiny = FIXTURES / "generate"
     done = must(call("scale", "-m", tiny, "--lengths", 8, "--limit", 3, "--max-new-tokens", 4, "-r", 1, "-o", "json",
