@@ -1,6 +1,5 @@
 #include "coordinator/report/advice.h"
 
-static const double least_run_s = 1.0;
 static const double least_gain = 1.0 + 1.0 / 7;
 static const double waited = 0.7;   /* the busiest stage computed for less of the run */
 static const double occupied = 0.8; /* something else filled so much of it */
@@ -62,7 +61,7 @@ tfm_status tfm_advice_give(const tfm_advice_facts *facts, tfm_buf *out, tfm_err 
 {
   tfm_status st = TFM_OK;
   const size_t before = out->n;
-  if (facts->run_s < least_run_s) {
+  if (facts->run_s < TFM_ADVICE_LEAST_S) {
     return TFM_OK;
   }
   if (facts->busy < waited) {

@@ -104,11 +104,12 @@ static void log_stages(tfm_job *job, double run_s)
   }
 }
 
+/* Milliseconds are starts and ends, of which a prediction knows nothing. */
 static void log_prediction(const tfm_job *job, double run_s)
 {
   const double predicted = tfm_summary_predicted(job);
   const double got = rate((double)tfm_pump_counted(job->pump).rows, run_s);
-  if (predicted > 0 && got > 0) {
+  if (predicted > 0 && got > 0 && run_s >= TFM_ADVICE_LEAST_S) {
     tfm_log(TFM_LOG_INFO, "predicted for these rows: %.1f rows/s; the run was %+.1f %% from it",
             predicted, 100 * (got / predicted - 1));
   }
@@ -134,17 +135,18 @@ static void log_coordination(const tfm_job *job, double run_s)
   }
 }
 
-/* What it cost that the job could have been interrupted, and what that saved. */
-static void log_journal(const tfm_outlet *outlet, double run_s)
+/* What it cost that the job could have been interrupted, and what that saved. all_s: from the start
+ * of the job until now, since commits are made before the first row and behind the last. */
+static void log_journal(const tfm_outlet *outlet, double all_s)
 {
   if (outlet->resumed_rows) {
     tfm_log(TFM_LOG_INFO, "%lld of the rows were there from earlier attempts",
             (long long)outlet->resumed_rows);
   }
   if (outlet->costs.commits) {
-    tfm_log(TFM_LOG_INFO, "journal: %lld commits in %.3f s, %.2f %% of the run",
+    tfm_log(TFM_LOG_INFO, "journal: %lld commits in %.3f s, %.2f %% of all %.2f s",
             (long long)outlet->costs.commits, outlet->costs.seconds,
-            100 * rate(outlet->costs.seconds, run_s));
+            100 * rate(outlet->costs.seconds, all_s), all_s);
   }
 }
 
@@ -201,7 +203,7 @@ void tfm_summary_log(tfm_job *job, const tfm_outlet *outlet)
           (long long)tally->mark.rows, (long long)tally->mark.rows,
           (long long)tally->row_errors, (long long)tally->rows_truncated,
           (long long)tally->mark.blank_lines);
-  log_journal(outlet, run_s);
+  log_journal(outlet, tfm_now_s() - job->times.begin);
   log_verified(job, run_s);
   tfm_log(TFM_LOG_INFO,
           "%lld tokens in %.2f s: %.1f rows/s, %.0f tokens/s (start %.2f s, load %.2f s)",

@@ -43,6 +43,20 @@ def score(np, *options):
     return folder, run
 
 
+def test_the_end_of_a_run_makes_sense_of_milliseconds():
+    """What a prediction is worth is told of runs that are long enough; the journal is a part of what it is a share of."""
+    for n in (1, 3, 40):
+        folder = scratch()
+        src = rows(["a film"] * n, folder / "rows.jsonl")
+        said = must(call("classify", "-m", MODEL, "-i", src, "-o", folder / "out.jsonl", np=3)).err
+        run_s = float(re.search(r" tokens in ([0-9.]+) s: ", said).group(1))
+        if "predicted for these rows" in said:
+            assert run_s > 0.99, said
+        commits, cost, share, all_s = map(float, re.search(
+            r"journal: (\d+) commits in ([0-9.]+) s, ([0-9.]+) % of all ([0-9.]+) s", said).groups())
+        assert commits >= 1 and cost <= all_s + 0.01 and share <= 100 and run_s <= all_s + 0.01, said
+
+
 def check_metrics(np, workers, *options):
     folder, _ = score(np, *options)
     said = metrics((folder / "m.prom").read_text())
