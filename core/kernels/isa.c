@@ -189,9 +189,9 @@ static const tfm__tiles *int8_tiles(const tfm__kernels *kernels)
 const tfm__tiles *tfm__tiles_used(tfm_precision precision)
 {
   const tfm__kernels *kernels = tfm__kernels_used();
-  return precision == TFM_FLOAT32    ? kernels->tile
-         : precision == TFM_BFLOAT16 ? bfloat16_tiles(kernels)
-                                     : int8_tiles(kernels);
+  return !tfm_precision_narrow(precision) ? kernels->tile
+         : precision == TFM_BFLOAT16      ? bfloat16_tiles(kernels)
+                                          : int8_tiles(kernels);
 }
 
 tfm_isa tfm_isa_used(void)

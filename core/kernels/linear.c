@@ -67,9 +67,10 @@ void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
 const char *tfm_linear_packing(tfm_engine engine)
 {
   static const char *const native[TFM_PRECISION_COUNT] = {
-      [TFM_FLOAT32] = "native-float32-2", [TFM_BFLOAT16] = "native-bfloat16-2",
-      [TFM_INT8] = "native-int8-2",       [TFM_BF16X3] = "native-bf16x3-1",
-      [TFM_BF16X2] = "native-bf16x2-1",   [TFM_BF16X1] = "native-bf16x1-1"};
+      [TFM_FLOAT32] = "native-float32-2",     [TFM_BFLOAT16] = "native-bfloat16-2",
+      [TFM_INT8] = "native-int8-2",           [TFM_BF16X3] = "native-bf16x3-1",
+      [TFM_BF16X2] = "native-bf16x2-1",       [TFM_BF16X1] = "native-bf16x1-1",
+      [TFM_INT8_GROUPS] = "native-int8-g64-1"};
   return engine.backend == TFM_BACKEND_NATIVE ? native[engine.precision] : "";
 }
 
@@ -95,8 +96,12 @@ static tfm_status linear_alloc(tfm_linear *lin, tfm_shelf *shelf, tfm_err *err)
   const size_t columns = (size_t)lin->panels * TFM__LANES;
   const int64_t words = lin->words * (is_split(lin) ? tfm_precision_pieces(lin->precision) : 1);
   size_t count = 0;
-  if (tfm_mul_size(native ? columns : (size_t)lin->N, (size_t)(native ? words : lin->K),
-                   &count)) {
+  const bool fits = tfm_mul_size(native ? columns : (size_t)lin->N,
+                                 (size_t)(native ? words : lin->K), &count);
+  if (fits) {
+    if (native && lin->precision == TFM_INT8_GROUPS) {
+      count = (size_t)tfm__group_words_of(lin);
+    }
     lin->weight = tfm_shelf_take(shelf, count, sizeof(float));
     lin->bias = tfm_shelf_take(shelf, columns, sizeof(float));
   }
@@ -132,6 +137,11 @@ static tfm_status check_supported(tfm_backend backend, tfm_precision precision, 
                     "backend openblas computes float32, not %s: use --backend native",
                     tfm_precision_name(precision));
   }
+  if (backend == TFM_BACKEND_ONEDNN && precision == TFM_INT8_GROUPS) {
+    return tfm_fail(err, TFM_E_UNSUPPORTED,
+                    "backend onednn has no %s: use --backend native or --int8-mode dynamic",
+                    tfm_precision_name(precision));
+  }
   if (tfm_backend_check(backend, err) != TFM_OK) {
     return TFM_E_UNSUPPORTED;
   }
@@ -164,7 +174,9 @@ void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weig
   }
   switch (lin->runs_on) {
   case TFM_BACKEND_NATIVE:
-    (is_split(lin) ? tfm__linear_pack_pieces : tfm__linear_pack_native)(lin, first, n, weight);
+    (is_split(lin)                       ? tfm__linear_pack_pieces
+     : lin->precision == TFM_INT8_GROUPS ? tfm__linear_pack_groups
+                                         : tfm__linear_pack_native)(lin, first, n, weight);
     return;
   case TFM_BACKEND_ONEDNN:
 #if TFM_WITH_ONEDNN

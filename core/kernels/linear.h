@@ -15,6 +15,11 @@
  *  float(sum) * row scale * output scale. What follows a sum is as above. `ref` is the definition
  *  of these too, and `native` equals it on every instruction set.
  *
+ *  For int8-g64 only W is rounded: an output's weights in groups of 64 along K, each to the nearest
+ *  of -127..127 steps as above; a weight is then float(steps) * the group's scale, rounded to
+ *  float32, and all else is float32's arithmetic on such weights, bit for bit. `ref` and `native`
+ *  have it.
+ *
  *  In pieces (bf16x3, bf16x2, one of bfloat16 on AMX) a number is the sum of as many bfloat16: the
  *  nearest one, that of what is left, and so on. K is walked in steps of 32; in a step the pieces
  *  of w come last to first, and with each the pieces of x whose places add up to less than the

@@ -7,6 +7,8 @@
  * After the last block each tile gets its epilogue while it is still in L1. Deeper rows take
  * several such walks, over 512 columns at most, whose sums wait in L2. Between two layers rows are
  * laid out by the first one's epilogue.
+ *  Weights in groups (linear_groups.c) become floats in the registers of a tile where rows are few;
+ * else once for all strips of a task, a K block of a pair (24 KiB) in L1.
  */
 #include "core/kernels/inline.h"
 #include "core/kernels/linear_private.h"
@@ -14,7 +16,8 @@
 #include <string.h>
 
 enum {
-  GROUP = 2,   /* panels */
+  GROUP = 2,   /* panels, but of weights that a tile makes floats of: a quad */
+  FEW = 2,     /* strips of rows that wait for weights */
   AHEAD = 4096 /* floats from where weights are read to where they are fetched */
 };
 
@@ -72,7 +75,7 @@ static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t
   const int64_t rows = lin->N - n0 < TFM__LANES ? lin->N - n0 : TFM__LANES;
   int64_t first = 0;
   const int64_t n = block_of(lin, k0, k, &first);
-  if (lin->precision == TFM_FLOAT32) {
+  if (lin->precision == TFM_FLOAT32) { /* groups are linear_groups.c's */
     kernels->pack(weight + first, lin->K, rows, k, step, panel);
     return;
   }
@@ -120,12 +123,15 @@ void tfm__linear_pack_native(tfm_linear *lin, int64_t first, int64_t n, const fl
   }
 }
 
-/* How a job is cut. Columns come in groups of two panels. */
+/* How a job is cut. Columns come in groups of panels. */
 typedef struct {
   const tfm__linear_job *job;
   const tfm__kernels *kernels;
   const tfm__tiles *tiles;
   tfm__to_bfloat16_fn to_bfloat16;
+  bool grouped;        /* weights are in groups, */
+  bool direct;         /* which tiles take as they are */
+  int64_t wide;        /* panels of a group of columns */
   int64_t per_word;    /* values */
   int64_t depth_after; /* of y's words: K blocks of the next layer */
   int64_t blocks;      /* of rows */
@@ -182,7 +188,7 @@ static void lay_row(const native_task *t, int64_t i, int64_t k0, int64_t end, in
     int64_t begin = 0;
     const int64_t n = block_of(job->lin, k0, k, &begin);
     fetch(x + ahead + begin, n);
-    if (job->lin->precision == TFM_FLOAT32) {
+    if (!tfm_precision_narrow(job->lin->precision)) {
       memcpy(words, x + begin, (size_t)n * sizeof *words);
     } else {
       to_words(job->lin->precision, x + begin, n, inverse, TFM__INT8_SHIFT,
@@ -244,7 +250,7 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
   const int64_t row = t->row + first;
   const float *residual = job->epilogue.residual;
   const int64_t left = job->lin->N - col;
-  const bool rounds = job->y_words && job->lin->precision != TFM_FLOAT32;
+  const bool rounds = job->y_words && tfm_precision_narrow(job->lin->precision);
   int64_t ldy = 0;
   float *y = place_of(t, first, col, &ldy);
   const tfm__finish tile = {
@@ -275,11 +281,26 @@ typedef struct {
   const float *ahead; /* NULL for nothing */
 } block_of_panels;
 
-static block_of_panels block_at(const tfm_linear *lin, int64_t group, int64_t k0, int64_t k)
+static block_of_panels block_at(const native_job *native, int64_t group, int64_t k0, int64_t k)
 {
-  const int64_t left = lin->panels - group * GROUP;
+  const int64_t wide = native->wide;
+  const int64_t left = native->job->lin->panels - group * wide;
+  const bool whole = native->direct || left >= wide; /* a quad has all its panels */
   return (block_of_panels){
-      .panel = group * GROUP, .vecs = left < GROUP ? left : GROUP, .k0 = k0, .k = k};
+      .panel = group * wide, .vecs = whole ? wide : left, .k0 = k0, .k = k};
+}
+
+/* Where its weights lie, and how many words of them. */
+static const float *place_of_block(const native_job *native, const block_of_panels *b)
+{
+  const tfm_linear *lin = native->job->lin;
+  return native->grouped ? tfm__group_block(lin, b->panel, b->k0, b->k)
+                         : panel_at(lin, b->panel, b->k0, b->k);
+}
+
+static int64_t words_of_block(const native_job *native, const block_of_panels *b)
+{
+  return native->grouped ? tfm__group_words(b->k) : b->vecs * b->k * TFM__LANES;
 }
 
 /* What finish_tile() will read and write besides c comes in while the tile is computed. */
@@ -309,6 +330,11 @@ static void run_strip(const native_task *t, const block_of_panels *b, int64_t ro
   const int64_t wide = t->native->kernels->tile_vecs;
   const int64_t ldc = b->vecs * TFM__LANES;
   const float *first = from->b;
+  if (t->native->direct) {
+    (*t->native->kernels->tile_groups)[rows - 1](from, b->k, c, ldc, b->k0 > 0);
+    from->ahead += from->ahead_step * (tfm__group_words(b->k) / TFM__GROUP_LINE);
+    return;
+  }
   for (int64_t p = 0; p < b->vecs; p += wide) {
     const int64_t vecs = b->vecs - p < wide ? b->vecs - p : wide;
     from->b = first + p * TFM__LANES;
@@ -319,23 +345,40 @@ static void run_strip(const native_task *t, const block_of_panels *b, int64_t ro
   from->b = first;
 }
 
+/* Its weights as tiles read them, and what these fetch: as many words as the block has, shared out
+ * evenly. */
+static tfm__operands operands_of(const native_task *t, const block_of_panels *b)
+{
+  const native_job *native = t->native;
+  const tfm_linear *lin = native->job->lin;
+  const int64_t wide = native->direct ? native->wide : native->kernels->tile_vecs;
+  const int64_t tiles = t->strips * ((b->vecs + wide - 1) / wide);
+  const int64_t step = native->grouped ? TFM__GROUP_LINE : b->vecs * TFM__LANES;
+  tfm__operands from = {.b = place_of_block(native, b),
+                        .b_step =
+                            native->grouped ? GROUP * TFM__LANES : panel_step(lin, b->panel),
+                        .b_next = TFM__LANES};
+  from.ahead = b->ahead ? b->ahead : from.b;
+  from.ahead_step = b->ahead ? (step + tiles - 1) / tiles : 0;
+  from.ahead_more = from.ahead_step > TFM__LANES ? TFM__LANES : 0;
+  if (native->grouped && !native->direct) {
+    float *floats = tfm__linear_scratch_mine()->native.floats;
+    native->kernels->ungroup(from.b, b->k, (int)(b->panel % TFM__QUAD), floats);
+    from.b = floats;
+  }
+  return from;
+}
+
 /* All strips of the task over it. */
 static void run_block(const native_task *t, const block_of_panels *b, const float *words,
                       float *sums)
 {
   const tfm_linear *lin = t->native->job->lin;
-  const int64_t wide = t->native->kernels->tile_vecs;
-  const int64_t tiles = t->strips * ((b->vecs + wide - 1) / wide);
   const int64_t ldc = b->vecs * TFM__LANES;
   const int64_t k = b->k;
   /* A tile that is finished at once need not be kept. */
   const int64_t kept = lin->words > TFM_LINEAR_K_BLOCK ? ldc : 0;
-  tfm__operands from = {.b = panel_at(lin, b->panel, b->k0, k),
-                        .b_step = panel_step(lin, b->panel),
-                        .b_next = TFM__LANES};
-  from.ahead = b->ahead ? b->ahead : from.b;
-  from.ahead_step = b->ahead ? (ldc + tiles - 1) / tiles : 0;
-  from.ahead_more = from.ahead_step > TFM__LANES ? TFM__LANES : 0;
+  tfm__operands from = operands_of(t, b);
   for (int64_t s = 0; s < t->strips; ++s) {
     const int64_t first = tfm__share(t->rows, t->strips, s);
     const int64_t rows = tfm__share(t->rows, t->strips, s + 1) - first;
@@ -358,14 +401,15 @@ static void run_group(const native_task *t, int64_t group, int64_t begin, int64_
   const tfm_linear *lin = t->native->job->lin;
   const bool last = group + 1 == t->group + t->groups;
   const int64_t place = lin->words > TFM__BLOCK_DEPTH ? group - t->group : 0;
-  float *sums = mine->native.sums + place * GROUP * TFM__LANES * t->rows;
+  float *sums = mine->native.sums + place * t->native->wide * TFM__LANES * t->rows;
   for (int64_t k0 = begin; k0 < end; k0 += TFM_LINEAR_K_BLOCK) {
     const int64_t k = block_words(k0, end);
-    block_of_panels b = block_at(lin, group, k0, k);
-    if (k0 + k < end) {
-      b.ahead = panel_at(lin, b.panel, k0 + k, block_words(k0 + k, end));
-    } else if (!last) {
-      b.ahead = panel_at(lin, b.panel + GROUP, begin, block_words(begin, end));
+    const int64_t next = k0 + k < end ? k0 + k : begin;
+    block_of_panels b = block_at(t->native, group, k0, k);
+    if (next > begin || !last) {
+      const block_of_panels then =
+          block_at(t->native, next > begin ? group : group + 1, next, block_words(next, end));
+      b.ahead = place_of_block(t->native, &then);
     }
     run_block(t, &b, words, sums);
     words += t->rows * TFM__ROW_STEP;
@@ -376,8 +420,8 @@ static void run_group(const native_task *t, int64_t group, int64_t begin, int64_
  * room. */
 static bool streams(const native_task *t)
 {
-  return t->strips <= 2 &&
-         t->groups * GROUP * TFM__LANES * t->rows <= TFM__BLOCK_ROWS * TFM__BLOCK_COLS;
+  return t->strips <= FEW && t->groups * t->native->wide * TFM__LANES * t->rows <=
+                                 TFM__BLOCK_ROWS * TFM__BLOCK_COLS;
 }
 
 /* All strips of the task over words [begin, end) of K of its columns, all of a K block after the
@@ -386,15 +430,15 @@ static void run_stream(const native_task *t, int64_t begin, int64_t end, const f
                        tfm__linear_scratch *mine)
 {
   const tfm_linear *lin = t->native->job->lin;
-  const float *all = lin->weight + lin->words * lin->panels * TFM__LANES;
+  const float *all = lin->weight + lin->weight_count;
   for (int64_t k0 = begin; k0 < end; k0 += TFM_LINEAR_K_BLOCK) {
     const int64_t k = block_words(k0, end);
     for (int64_t g = 0; g < t->groups; ++g) {
-      block_of_panels b = block_at(lin, t->group + g, k0, k);
-      const float *block = panel_at(lin, b.panel, k0, k);
-      const int64_t left = all - block - b.vecs * k * TFM__LANES;
+      block_of_panels b = block_at(t->native, t->group + g, k0, k);
+      const float *block = place_of_block(t->native, &b);
+      const int64_t left = all - block - words_of_block(t->native, &b);
       b.ahead = block + (left < AHEAD ? left : AHEAD);
-      run_block(t, &b, words, mine->native.sums + g * GROUP * TFM__LANES * t->rows);
+      run_block(t, &b, words, mine->native.sums + g * t->native->wide * TFM__LANES * t->rows);
     }
     words += t->rows * TFM__ROW_STEP;
   }
@@ -437,7 +481,7 @@ static void native_run(void *arg, int task, int thread)
 static int64_t chunk_count(const native_job *native, int nthread)
 {
   const tfm__linear_job *job = native->job;
-  const int64_t cols = (int64_t)GROUP * TFM__LANES;
+  const int64_t cols = native->wide * TFM__LANES;
   const int64_t rows = (job->M + native->blocks - 1) / native->blocks;
   int64_t most = job->lin->words > TFM__BLOCK_DEPTH ? TFM__BLOCK_COLS / cols : native->groups;
   const int64_t timed = TFM__LINEAR_TASK / (rows * job->lin->words * cols);
@@ -453,9 +497,17 @@ static int64_t chunk_count(const native_job *native, int nthread)
   return chunks < native->groups ? chunks : native->groups;
 }
 
+/* Strips of the largest task. */
+static int64_t strips_of(const native_job *native)
+{
+  const int64_t rows = (native->job->M + native->blocks - 1) / native->blocks;
+  return (rows + native->kernels->tile_rows - 1) / native->kernels->tile_rows;
+}
+
 void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
 {
   native_job native = {.job = job,
+                       .grouped = job->lin->precision == TFM_INT8_GROUPS,
                        .kernels = tfm__kernels_used(),
                        .tiles = tfm__tiles_used(job->lin->precision),
                        .to_bfloat16 = tfm__to_bfloat16_used(),
@@ -465,7 +517,9 @@ void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
   }
   native.depth_after = depth_of((job->lin->N + native.per_word - 1) / native.per_word);
   native.blocks = (job->M + TFM__BLOCK_ROWS - 1) / TFM__BLOCK_ROWS;
-  native.groups = (job->lin->panels + GROUP - 1) / GROUP;
+  native.direct = native.grouped && strips_of(&native) <= 1;
+  native.wide = native.direct ? TFM__QUAD : GROUP;
+  native.groups = (job->lin->panels + native.wide - 1) / native.wide;
   native.chunks = chunk_count(&native, tfm_par_threads(par));
   tfm_par_for(par, (int)(native.blocks * native.chunks), native_run, &native);
 }

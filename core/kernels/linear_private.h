@@ -18,7 +18,7 @@ struct tfm_linear {
                    * steps of tiles, each piece as many */
   int64_t panels; /* of 16 columns, the last one padded with zeros */
   /* native: blocks of 192 words of K, each [panels][word in block][16]; of
-   * pieces linear_amx.c says. ref, openblas, and
+   * pieces linear_amx.c says, of groups linear_groups.c. ref, openblas, and
    * onednn until all have come: [N,K], as given or as rounded (int8: in steps). */
   float *weight;
   size_t weight_count; /* of four bytes */
@@ -75,7 +75,8 @@ typedef union {
     _Alignas(64) float words[TFM__BLOCK_ROWS * TFM__BLOCK_DEPTH / TFM_LINEAR_K_BLOCK *
                              TFM__ROW_STEP];
     _Alignas(64) float sums[TFM__BLOCK_ROWS * TFM__BLOCK_COLS];
-    float step[TFM__BLOCK_ROWS]; /* int8: of the rows */
+    _Alignas(64) float floats[TFM_LINEAR_K_BLOCK * 2 * TFM__LANES]; /* that groups stand for */
+    float step[TFM__BLOCK_ROWS];                                    /* int8: of the rows */
     float inverse[TFM__BLOCK_ROWS];
   } native;
   struct {
@@ -106,6 +107,16 @@ void tfm__linear_pack_native(tfm_linear *lin, int64_t first, int64_t n, const fl
 void tfm__linear_pack_ref(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
 void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par);
 void tfm__linear_run_ref(const tfm__linear_job *job, tfm_par *par);
+
+/* ---- weights in groups: linear_groups.c ---- */
+
+/** Words of k steps, from the first of a group on, of a quad; of a whole layer. */
+int64_t tfm__group_words(int64_t k);
+int64_t tfm__group_words_of(const tfm_linear *lin);
+/** The quad of a panel in the K block of k steps at k0. */
+float *tfm__group_block(const tfm_linear *lin, int64_t panel, int64_t k0, int64_t k);
+void tfm__linear_pack_groups(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
+
 void tfm__linear_pack_pieces(tfm_linear *lin, int64_t first, int64_t n, const float *weight);
 /** native in pieces, or in int8 where these have AMX's instructions. */
 void tfm__linear_run_amx(const tfm__linear_job *job, const tfm__amx *amx, tfm_par *par);

@@ -34,12 +34,29 @@ static float reach_of(const float *x, int64_t n)
   return top;
 }
 
+/* What weights in groups stand for. */
+static void round_groups(const float *from, int64_t K, float *to)
+{
+  for (int64_t first = 0; first < K; first += TFM_PRECISION_GROUP) {
+    const int64_t n = K - first < TFM_PRECISION_GROUP ? K - first : TFM_PRECISION_GROUP;
+    float inverse = 0.0f;
+    const float scale = tfm__int8_step(reach_of(from + first, n), &inverse);
+    for (int64_t k = first; k < first + n; ++k) {
+      to[k] = (float)as_int8(from[k], inverse) * scale;
+    }
+  }
+}
+
 void tfm__linear_pack_ref(tfm_linear *lin, int64_t first, int64_t n, const float *weight)
 {
   for (int64_t i = 0; i < n; ++i) {
     const float *from = weight + i * lin->K;
     float *to = lin->weight + (first + i) * lin->K;
     float inverse = 0.0f;
+    if (lin->precision == TFM_INT8_GROUPS) {
+      round_groups(from, lin->K, to);
+      continue;
+    }
     if (lin->precision == TFM_INT8) {
       lin->scale[first + i] = tfm__int8_step(reach_of(from, lin->K), &inverse);
     }
@@ -133,8 +150,9 @@ static float row_product(const tfm_linear *lin, const float *x, const float *w)
   float total = 0.0f;
   for (int64_t first = 0; first < lin->K; first += block) {
     const int64_t k = first + block < lin->K ? block : lin->K - first;
-    const float sum = lin->precision == TFM_FLOAT32 ? float32_product(x + first, w + first, k)
-                                                    : bfloat16_product(x + first, w + first, k);
+    const float sum = tfm_precision_narrow(lin->precision)
+                          ? bfloat16_product(x + first, w + first, k)
+                          : float32_product(x + first, w + first, k);
     total = first == 0 ? sum : total + sum;
   }
   return total;

@@ -37,12 +37,21 @@ tfm_precision tfm_precision_dtype(tfm_precision precision)
 {
   return precision == TFM_BF16X3 || precision == TFM_BF16X2 ? TFM_FLOAT32
          : precision == TFM_BF16X1                          ? TFM_BFLOAT16
+         : precision == TFM_INT8_GROUPS                     ? TFM_INT8
                                                             : precision;
+}
+
+bool tfm_precision_narrow(tfm_precision precision)
+{
+  return tfm_precision_dtype(precision) != TFM_FLOAT32 && precision != TFM_INT8_GROUPS;
 }
 
 double tfm_precision_density(tfm_precision precision)
 {
   const int pieces = tfm_precision_pieces(precision);
+  if (precision == TFM_INT8_GROUPS) {
+    return 4;
+  }
   return (double)tfm_precision_per_word(precision) / (pieces ? pieces : 1);
 }
 

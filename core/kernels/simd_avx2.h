@@ -200,6 +200,17 @@ static inline vec vec_float_of_int(vec a)
                _mm256_cvtepi32_ps(_mm256_castps_si256(a.hi))};
 }
 
+static inline __m256 half_float_of_int8(const int8_t *p)
+{
+  const __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+
+static inline vec vec_float_of_int8(const int8_t *p)
+{
+  return (vec){half_float_of_int8(p), half_float_of_int8(p + 8)};
+}
+
 static inline float vec_sum(vec a)
 {
   const __m256 h = _mm256_add_ps(a.lo, a.hi);

@@ -162,6 +162,12 @@ static inline vec vec_float_of_int(vec a)
   return _mm512_cvtepi32_ps(_mm512_castps_si512(a));
 }
 
+static inline vec vec_float_of_int8(const int8_t *p)
+{
+  const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
+
 static inline float vec_sum(vec a)
 {
   const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

@@ -239,6 +239,14 @@ static inline vec vec_float_of_int(vec a)
   return a;
 }
 
+/** Sixteen signed bytes. */
+static inline vec vec_float_of_int8(const int8_t *p)
+{
+  vec r;
+  VEC_EACH(i) r.f[i] = (float)p[i];
+  return r;
+}
+
 /** The sum of the lanes by halving: i and i+8, then i and i+4, i and i+2, 0 and 1. */
 static inline float vec_sum(vec a)
 {

@@ -17,7 +17,8 @@
 enum {
   TFM__LANES = 16,     /* floats of a vector and columns of a panel */
   TFM__TILE_ROWS = 14, /* the highest tile of any instruction set */
-  TFM__TILE_VECS = 2   /* the widest, in panels */
+  TFM__TILE_VECS = 2,  /* the widest, in panels */
+  TFM__QUAD = 4        /* panels of weights in groups, a line of bytes a step of k */
 };
 
 /** How the left operand lies: rows side by side, k steps a_step apart; or each row by itself,
@@ -53,6 +54,17 @@ typedef void (*tfm__tile_fn)(const tfm__operands *from, int64_t k, float *c, int
  *  where float32 reads a float, and k counts words; c of int8 holds integers of 32 bits. */
 typedef tfm__tile_fn tfm__tiles[TFM__FORMS][TFM__TILE_VECS][TFM__TILE_ROWS];
 
+/** Weights in groups: a K block of a quad is, group by group, the scales of its 64 columns and then
+ *  a line of 64 bytes for each step of k. In words: */
+enum {
+  TFM__GROUP_LINE = TFM__QUAD * TFM__LANES / 4,
+  TFM__GROUP_SCALES = TFM__QUAD * TFM__LANES
+};
+
+/** Tiles of a quad and 1.. rows: c = a times those weights, each float(byte) * scale, as above; SET
+ *  or ADD. b is the block; ahead moves ahead_step for each of its lines. */
+typedef tfm__tile_fn tfm__group_tiles[TFM__TILE_ROWS];
+
 /** A finished tile on its way out: y = residual + act(c + bias). Of int8, c is first made a float:
  *  (c - shift) * row_scale * col_scale, each operation rounded. */
 typedef struct {
@@ -62,7 +74,7 @@ typedef struct {
   const float *shift;     /* [cols] integers of 32 bits, likewise */
   int64_t ldc;
   int64_t rows;
-  int64_t cols;          /* 1..32; bias is readable up to the next multiple of 16 */
+  int64_t cols;          /* 1..64; bias is readable up to the next multiple of 16 */
   const float *bias;     /* never NULL */
   const float *residual; /* NULL for none */
   int64_t ldr;
@@ -95,6 +107,10 @@ typedef struct {
   const tfm__tiles *tile;          /* of float32; its neighbours: */
   const tfm__tiles *tile_bfloat16; /* where no instruction does it at once */
   const tfm__tiles *tile_int8;
+  const tfm__group_tiles *tile_groups; /* as high as the others */
+
+  /* k steps of panels [first, first + 2) of a quad in groups as floats, both side by side. */
+  void (*ungroup)(const float *quad, int64_t k, int first, float *out);
 
   /* rows (1..step) rows of x, ldx apart, as a strip: out[j*step + i] = x[i*ldx + j], j < k;
    * zero for i >= rows. step <= 16. Writes up to 16 - step floats past the strip. */
@@ -145,7 +161,8 @@ void tfm__pair_bfloat16_avx512bf16(const float *even, const float *odd, int64_t 
 /** The table in use; the best one when none was chosen. */
 const tfm__kernels *tfm__kernels_used(void);
 
-/** The fastest tiles of a precision that go with the table in use; all give the same bits. */
+/** The fastest tiles of a precision that go with the table in use; all give the same bits. Those of
+ *  groups are float32's, over floats. */
 const tfm__tiles *tfm__tiles_used(tfm_precision precision);
 
 /** The fastest to_bfloat16() and pair_bfloat16() likewise. */

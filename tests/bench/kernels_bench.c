@@ -108,7 +108,8 @@ static const struct {
 } contestant[] = {{.backend = TFM_BACKEND_NATIVE, .precision = TFM_FLOAT32},
                   {.backend = TFM_BACKEND_OPENBLAS, .precision = TFM_FLOAT32},
                   {.backend = TFM_BACKEND_NATIVE, .precision = TFM_BFLOAT16},
-                  {.backend = TFM_BACKEND_NATIVE, .precision = TFM_INT8}};
+                  {.backend = TFM_BACKEND_NATIVE, .precision = TFM_INT8},
+                  {.backend = TFM_BACKEND_NATIVE, .precision = TFM_INT8_GROUPS}};
 enum { CONTESTANTS = sizeof contestant / sizeof contestant[0] };
 
 /* One cell: GFLOP/s of each, in turns. */

@@ -246,7 +246,7 @@ static void pieces_equal_ref(void **state)
 {
   (void)state;
   layer *l = layer_open(2);
-  for (int p = TFM_PRECISION_DTYPES; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_PRECISION_DTYPES; p <= TFM_BF16X1; ++p) {
     for (int s = 0; s < SHAPES; ++s) {
       const int64_t M = shapes[s][0];
       const int64_t N = shapes[s][1];
@@ -324,7 +324,7 @@ static void pieces_cost_what_they_should(void **state)
   layer *l = layer_open(4);
   memset(l->bias, 0, sizeof l->bias);
   const double exact = worst_of(l, TFM_FLOAT32, 40, 60, 1000);
-  for (int p = TFM_PRECISION_DTYPES; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_PRECISION_DTYPES; p <= TFM_BF16X1; ++p) {
     const double worst = worst_of(l, (tfm_precision)p, 40, 60, 1000);
     print_message("%s: worst %.2e of %.2e; float32: %.2e\n",
                   tfm_precision_name((tfm_precision)p), worst, limit[p], exact);
@@ -363,7 +363,7 @@ static void rows_do_not_meet(void **state)
   (void)state;
   enum { M = 45, N = 40, K = 100 };
   layer *l = layer_open(6);
-  for (int p = TFM_PRECISION_DTYPES; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_PRECISION_DTYPES; p <= TFM_BF16X1; ++p) {
     run(l, TFM_BACKEND_REF, (tfm_precision)p, M, N, K, l->want, NULL);
     FOR_EACH_ISA(isa)
     {
@@ -386,7 +386,7 @@ static void bits_are_those_of_contract_v1(void **state)
   static const uint64_t hash[TFM_PRECISION_COUNT] = {
       [TFM_BF16X3] = BF16X3_HASH, [TFM_BF16X2] = BF16X2_HASH, [TFM_BF16X1] = BF16X1_HASH};
   layer *l = layer_open(7);
-  for (int p = TFM_PRECISION_DTYPES; p < TFM_PRECISION_COUNT; ++p) {
+  for (int p = TFM_PRECISION_DTYPES; p <= TFM_BF16X1; ++p) {
     FOR_EACH_ISA(isa)
     {
       run(l, TFM_BACKEND_NATIVE, (tfm_precision)p, M, N, K, l->got, NULL);
