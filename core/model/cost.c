@@ -49,7 +49,7 @@ static bool narrow_scores(const tfm_config *config, tfm_precision precision, int
 {
   const bool decodes = config->causal || (config->encoder > 0 && layer >= config->encoder);
   const bool all = !decodes && !(config->local && config->local[layer]);
-  return tfm_precision_dtype(precision) != TFM_FLOAT32 && all && position_tables(config) == 0;
+  return tfm_precision_narrow(precision) && all && position_tables(config) == 0;
 }
 
 tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision precision,
@@ -82,7 +82,10 @@ static bool is_language_model(const tfm_config *config)
 
 tfm_precision tfm_cost_head_precision(const tfm_config *config, tfm_precision precision)
 {
-  return is_language_model(config) ? tfm_precision_dtype(precision) : TFM_FLOAT32;
+  const bool pieces = tfm_precision_pieces(precision) > 0;
+  return !is_language_model(config) ? TFM_FLOAT32
+         : pieces                   ? tfm_precision_dtype(precision)
+                                    : precision;
 }
 
 double tfm_cost_head(const tfm_config *config, tfm_precision precision, int64_t len)
@@ -100,11 +103,13 @@ static int64_t part_bytes(const tfm_config *config, tfm__part part)
 }
 
 /* What a linear layer weighs less than in float32, which may be negative: int8 has a scale and a
- * shift for each output. */
+ * shift for each output, or a scale for each of its groups. */
 static int64_t saved_bytes(tfm__module_shape shape, tfm_precision precision)
 {
   const int64_t words = (int64_t)((double)shape.width / tfm_precision_density(precision));
-  return 4 * shape.rows * (shape.width - words - (precision == TFM_INT8 ? 2 : 0));
+  const int64_t groups = (shape.width + TFM_PRECISION_GROUP - 1) / TFM_PRECISION_GROUP;
+  const int64_t beside = precision == TFM_INT8 ? 2 : precision == TFM_INT8_GROUPS ? groups : 0;
+  return 4 * shape.rows * (shape.width - words - beside);
 }
 
 /* The modules of layer `layer` that bear a unit's name. */

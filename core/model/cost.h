@@ -18,8 +18,9 @@ tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision preci
                                    int64_t unit, int64_t len);
 
 /** Flops of one unit for a sequence of `len` tokens, each as long as one of float32: those of a
- * linear layer count a half in bfloat16 and a quarter in int8, as the widths of vectors have it,
- * and those of scores a half in both where they are bfloat16. */
+ * linear layer count a half in bfloat16 and a quarter in int8, as the widths of vectors have it
+ * (whole where only weights are int8), and those of scores a half in both where they are bfloat16.
+ */
 double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
                      int64_t len);
 

@@ -96,9 +96,12 @@ static void the_words_are_costed_with_every_token(void **state)
   const double one = 2.0 * (double)c->H * (double)c->V;
   assert_int_equal(tfm_cost_head_precision(c, TFM_INT8), TFM_INT8);
   assert_int_equal(tfm_cost_head_precision(c, TFM_BF16X3), TFM_FLOAT32);
+  assert_int_equal(tfm_cost_head_precision(c, TFM_BF16X1), TFM_BFLOAT16);
+  assert_int_equal(tfm_cost_head_precision(c, TFM_INT8_GROUPS), TFM_INT8_GROUPS);
   assert_true(fabs(tfm_cost_head(c, TFM_FLOAT32, HAND) - HAND * one) < 0.5);
   assert_true(fabs(tfm_cost_head(c, TFM_BFLOAT16, HAND) - HAND * one / 2) < 0.5);
   assert_true(fabs(tfm_cost_head(c, TFM_INT8, HAND) - HAND * one / 4) < 0.5);
+  assert_true(fabs(tfm_cost_head(c, TFM_INT8_GROUPS, HAND) - HAND * one) < 0.5);
   const int64_t wide = tfm_cost_head_bytes(c, TFM_FLOAT32);
   assert_int_equal(tfm_cost_head_bytes(c, TFM_BFLOAT16), wide - c->H * c->V * 2);
   assert_int_equal(tfm_cost_head_bytes(c, TFM_INT8), wide - c->H * c->V * 3 + 8 * c->V);

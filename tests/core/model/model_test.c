@@ -195,7 +195,7 @@ static void counts_from_the_configuration_match_the_file(void **state)
 }
 
 /* By hand for H 40: four HxH products with their biases, of int8 also a scale and a shift for each
- * output, and a norm. */
+ * output (in groups, of which 40 make one, a scale), and a norm. */
 static void narrow_weights_are_counted_as_they_lie(void **state)
 {
   (void)state;
@@ -204,10 +204,13 @@ static void narrow_weights_are_counted_as_they_lie(void **state)
   assert_int_equal(tfm_cost_unit_bytes(&m.config, TFM_BFLOAT16, 0), 4 * 1600 * 2 + beside);
   assert_int_equal(tfm_cost_unit_bytes(&m.config, TFM_INT8, 0),
                    4 * 1600 + beside + 4 * (2 * 4 * 40));
+  assert_int_equal(tfm_cost_unit_bytes(&m.config, TFM_INT8_GROUPS, 0),
+                   4 * 1600 + beside + 4 * (4 * 40));
   tfm_model_fini(&m);
 }
 
-/* Linear layers take half or a quarter of the time, scores and their values half. */
+/* Linear layers take half or a quarter of the time, scores and their values half; all of it where
+ * only weights are int8. */
 static void narrow_numbers_cost_less(void **state)
 {
   (void)state;
@@ -217,6 +220,7 @@ static void narrow_numbers_cost_less(void **state)
   assert_true(fabs(tfm_cost_unit(&m.config, TFM_BFLOAT16, 0, 16) - linear / 2 - scores / 2) <
               0.5);
   assert_true(fabs(tfm_cost_unit(&m.config, TFM_INT8, 0, 16) - linear / 4 - scores / 2) < 0.5);
+  assert_true(fabs(tfm_cost_unit(&m.config, TFM_INT8_GROUPS, 0, 16) - linear - scores) < 0.5);
   tfm_model_fini(&m);
 }
 
