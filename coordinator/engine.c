@@ -19,6 +19,13 @@ const char *tfm_engine_mode(const tfm_engine *engine)
                                             : tfm_precision_name(engine->precision);
 }
 
+const char *tfm_engine_int8_mode(const tfm_engine *engine)
+{
+  return tfm_precision_dtype(engine->precision) != TFM_INT8 ? ""
+         : engine->precision == TFM_INT8_GROUPS             ? "groups"
+                                                            : "dynamic";
+}
+
 /* Our own kernels, or their definition, which has the same bits. */
 static bool is_own(tfm_backend backend)
 {
@@ -87,6 +94,28 @@ static tfm_status check_together(const tfm_engine *engine, const char *mode, tfm
   return TFM_OK;
 }
 
+/* dynamic is what --dtype int8 has always been, so that no bits change where nobody asks. */
+static tfm_status choose_int8(const tfm_options *options, tfm_engine *engine, tfm_err *err)
+{
+  const char *mode = options->int8_mode;
+  if (engine->precision != TFM_INT8 && !is_auto(mode)) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--int8-mode %s: says how int8 is computed, not %s; add --dtype int8", mode,
+                    tfm_precision_name(engine->precision));
+  }
+  if (strcmp(mode, "groups") != 0) {
+    return TFM_OK;
+  }
+  if (!is_own(engine->backend)) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--int8-mode groups: --backend %s has no weights in groups; use native, or "
+                    "--int8-mode dynamic",
+                    tfm_backend_name(engine->backend));
+  }
+  engine->precision = TFM_INT8_GROUPS;
+  return TFM_OK;
+}
+
 tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -105,6 +134,7 @@ tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
                     options->dtype);
   }
   TFM_TRY(check_together(engine, options->float32_mode, err));
+  TFM_TRY(choose_int8(options, engine, err));
   TFM_TRY(tfm_backend_check(engine->backend, err));
   if (engine->precision == TFM_FLOAT32) {
     TFM_TRY(choose_float32(job, isa, &engine->precision, err));

@@ -28,4 +28,7 @@ tfm_precision tfm_engine_precision(const tfm_job *job, tfm_precision dtype);
 /** As --float32-mode spells it: exact, bf16x3 or bf16x2; "" in another dtype. Borrowed, static. */
 const char *tfm_engine_mode(const tfm_engine *engine);
 
+/** As --int8-mode spells it: dynamic or groups; "" in another dtype. Borrowed, static. */
+const char *tfm_engine_int8_mode(const tfm_engine *engine);
+
 #endif

@@ -209,7 +209,7 @@ static tfm_status measure_length(const bench *b, attention *a, int64_t n)
 {
   tfm_status st = TFM_OK;
   const int64_t context = a->heads.N * a->heads.D;
-  const bool narrow = b->precision != TFM_FLOAT32;
+  const bool narrow = tfm_precision_narrow(b->precision);
   a->seqs.B = n < RUN_TOKENS ? RUN_TOKENS / n : 1;
   for (int64_t i = 0; i <= a->seqs.B; ++i) {
     a->cu_len[i] = (int32_t)(i * n);
@@ -236,7 +236,7 @@ static tfm_status measure_attention(const bench *b, tfm_err *err)
                            .G = c->G,
                            .D = c->D,
                            .scale = (float)(1.0 / sqrt((double)c->D)),
-                           .bfloat16 = b->precision != TFM_FLOAT32}};
+                           .bfloat16 = tfm_precision_narrow(b->precision)}};
   float *qkv = made_up(most * (c->N + 2 * c->G) * c->D);
   a.qkv = qkv;
   a.out = made_up(most * c->N * c->D);
@@ -299,9 +299,11 @@ static tfm_status measure_dtypes(bench *b, tfm_err *err)
     if (all ? attention_only && p == TFM_INT8 : p != (int)asked) {
       continue; /* attention has two dtypes: int8's is bfloat16 */
     }
-    b->precision =
-        attention_only ? (tfm_precision)p : tfm_engine_precision(&b->job, (tfm_precision)p);
-    b->peak = tfm_linear_peak(attention_only && p != TFM_FLOAT32 ? TFM_BFLOAT16 : b->precision);
+    b->precision = tfm_engine_precision(&b->job, (tfm_precision)p);
+    const bool narrow = tfm_precision_narrow(b->precision);
+    b->peak = tfm_linear_peak(!attention_only ? b->precision
+                              : narrow        ? TFM_BFLOAT16
+                                              : TFM_FLOAT32);
     TFM_TRY(attention_only ? measure_attention(b, err) : measure_layers(b, err));
   }
 

@@ -23,6 +23,7 @@ static const char *const tasks[] = {"text-classification",
                                     "score",
                                     NULL};
 static const char *const float32_modes[] = {"auto", "exact", "bf16x3", "bf16x2", NULL};
+static const char *const int8_modes[] = {"auto", "dynamic", "groups", NULL};
 
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const kv_dtypes[] = {"float32", "bfloat16", "int8", NULL};

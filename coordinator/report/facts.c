@@ -322,7 +322,7 @@ static tfm_status put_dtypes(tfm_job *job, int64_t idle, bool processes, tfm_buf
   (void)tfm_buf_str(out, "memory of the largest worker:");
   for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     int64_t most = 0;
-    job->engine.precision = (tfm_precision)p;
+    job->engine.precision = p == (int)tfm_precision_dtype(own) ? own : (tfm_precision)p;
     TFM_TRY(predict(job, idle, processes, err));
     for (int r = 1; r < job->plan.nrank; ++r) {
       const int64_t bytes = job->plan.ranks[r].memory_bytes;

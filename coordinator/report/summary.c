@@ -307,6 +307,9 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
   if (tfm_engine_mode(&job->engine)[0]) {
     put_string(out, ",\"float32_mode\":", tfm_engine_mode(&job->engine));
   }
+  if (tfm_engine_int8_mode(&job->engine)[0]) {
+    put_string(out, ",\"int8_mode\":", tfm_engine_int8_mode(&job->engine));
+  }
   put_string(out, ",\"digest\":", job->digest);
   put_int(out, "},\"layout\":{\"ranks\":", job->crew.nrank);
   put_int(out, ",\"stages\":", job->plan.stages);

@@ -1,6 +1,6 @@
 """The same bits every time, over real ranks: one hash for any np, stages, replicas, cuts."""
 import harness
-from local import one_hash
+from local import DTYPES, one_hash
 
 MPI = [
     (2, []),
@@ -18,10 +18,8 @@ def test_mpi_layouts_give_the_hash_of_no_mpi():
 
 
 def test_mpi_layouts_give_the_hash_of_no_mpi_in_any_dtype():
-    for dtype in ("bfloat16", "int8"):
-        one_hash([(0, ["--dtype", dtype]),
-                  (3, ["--dtype", dtype, "--layers", "0-3a,3f-6"]),
-                  (5, ["--dtype", dtype, "--bind", "none", "--max-batch-tokens", 700])])
+    for dtype in DTYPES[1:]:
+        one_hash([(0, dtype), (3, [*dtype, "--layers", "0-3a,3f-6"]), (5, [*dtype, "--bind", "none", "--max-batch-tokens", 700])])
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ CHOICES = [
     [*SAMPLED, "--num-return-sequences", 2],
     ["--num-beams", 3, "--length-penalty", 0.5],
     ["--dtype", "int8"],
+    ["--dtype", "int8", "--int8-mode", "groups"],
     ["--dtype", "bfloat16", "--kv-dtype", "int8"],
 ]
 

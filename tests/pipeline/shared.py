@@ -19,12 +19,12 @@ WEIGHTS_MOST, RANK_MOST = 1.15, 32 << 20
 PATIENCE_S = 240
 
 
-def tensors(vocabulary):
+def tensors(vocabulary, deep):
     """Names and shapes of a BERT classifier."""
     yield "bert.embeddings.word_embeddings.weight", (vocabulary, WIDTH)
     yield "bert.embeddings.position_embeddings.weight", (512, WIDTH)
     yield "bert.embeddings.token_type_embeddings.weight", (2, WIDTH)
-    layers = [f"bert.encoder.layer.{i}." for i in range(DEEP)]
+    layers = [f"bert.encoder.layer.{i}." for i in range(deep)]
     linear = [("bert.pooler.dense", WIDTH, WIDTH), ("classifier", 2, WIDTH)]
     norms = ["bert.embeddings.LayerNorm"]
     for layer in layers:
@@ -40,16 +40,16 @@ def tensors(vocabulary):
         yield name + ".bias", (WIDTH,)
 
 
-def make_model(folder):
+def make_model(folder, deep=DEEP):
     """The embedded model's tokenizer before a larger body of small random numbers."""
     shutil.copytree(MODEL, folder)
     config = json.loads((folder / "config.json").read_text())
-    config |= {"hidden_size": WIDTH, "num_hidden_layers": DEEP, "intermediate_size": WIDE}
+    config |= {"hidden_size": WIDTH, "num_hidden_layers": deep, "intermediate_size": WIDE}
     (folder / "config.json").write_text(json.dumps(config))
     chance = random.Random(1)
     some = array.array("f", (chance.uniform(-0.05, 0.05) for _ in range(1 << 14))).tobytes()
     header, at = {}, 0
-    for name, shape in tensors(config["vocab_size"]):
+    for name, shape in tensors(config["vocab_size"], deep):
         size = 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
         at += size
