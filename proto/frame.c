@@ -253,6 +253,8 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
   case TFM_FRAME_CLOCK:
   case TFM_FRAME_TRACE:
   case TFM_FRAME_ATTENTION:
+  case TFM_FRAME_MEMORY:
+  case TFM_FRAME_BANDWIDTH:
     if (control) {
       return check_plain(head, limits->max_payload, err);
     }

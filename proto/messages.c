@@ -144,6 +144,20 @@ static const field sample_fields[] = {
     {F64, 0, AT(sample, bytes_per_s)},
 };
 
+static const field memory_fields[] = {
+    {I32, 0, AT(memory, threads)},
+    {I32, 1, AT(memory, beside)},
+    {I64, 1, AT(memory, bytes)},
+    {I64, 1, AT(memory, passes)},
+};
+
+static const field bandwidth_fields[] = {
+    {TEXT, 0, AT(bandwidth, host)}, {TEXT, 0, AT(bandwidth, cpuset)},
+    {I32, 1, AT(bandwidth, ncore)}, {I32, 1, AT(bandwidth, threads)},
+    {F64, 0, AT(bandwidth, copy)},  {F64, 0, AT(bandwidth, scale)},
+    {F64, 0, AT(bandwidth, add)},   {F64, 0, AT(bandwidth, triad)},
+};
+
 static const field measure_fields[] = {
     {I64, 0, AT(measure, tokens)},
 };
@@ -437,6 +451,8 @@ TFM_MESSAGE(speed)
 TFM_MESSAGE(clock)
 TFM_MESSAGE(trace)
 TFM_MESSAGE(attention)
+TFM_MESSAGE(memory)
+TFM_MESSAGE(bandwidth)
 #undef TFM_MESSAGE
 
 tfm_status tfm_msg_send(tfm_link *out, tfm_frame_type type, const tfm_buf *payload, bool *sent,

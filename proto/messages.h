@@ -210,6 +210,22 @@ typedef struct {
   double latency_s, waiting_s, bytes_per_s;
 } tfm_msg_sample;
 
+/** 0 -> worker, before START: measure memory (core/kernels/stream.h) with so many threads, or with
+ * as many as the rank has cores (0). */
+typedef struct {
+  int32_t threads;
+  int32_t beside;        /* ranks of its host that measure at the same time, itself too */
+  int64_t bytes, passes; /* of an array of a thread; of each loop */
+} tfm_msg_memory;
+
+/** worker -> 0: bytes a second of each loop, all threads together. */
+typedef struct {
+  char host[TFM_MSG_TEXT];
+  char cpuset[TFM_MSG_CPUSET]; /* what the rank may use */
+  int32_t ncore, threads;      /* of it; that measured */
+  double copy, scale, add, triad;
+} tfm_msg_bandwidth;
+
 /** For each: encode appends the payload to an empty buffer; decode reads all of it.
  *  Errors: TFM_E_NOMEM; TFM_E_FORMAT naming message and field. */
 #define TFM_MESSAGE(name)                                                                      \
@@ -231,6 +247,8 @@ TFM_MESSAGE(speed)
 TFM_MESSAGE(clock)
 TFM_MESSAGE(trace)
 TFM_MESSAGE(attention)
+TFM_MESSAGE(memory)
+TFM_MESSAGE(bandwidth)
 #undef TFM_MESSAGE
 
 /** Put an encoded payload into a free frame of a control link and send it. When no frame is

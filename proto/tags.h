@@ -3,7 +3,7 @@
 #ifndef TFM_PROTO_TAGS_H
 #define TFM_PROTO_TAGS_H
 
-enum { TFM_WIRE_VERSION = 14 };
+enum { TFM_WIRE_VERSION = 15 };
 
 /* X(NAME, number, "name"): control frames are below 64, data frames from 64 on. */
 #define TFM_FRAME_MAP(X)                                                                       \
@@ -22,6 +22,8 @@ enum { TFM_WIRE_VERSION = 14 };
   X(CLOCK, 13, "clock")     /* 0 -> worker and back: what time is it with you? */              \
   X(TRACE, 14, "trace")     /* worker -> 0: what it did when */                                \
   X(ATTENTION, 15, "attention")     /* worker -> 0: who attended to whom, rows of one head */  \
+  X(MEMORY, 16, "memory")           /* 0 -> worker: measure your memory */                     \
+  X(BANDWIDTH, 17, "bandwidth")     /* worker -> 0: how fast it is, and where that was */      \
   X(ACTIVATIONS, 64, "activations") /* to a stage: lengths, marks, ids and x [T,H] */          \
   X(RESULT, 65, "result") /* last stage -> 0: rows of values, sequence after sequence */       \
   X(END, 66, "end")       /* down the line: nothing follows on this link */

@@ -7,6 +7,7 @@
 #include "core/topo/bind.h"
 #include "core/topo/memory.h"
 #include "worker/comm.h"
+#include "worker/memory.h"
 #include "worker/stage.h"
 #include "worker/stats.h"
 #include "worker/trace.h"
@@ -140,6 +141,28 @@ static tfm_status play_comm(worker *w, tfm_frame *frame, tfm_err *err)
   return st == TFM_OK ? tfm__worker_comm(w->stage.world, &comm, err) : st;
 }
 
+/* A piece of `bench memory`. takes: frame. */
+static tfm_status play_memory(worker *w, tfm_frame *frame, tfm_err *err)
+{
+  tfm_msg_memory memory;
+  tfm_msg_bandwidth bandwidth;
+  tfm_buf payload = {0};
+  tfm_status st = tfm_msg_memory_decode(&memory, frame->bytes + TFM_FRAME_HEADER,
+                                        (size_t)frame->head.payload_bytes, err);
+  tfm_link_release(frame);
+  st = st == TFM_OK ? tfm__worker_memory(&memory, &bandwidth, err) : st;
+  if (st == TFM_OK) {
+    (void)tfm_msg_bandwidth_encode(&bandwidth, &payload);
+    st = tell(w, TFM_FRAME_BANDWIDTH, &payload, err);
+  }
+  return st;
+}
+
+static bool is_measuring(const tfm_frame *frame)
+{
+  return frame->head.type == TFM_FRAME_COMM || frame->head.type == TFM_FRAME_MEMORY;
+}
+
 /* The job, or what is measured in place of one. */
 static tfm_status receive_start(worker *w, tfm_err *err)
 {
@@ -147,8 +170,9 @@ static tfm_status receive_start(worker *w, tfm_err *err)
   tfm_frame *frame = w->stage.again;
   w->stage.again = NULL;
   st = frame ? TFM_OK : await_any(w, &frame, err);
-  while (st == TFM_OK && frame->head.type == TFM_FRAME_COMM) {
-    st = play_comm(w, frame, err);
+  while (st == TFM_OK && is_measuring(frame)) {
+    st = frame->head.type == TFM_FRAME_COMM ? play_comm(w, frame, err)
+                                            : play_memory(w, frame, err);
     frame = NULL;
     st = st == TFM_OK ? await_any(w, &frame, err) : st;
   }

@@ -35,7 +35,7 @@ tfm_status tfm_bench_run(tfm_world *world, const tfm_options *options, tfm_buf *
     st = tfm_bench_comm(world, options, &table, err);
     break;
   case TFM_BENCH_MEMORY:
-    st = tfm_bench_memory(options, &table, err);
+    st = tfm_bench_memory(world, options, &table, err);
     break;
   case TFM_BENCH_COUNT:
     st = tfm_fail(err, TFM_E_USAGE, "bench what? See tfm-cluster help bench");

@@ -39,10 +39,12 @@ tfm_status tfm_bench_kernels(const tfm_options *options, tfm_bench_table *table,
 tfm_status tfm_bench_comm(tfm_world *world, const tfm_options *options, tfm_bench_table *table,
                           tfm_err *err) TFM_MUST_USE;
 
-/** `bench memory`: STREAM's loops (core/kernels/stream.h) on --threads threads, or 1, 2, 4 ... and
- *  all cores that rank 0's process may use; other ranks wait. The best of the repetitions. */
-tfm_status tfm_bench_memory(const tfm_options *options, tfm_bench_table *table,
-                            tfm_err *err) TFM_MUST_USE;
+/** `bench memory`: STREAM's loops (core/kernels/stream.h), the best of the repetitions. In one
+ *  process on --threads threads, or 1, 2, 4 ... and all its cores. Of several ranks each alone on
+ *  --threads threads or all its cores while the others wait, then all at once, those with the same
+ *  cores on their share of them. Collective: all ranks, workers in tfm_worker_main(). */
+tfm_status tfm_bench_memory(tfm_world *world, const tfm_options *options,
+                            tfm_bench_table *table, tfm_err *err) TFM_MUST_USE;
 
 /** Sort n samples (n >= 1) and give the middle one; of an even number the mean of both. */
 double tfm_bench_median(double *samples, size_t n);

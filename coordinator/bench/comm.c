@@ -1,7 +1,7 @@
 #include "proto/comm.h"
 #include "coordinator/bench/bench.h"
+#include "coordinator/bench/ranks.h"
 #include "core/base/mem.h"
-#include "proto/messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,46 +72,8 @@ fail:
 static tfm_status say(tfm_world *world, int rank, const tfm_msg_comm *comm, tfm_err *err)
 {
   tfm_buf payload = {0};
-  bool sent = false;
   (void)tfm_msg_comm_encode(comm, &payload);
-  tfm_status st = TFM_OK;
-  while (st == TFM_OK && !sent) {
-    st = tfm_msg_send(tfm_world_control_out(world, rank), TFM_FRAME_COMM, &payload, &sent, err);
-    if (st == TFM_OK && !sent) {
-      tfm_world_idle(world);
-      st = tfm_world_poll(world, err);
-    }
-  }
-  tfm_buf_fini(&payload);
-  return st;
-}
-
-static tfm_status take_sample(int rank, const tfm_frame *frame, tfm_comm_sample *s,
-                              tfm_err *err)
-{
-  const unsigned char *payload = frame->bytes + TFM_FRAME_HEADER;
-  const size_t n = (size_t)frame->head.payload_bytes;
-  tfm_msg_sample sample = {0};
-  tfm_msg_failed failed = {0};
-  tfm_status st = TFM_OK;
-  if (frame->head.type == TFM_FRAME_FAILED) {
-    TFM_TRY(tfm_msg_failed_decode(&failed, payload, n, err));
-    *err = failed.err;
-    return failed.err.status == TFM_OK ? TFM_E_PEER : failed.err.status;
-  }
-  if (frame->head.type != TFM_FRAME_SAMPLE) {
-    TFM_TRY(tfm_fail(err, TFM_E_FORMAT, "rank %d: want a sample, got %s", rank,
-                     tfm_frame_type_name(frame->head.type)));
-  }
-  TFM_TRY(tfm_msg_sample_decode(&sample, payload, n, err));
-  *s = (tfm_comm_sample){.bytes = sample.bytes,
-                         .shared = sample.shared,
-                         .latency_s = sample.latency_s,
-                         .waiting_s = sample.waiting_s,
-                         .bytes_per_s = sample.bytes_per_s};
-
-fail:
-  return st;
+  return tfm__bench_tell(world, rank, TFM_FRAME_COMM, &payload, err);
 }
 
 /* The next sample of a rank; what another says instead can only be that it failed. */
@@ -119,19 +81,16 @@ static tfm_status await_sample(tfm_world *world, pair p, tfm_comm_sample *s, tfm
 {
   tfm_status st = TFM_OK;
   tfm_frame *frame = NULL;
-  while (!frame) {
-    TFM_TRY(tfm_world_poll(world, err));
-    TFM_TRY(tfm_link_receive(tfm_world_control_in(world, p.a), &frame, err));
-    if (!frame) {
-      TFM_TRY(tfm_link_receive(tfm_world_control_in(world, p.b), &frame, err));
-    }
-    if (!frame) {
-      tfm_world_idle(world);
-    }
-  }
-  tfm_world_busy(world);
-  st = take_sample(frame->head.source, frame, s, err);
+  tfm_msg_sample sample = {0};
+  TFM_TRY(tfm__bench_hear(world, p.a, p.b, TFM_FRAME_SAMPLE, &frame, err));
+  st = tfm_msg_sample_decode(&sample, frame->bytes + TFM_FRAME_HEADER,
+                             (size_t)frame->head.payload_bytes, err);
   tfm_link_release(frame);
+  *s = (tfm_comm_sample){.bytes = sample.bytes,
+                         .shared = sample.shared,
+                         .latency_s = sample.latency_s,
+                         .waiting_s = sample.waiting_s,
+                         .bytes_per_s = sample.bytes_per_s};
 
 fail:
   return st;

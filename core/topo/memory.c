@@ -161,3 +161,12 @@ int64_t tfm_memory_available(const char *root)
   const int64_t kib = n > 0 && n < (int)sizeof path ? number_in(path, "MemAvailable:") : -1;
   return lesser(kib < 0 ? -1 : kib * 1024, left_by_groups(root));
 }
+
+tfm_status tfm_memory_want(int64_t bytes, const char *what, tfm_err *err)
+{
+  const int64_t left = tfm_memory_available("");
+  return left < 0 || bytes <= left
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_NOMEM, "%s %lld MB, here are %lld MB", what,
+                        (long long)(bytes / 1000000), (long long)(left / 1000000));
+}

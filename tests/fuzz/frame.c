@@ -105,11 +105,14 @@ LOOK_AT(speed)
 LOOK_AT(clock)
 LOOK_AT(trace)
 LOOK_AT(attention)
+LOOK_AT(memory)
+LOOK_AT(bandwidth)
 
-static void (*const messages[16])(const unsigned char *, size_t) = {
-    look_at_start,   look_at_hello,  look_at_assign, look_at_ready, look_at_heartbeat,
-    look_at_stats,   look_at_failed, look_at_leave,  look_at_comm,  look_at_sample,
-    look_at_measure, look_at_speed,  look_at_clock,  look_at_trace, look_at_attention};
+static void (*const messages[32])(const unsigned char *, size_t) = {
+    look_at_start,   look_at_hello,    look_at_assign, look_at_ready, look_at_heartbeat,
+    look_at_stats,   look_at_failed,   look_at_leave,  look_at_comm,  look_at_sample,
+    look_at_measure, look_at_speed,    look_at_clock,  look_at_trace, look_at_attention,
+    look_at_memory,  look_at_bandwidth};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -124,8 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
   FUZZ_WANT(bytes);
   memcpy(bytes, data + 1, n - 1);
   if (how & 4) {
-    if (messages[how >> 3 & 15]) {
-      messages[how >> 3 & 15](bytes, n - 1);
+    if (messages[how >> 3 & 31]) {
+      messages[how >> 3 & 31](bytes, n - 1);
     }
   } else {
     if (how & 2) {

@@ -118,11 +118,39 @@ def test_bench_comm_measures_the_pairs_it_is_asked_for():
 
 def test_bench_memory_has_a_row_for_each_count_of_threads():
     loops = ["copy_mb_per_s", "scale_mb_per_s", "add_mb_per_s", "triad_mb_per_s"]
-    for options, ranks, threads in ((["--threads", 2], 3, [2]), (["--threads", 1], 0, [1])):
-        rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json", *options, np=ranks)).out)
-        assert [r["threads"] for r in rows] == threads and all(r[k] > 0 for r in rows for k in loops), rows
+    for n in (1, 2):
+        rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json", "--threads", n)).out)
+        assert [r["threads"] for r in rows] == [n] and all(r[k] > 0 for r in rows for k in loops), rows
+        assert "rank" not in rows[0], rows
     rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json")).out)
     assert rows[0]["threads"] == 1 and [r["threads"] for r in rows] == sorted({r["threads"] for r in rows}), rows
+
+
+def test_bench_memory_has_a_row_for_each_rank():
+    """Alone, and all of them at once: threads are as asked for, or the cores that a rank may use."""
+    loops = ["copy_mb_per_s", "scale_mb_per_s", "add_mb_per_s", "triad_mb_per_s"]
+    rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json", "--threads", 1, np=3)).out)
+    assert [r["rank"] for r in rows] == ["0", "1", "2", "all"], rows
+    assert [r["threads"] for r in rows] == [1, 1, 1, 3], rows
+    assert all(r[k] > 0 for r in rows for k in loops) and all(r["host"] for r in rows[:3]), rows
+    rows = json.loads(must(call("bench", "memory", "-r", 1, "-o", "json", np=2)).out)
+    assert [r["rank"] for r in rows] == ["0", "1", "all"], rows
+    for r in rows[:2]:
+        cores = sum(int(part.split("-")[-1]) - int(part.split("-")[0]) + 1 for part in r["cores"].split(","))
+        assert 1 <= r["threads"] <= cores, r
+    shared = rows[0]["cores"] == rows[1]["cores"]
+    each = [max(1, r["threads"] // (1 + shared)) for r in rows[:2]]
+    assert rows[2]["threads"] == sum(each), rows
+
+
+def test_what_a_rank_cannot_measure_is_told():
+    """4096 threads want 824 GB: the first rank says so, and all leave with its code."""
+    with open("/proc/meminfo", encoding="utf-8") as facts:
+        free = next(int(line.split()[1]) for line in facts if line.startswith("MemAvailable"))
+    if free > 800 << 20:
+        raise harness.Skip("this machine has room for the arrays of 4096 threads")
+    run = must(call("bench", "memory", "--threads", 4096, "-r", 1, np=2), 71)
+    assert "4096 threads" in run.err and not run.out, run.err
 
 
 def test_bench_memory_takes_no_more_than_there_is():

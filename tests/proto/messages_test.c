@@ -96,6 +96,15 @@ static const tfm_msg_leave leave = {.code = 75};
 static const tfm_msg_comm comm = {.peer = 3, .measures = true, .passes = 5};
 static const tfm_msg_sample sample = {
     .bytes = 4096, .shared = true, .latency_s = 0.5, .waiting_s = 0.75, .bytes_per_s = 1e9};
+static const tfm_msg_memory memory = {.threads = 4, .beside = 2, .bytes = 1 << 20, .passes = 3};
+static const tfm_msg_bandwidth bandwidth = {.host = "node7",
+                                            .cpuset = "0-3,8",
+                                            .ncore = 5,
+                                            .threads = 4,
+                                            .copy = 1e9,
+                                            .scale = 2e9,
+                                            .add = 3e9,
+                                            .triad = 4e9};
 static const tfm_msg_measure measure = {.tokens = 1024};
 static const tfm_msg_speed speed = {
     .attention_s = 0x1p-40, .scores_s = 0x1p-41, .ffn_s = 0x1p-42, .head_s = 0x1p-43};
@@ -141,6 +150,8 @@ WRAP(speed)
 WRAP(clock)
 WRAP(trace)
 WRAP(attention)
+WRAP(memory)
+WRAP(bandwidth)
 
 #define ROW(name)                                                                              \
   {                                                                                            \
@@ -160,7 +171,9 @@ static const message messages[] = {ROW(start),
                                    ROW(speed),
                                    {"clock", &clock_, encode_clock, decode_clock},
                                    ROW(trace),
-                                   ROW(attention)};
+                                   ROW(attention),
+                                   ROW(memory),
+                                   ROW(bandwidth)};
 enum { NMESSAGE = sizeof messages / sizeof messages[0] };
 
 /* The largest of the structs, with room for their alignment. */
@@ -354,6 +367,19 @@ static void small_messages_travel(void **state)
   assert_int_equal(tfm_msg_sample_decode(&m, out.data, out.n, &err), TFM_OK);
   assert_true(m.bytes == 4096 && m.shared && m.latency_s == 0.5 && m.waiting_s == 0.75);
   assert_true(m.bytes_per_s == 1e9);
+  tfm_buf_clear(&out);
+  tfm_msg_memory o;
+  assert_int_equal(tfm_msg_memory_encode(&memory, &out), TFM_OK);
+  assert_int_equal(tfm_msg_memory_decode(&o, out.data, out.n, &err), TFM_OK);
+  assert_true(o.threads == 4 && o.beside == 2 && o.bytes == 1 << 20 && o.passes == 3);
+  tfm_buf_clear(&out);
+  tfm_msg_bandwidth b;
+  assert_int_equal(tfm_msg_bandwidth_encode(&bandwidth, &out), TFM_OK);
+  assert_int_equal(tfm_msg_bandwidth_decode(&b, out.data, out.n, &err), TFM_OK);
+  assert_true(b.ncore == 5 && b.threads == 4 && b.copy == 1e9 && b.scale == 2e9);
+  assert_true(b.add == 3e9 && b.triad == 4e9);
+  assert_string_equal(b.host, "node7");
+  assert_string_equal(b.cpuset, "0-3,8");
   tfm_buf_clear(&out);
   tfm_msg_measure n;
   assert_int_equal(tfm_msg_measure_encode(&measure, &out), TFM_OK);
