@@ -386,19 +386,27 @@ static bool make_room(tfm_turns *turns, line_state *l, const tfm_sequence *text,
   return true;
 }
 
-/* The next text that waits gets slots of the line, if there are any and pages for it. */
-static bool admit(tfm_turns *turns, int line)
+/* The line with the fewest texts of those that may have room for another; NULL: there is none. */
+static line_state *roomiest(const tfm_turns *turns)
 {
-  line_state *l = &turns->lines[line];
-  tfm_sequence *text = turns->nwaiting > 0 ? turns->waiting[turns->first] : NULL;
-  int64_t shared = 0;
-  if (!text || l->running == turns->texts || l->refused == turns->changes) {
-    return false;
+  line_state *best = NULL;
+  for (int i = 0; i < turns->options.lines; ++i) {
+    line_state *l = &turns->lines[i];
+    const bool open = l->running < turns->texts && l->refused != turns->changes;
+    best = open && (!best || l->running < best->running) ? l : best;
   }
+  return best;
+}
+
+/* The next text that waits gets slots of the line, if there are pages for it. */
+static void admit(tfm_turns *turns, line_state *l)
+{
+  tfm_sequence *text = turns->waiting[turns->first];
+  int64_t shared = 0;
   turn *donor = best_donor(turns, l, text, &shared);
   if (!make_room(turns, l, text, &donor, &shared)) {
     l->refused = turns->changes;
-    return false;
+    return;
   }
   turn *t = l->turns;
   while (t->text || t->rests) {
@@ -416,7 +424,16 @@ static bool admit(tfm_turns *turns, int line)
   ++turns->changes;
   turns->first = (turns->first + 1) % turns->options.window;
   --turns->nwaiting;
-  return true;
+}
+
+/* Texts that wait are shared out, whichever line asks: the first would else have them all. */
+static void admit_all(tfm_turns *turns)
+{
+  line_state *l = roomiest(turns);
+  while (l && turns->nwaiting > 0) {
+    admit(turns, l);
+    l = roomiest(turns);
+  }
 }
 
 static void send(turn *t, member *m, tfm_sequence what, tfm_sequence **chosen)
@@ -560,8 +577,7 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
   int64_t n = 0;
   int64_t room = turns->options.max_tokens;
   *pack = NULL;
-  while (admit(turns, line)) {
-  }
+  admit_all(turns);
   for (int64_t s = 0; s < turns->texts; ++s) {
     ready += is_home(&l->turns[s], true);
     begun += is_home(&l->turns[s], false) && may_begin(&l->turns[s]);

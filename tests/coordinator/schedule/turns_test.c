@@ -252,6 +252,61 @@ static void run(fixture *f)
   }
 }
 
+/* A line's next micro-batch, of so many texts. */
+static tfm_pack *next_of(fixture *f, int line, int64_t texts)
+{
+  tfm_err err = {0};
+  tfm_pack *pack = NULL;
+  CHECK_OK(tfm_turns_next(f->turns, line, 0, &pack, &err), &err);
+  assert_int_equal(pack ? pack->B : 0, texts);
+  return pack;
+}
+
+/* The pack comes back, and all of its texts end. */
+static void end_all(fixture *f, tfm_pack *pack)
+{
+  static const float last[2] = {99.0f, -1.0f};
+  tfm_err err = {0};
+  for (int64_t b = 0; b < pack->B; ++b) {
+    CHECK_OK(tfm_turns_take(f->turns, pack->seqs[b], TFM_OK, last, &err), &err);
+  }
+  tfm_pack_close(pack);
+}
+
+/* The first line to ask does not take what another has room for; where a line has none the other
+ * one has the next text. */
+static void lines_share_what_waits(void **state)
+{
+  (void)state;
+  tfm_turns_options options = options_of(5, 9);
+  options.lines = 2;
+  fixture *f = open_with(&options);
+  for (int i = 0; i < 6; ++i) {
+    add(f, i, 3, 5);
+  }
+  tfm_pack *packs[2] = {next_of(f, 0, 3), next_of(f, 1, 3)};
+  end_all(f, packs[0]);
+  end_all(f, packs[1]);
+  enum { WHOLE = 9 * PAGE }; /* all pages of a line */
+  for (int i = 6; i < 9; ++i) {
+    add(f, i, WHOLE - 5, 5);
+  }
+  packs[0] = next_of(f, 0, 1);
+  packs[1] = next_of(f, 1, 1);
+  assert_int_equal(tfm_turns_held(f->turns), 3);
+  tfm_sequence *const second = packs[1]->seqs[0];
+  while (f->items[7].waiting > 0) { /* a chunk at a time, until it asks for its first token */
+    end_all(f, packs[1]);
+    packs[1] = f->items[7].waiting > 0 ? next_of(f, 1, 1) : NULL;
+  }
+  assert_ptr_equal(second->item, &f->items[7]);
+  packs[1] = next_of(f, 1, 1);
+  assert_ptr_equal(packs[1]->seqs[0]->item, &f->items[8]);
+  tfm_pack_close(packs[0]);
+  tfm_pack_close(packs[1]);
+  close_fixture(f);
+}
+
 /* Long and short texts through few slots and pages: all finish, with what belongs to them, and no
  * stage ever keeps more than the budget. */
 static void all_finish_within_the_budget(void **state)
@@ -543,6 +598,7 @@ static void beams_go_on_from_their_parents(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(lines_share_what_waits),
       cmocka_unit_test(all_finish_within_the_budget),
       cmocka_unit_test(beginnings_are_shared),
       cmocka_unit_test(what_rests_is_found_again),
