@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, HUGE_FROM = 4 << 20 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
 /* No object is larger than PTRDIFF_MAX; refusing here keeps the heap's own opinion out of it. */
 static bool total_of(size_t n, size_t bytes, size_t *total)
@@ -55,6 +55,20 @@ void *tfm_alloc_aligned(size_t n, size_t bytes)
   total += TFM_ALIGN - 1;     /* cannot wrap: far below SIZE_MAX */
   total -= total % TFM_ALIGN; /* aligned_alloc wants a multiple of the alignment */
   return aligned_alloc(TFM_ALIGN, total ? total : TFM_ALIGN);
+}
+
+void *tfm_alloc_huge(size_t n, size_t bytes)
+{
+  size_t total = 0;
+  void *p = NULL;
+  if (!total_of(n, bytes, &total) || total < HUGE_PAGE) {
+    return tfm_alloc_aligned(n, bytes);
+  }
+  if (posix_memalign(&p, HUGE_PAGE, total) != 0) {
+    return NULL;
+  }
+  (void)madvise(p, total - total % HUGE_PAGE, MADV_HUGEPAGE); /* or not */
+  return p;
 }
 
 char *tfm_strndup(const char *s, size_t n)

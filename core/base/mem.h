@@ -26,6 +26,11 @@ void *tfm_realloc_huge(void *old, size_t n, size_t bytes);
  * that writes a page first decides its NUMA node. */
 void *tfm_alloc_aligned(size_t n, size_t bytes);
 
+/** The same for what is read or written over and over: from two megabytes on it begins at a huge
+ * page, and the system is asked for as many of them as fit in it. Pages are touched as they were,
+ * but so many at once. */
+void *tfm_alloc_huge(size_t n, size_t bytes);
+
 /** A NUL-terminated copy of n bytes. */
 char *tfm_strndup(const char *s, size_t n);
 

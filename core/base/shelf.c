@@ -6,7 +6,7 @@
 void *tfm_shelf_take(tfm_shelf *shelf, size_t n, size_t bytes)
 {
   if (!shelf) {
-    return tfm_alloc_aligned(n, bytes);
+    return tfm_alloc_huge(n, bytes);
   }
   size_t wanted = 0;
   if (!tfm_mul_size(n, bytes, &wanted) || wanted > shelf->bytes - shelf->used) {

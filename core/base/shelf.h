@@ -17,7 +17,7 @@ typedef struct {
 
 /** The next n elements of `bytes` each, aligned to TFM_ALIGN, not zeroed; NULL when the region has
  * no room for them. They stay until the region goes. Without a shelf (NULL) they are of the heap,
- * as tfm_alloc_aligned() has it. */
+ * as tfm_alloc_huge() has it. */
 void *tfm_shelf_take(tfm_shelf *shelf, size_t n, size_t bytes);
 
 /** Whether what is taken next has its contents. False for NULL. */

@@ -449,7 +449,7 @@ const tfm__block tfm__block_pre_norm = {.attention = pre_norm_attention, .ffn = 
 /* Zeroed, which also touches every page from this thread. */
 static void *touched(size_t n, size_t bytes)
 {
-  void *p = tfm_alloc_aligned(n, bytes);
+  void *p = tfm_alloc_huge(n, bytes);
   if (p) {
     memset(p, 0, n * bytes);
   }

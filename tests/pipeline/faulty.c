@@ -206,11 +206,13 @@ void *__real_tfm_calloc(size_t n, size_t bytes);
 void *__real_tfm_realloc(void *old, size_t n, size_t bytes);
 void *__real_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__real_tfm_alloc_aligned(size_t n, size_t bytes);
+void *__real_tfm_alloc_huge(size_t n, size_t bytes);
 char *__real_tfm_strndup(const char *s, size_t n);
 void *__wrap_tfm_calloc(size_t n, size_t bytes);
 void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes);
 void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes);
+void *__wrap_tfm_alloc_huge(size_t n, size_t bytes);
 char *__wrap_tfm_strndup(const char *s, size_t n);
 
 static atomic_int asked;
@@ -257,6 +259,11 @@ void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes)
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes)
 {
   return is_refused() ? NULL : __real_tfm_alloc_aligned(n, bytes);
+}
+
+void *__wrap_tfm_alloc_huge(size_t n, size_t bytes)
+{
+  return is_refused() ? NULL : __real_tfm_alloc_huge(n, bytes);
 }
 
 char *__wrap_tfm_strndup(const char *s, size_t n)

@@ -45,6 +45,22 @@ static void aligned_blocks_are_aligned_and_whole(void **state)
   }
 }
 
+/* Where it begins and how much of it there is; whether the pages are huge is the system's. */
+static void large_blocks_begin_at_a_huge_page(void **state)
+{
+  (void)state;
+  static const size_t bytes[] = {0, 1, (2 << 20) - 4, 2 << 20, (2 << 20) + 4, 5000004};
+  for (size_t i = 0; i < COUNT_OF(bytes); ++i) {
+    char *p = tfm_alloc_huge(bytes[i] / 4, 4);
+    const uintptr_t unit = bytes[i] < 2 << 20 ? TFM_ALIGN : 2 << 20;
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % unit, 0);
+    memset(p, 1, bytes[i]);
+    tfm_free(p);
+  }
+  assert_null(tfm_alloc_huge(SIZE_MAX / 2, 3));
+}
+
 static void realloc_keeps_what_was_there(void **state)
 {
   (void)state;
@@ -62,6 +78,7 @@ int main(void)
       cmocka_unit_test(zero_bytes_give_a_pointer),
       cmocka_unit_test(calloc_zeroes),
       cmocka_unit_test(aligned_blocks_are_aligned_and_whole),
+      cmocka_unit_test(large_blocks_begin_at_a_huge_page),
       cmocka_unit_test(realloc_keeps_what_was_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

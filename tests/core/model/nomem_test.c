@@ -9,12 +9,14 @@ void *__real_tfm_calloc(size_t n, size_t bytes);
 void *__real_tfm_realloc(void *old, size_t n, size_t bytes);
 void *__real_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__real_tfm_alloc_aligned(size_t n, size_t bytes);
+void *__real_tfm_alloc_huge(size_t n, size_t bytes);
 char *__real_tfm_strndup(const char *s, size_t n);
 void __real_tfm_free(void *p);
 void *__wrap_tfm_calloc(size_t n, size_t bytes);
 void *__wrap_tfm_realloc(void *old, size_t n, size_t bytes);
 void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes);
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes);
+void *__wrap_tfm_alloc_huge(size_t n, size_t bytes);
 char *__wrap_tfm_strndup(const char *s, size_t n);
 void __wrap_tfm_free(void *p);
 
@@ -61,6 +63,11 @@ void *__wrap_tfm_realloc_huge(void *old, size_t n, size_t bytes)
 void *__wrap_tfm_alloc_aligned(size_t n, size_t bytes)
 {
   return refused() ? NULL : counted(__real_tfm_alloc_aligned(n, bytes));
+}
+
+void *__wrap_tfm_alloc_huge(size_t n, size_t bytes)
+{
+  return refused() ? NULL : counted(__real_tfm_alloc_huge(n, bytes));
 }
 
 char *__wrap_tfm_strndup(const char *s, size_t n)
