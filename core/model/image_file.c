@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -352,24 +353,28 @@ int tfm__image_folder(const char *top, const char *key, char *note, size_t room)
   return fd;
 }
 
-static bool write_all(int fd, const unsigned char *bytes, size_t n, double until_s)
+/* A header and the contents behind it. A piece ends where a huge page of the file does, so that the
+ * system can keep the file in such pages, and map them as such. */
+static bool write_all(int fd, unsigned char *head, const tfm_shelf *shelf, double until_s)
 {
   enum { PIECE = 4 << 20 };
-  while (n > 0) {
-    if (tfm_now_s() > until_s) {
+  const size_t all = TFM__IMAGE_HEAD + shelf->bytes;
+  for (size_t at = 0; at < all && tfm_now_s() <= until_s;) {
+    const size_t more = at < TFM__IMAGE_HEAD ? TFM__IMAGE_HEAD - at : 0;
+    const size_t end = all - at < PIECE - at % PIECE ? all : at - at % PIECE + PIECE;
+    const struct iovec parts[] = {
+        {.iov_base = head + TFM__IMAGE_HEAD - more, .iov_len = more},
+        {.iov_base = shelf->base + at + more - TFM__IMAGE_HEAD, .iov_len = end - at - more}};
+    const ssize_t moved = writev(fd, parts, 2);
+    if (moved <= 0 && !(moved < 0 && errno == EINTR)) {
       return false;
     }
-    const ssize_t moved = write(fd, bytes, n < PIECE ? n : PIECE);
-    if (moved < 0 && errno == EINTR) {
-      continue;
+    at += moved > 0 ? (size_t)moved : 0;
+    if (at == all) {
+      return true;
     }
-    if (moved <= 0) {
-      return false;
-    }
-    bytes += moved;
-    n -= (size_t)moved;
   }
-  return true;
+  return false;
 }
 
 /* Half of what is free is left to others. */
@@ -403,8 +408,7 @@ void tfm__image_write(const tfm__image *image, int folder, const char *key, doub
     tfm__image_head head = head_of(image, key);
     head.crc = tfm_crc32c(0, image->shelf.base, image->shelf.bytes);
     tfm__image_head_put(page, &head);
-    if (!write_all(fd, page, sizeof page, until_s) ||
-        !write_all(fd, image->shelf.base, image->shelf.bytes, until_s) ||
+    if (!write_all(fd, page, &image->shelf, until_s) ||
         renameat(folder, part, folder, image->name) != 0) {
       (void)unlinkat(folder, part, 0);
     }

@@ -120,17 +120,24 @@ static void add_block(void *arg, const void *p, size_t bytes)
 }
 
 /* All blocks of a slice's weights. */
-static tfm_buf packed_by(const tfm_model *model, tfm_engine engine, tfm_par *par)
+static tfm_buf packed_with(const tfm_model *model, tfm_engine engine, tfm_par *par,
+                           tfm_store *store)
 {
   tfm_err err = {.status = TFM_OK};
   tfm_slice *slice = NULL;
   tfm_buf all = {0};
-  const tfm_slice_options options = options_for(engine, par);
+  tfm_slice_options options = options_for(engine, par);
+  options.store = store;
   want_ok(tfm_slice_open(&slice, model, &options, &err), &err);
   tfm_slice_each_block(slice, add_block, &all);
   tfm_slice_close(slice);
   assert_true(all.n > 0);
   return all;
+}
+
+static tfm_buf packed_by(const tfm_model *model, tfm_engine engine, tfm_par *par)
+{
+  return packed_with(model, engine, par, NULL);
 }
 
 static void check_same(const tfm_model *model, tfm_engine engine, const tfm_buf *one,
@@ -163,6 +170,34 @@ static void no_thread_changes_what_is_packed(void **state)
   check_same(&model, ref, &one, &backwards.par);
   tfm_buf_fini(&one);
   tfm_model_fini(&model);
+  close_folder(&f);
+}
+
+/* Of which a store's file is written in two pieces. */
+static void weights_of_several_megabytes_come_back_from_a_cache(void **state)
+{
+  (void)state;
+  tfm_err err = {.status = TFM_OK};
+  folder f = make_model(NULL, 0);
+  folder cache = open_folder();
+  tfm_model model = open_model(f.path);
+  tfm_buf heap = packed_by(&model, native_float32, NULL);
+  for (int cached = 0; cached <= UNITS; cached += UNITS) {
+    const tfm_store_options options = {.folder = cache.path, .digest = "a model", .lent = -1};
+    tfm_store *store = NULL;
+    want_ok(tfm_store_open(&store, &model, &options, &err), &err);
+    tfm_buf kept = packed_with(&model, native_float32, NULL, store);
+    assert_int_equal(kept.n, heap.n);
+    assert_memory_equal(kept.data, heap.data, heap.n);
+    tfm_store_keep(store, 60);
+    assert_int_equal(tfm_store_counted(store).cached, cached);
+    assert_string_equal(tfm_store_note(store), "");
+    tfm_store_close(store);
+    tfm_buf_fini(&kept);
+  }
+  tfm_buf_fini(&heap);
+  tfm_model_fini(&model);
+  close_folder(&cache);
   close_folder(&f);
 }
 
@@ -224,6 +259,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_thread_changes_what_is_packed),
+      cmocka_unit_test(weights_of_several_megabytes_come_back_from_a_cache),
       cmocka_unit_test(the_first_bad_weight_is_told_whoever_reads_it),
       cmocka_unit_test(a_thread_takes_a_strip),
   };
