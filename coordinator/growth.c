@@ -6,8 +6,9 @@
 #include <math.h>
 
 enum {
-  SLOTS_MOST = 256, /* texts in flight on a line */
-  FULL_TEXTS = 64   /* by rule there are pages for so many of the model's full length ... */
+  SLOTS_MOST = 256,    /* texts in flight on a line */
+  PROMPT_TOKENS = 512, /* of a micro-batch: a kernel is at full speed from here on */
+  FULL_TEXTS = 64      /* by rule there are pages for so many of the model's full length ... */
 };
 
 static const int64_t budget_most = (int64_t)1 << 30; /* ... but no more than this */
@@ -77,13 +78,15 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
         "--kv-budget %lld: a page of keys and values of %d tokens has %lld bytes here",
         (long long)asked, TFM_PAGE_KEYS, (long long)bytes);
   }
+  const int64_t tokens = most(job->budget, how->width);
   job->turns = (tfm_turns_options){
       .lines = job->plan.replicas,
       .groups = groups_of(job),
       .slots = slots,
       .pages = pages,
       .page_tokens = TFM_PAGE_KEYS,
-      .max_tokens = most(job->budget, how->width),
+      .max_tokens = tokens,
+      .prompt_tokens = job->options->max_batch_tokens ? tokens : least(tokens, PROMPT_TOKENS),
       .window = job->window,
       .width = job->context.shape.width,
       .branching = *how,

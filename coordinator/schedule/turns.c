@@ -568,21 +568,44 @@ static bool is_home(const turn *t, bool through)
   return t->text && t->flying == 0 && (t->done >= t->text->n) == through;
 }
 
+/* Tokens of prompts that may travel now. */
+static int64_t tokens_ready(const tfm_turns *turns, const line_state *l)
+{
+  int64_t tokens = 0;
+  for (int64_t s = 0; s < turns->texts; ++s) {
+    const turn *t = &l->turns[s];
+    if (is_home(t, false) && may_begin(t)) {
+      tokens += t->text->n - t->done + (t->done == 0 ? t->text->nsource : 0);
+    }
+  }
+  return tokens;
+}
+
+/* How many of them the next micro-batch takes: an equal share for each that keeps the line busy,
+ * but not so few that products are slow, nor so many that the stages behind wait for one. */
+static int64_t chunk_of(const tfm_turns *turns, int64_t tokens)
+{
+  enum { FEWEST = 64 };
+  const int64_t groups = turns->options.groups;
+  const int64_t share = (tokens + groups - 1) / groups;
+  const int64_t chunk = share > FEWEST ? share : FEWEST;
+  return chunk < turns->options.prompt_tokens ? chunk : turns->options.prompt_tokens;
+}
+
 tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pack **pack,
                           tfm_err *err)
 {
   line_state *l = &turns->lines[line];
   int64_t ready = 0;
-  int64_t begun = 0;
   int64_t n = 0;
   int64_t room = turns->options.max_tokens;
   *pack = NULL;
   admit_all(turns);
   for (int64_t s = 0; s < turns->texts; ++s) {
     ready += is_home(&l->turns[s], true);
-    begun += is_home(&l->turns[s], false) && may_begin(&l->turns[s]);
   }
-  int64_t share = share_of(turns, l, ready, begun > 0 ? 0 : in_flight);
+  const int64_t prompts = tokens_ready(turns, l);
+  int64_t share = share_of(turns, l, ready, prompts > 0 ? 0 : in_flight);
   for (int64_t s = 0; s < turns->texts && share > 0; ++s) {
     turn *t = &l->turns[s];
     if (is_home(t, true) && live(turns, t) <= room) {
@@ -592,10 +615,14 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
       --share;
     }
   }
-  for (int64_t s = 0; s < turns->texts && room > 0; ++s) {
+  int64_t chunk = chunk_of(turns, prompts);
+  for (int64_t s = 0; s < turns->texts && room > 0 && chunk > 0; ++s) {
     turn *t = &l->turns[s];
     if (is_home(t, false) && may_begin(t) && (n == 0 || fits(t, room))) {
-      room -= board_prompt(turns, t, room, turns->chosen + n);
+      const int64_t rows =
+          board_prompt(turns, t, room < chunk ? room : chunk, turns->chosen + n);
+      room -= rows;
+      chunk -= rows;
       ++n;
     }
   }

@@ -1,13 +1,15 @@
 /** Texts that grow: which tokens go into the next micro-batch of each line.
  *
- *  A text is admitted to a line when there are slots for its branches and all pages they can ever
- * need: none fails in the middle. Its prompt goes through once; branches share those pages. Whole
- * pages that another text of the line begins with do not go through again: the text goes on from
- * that one's slot, and they are counted once. A text that is over keeps its slot and its pages
- * until they are wanted, so that the next one may begin like it. It
- * goes through the line a chunk at a time until its last token has asked for the next; then one
- * token a turn. Texts join and leave at every turn. What shares a micro-batch with what never
- * changes a result (DESIGN D3). Pure bookkeeping: no I/O, no threads.
+ *  A text is admitted to the line with the fewest of those that have slots for its branches and all
+ * pages they can ever need: none fails in the middle. Its prompt goes through once; branches share
+ * those pages. Whole pages that another text of the line begins with do not go through again: the
+ * text goes on from that one's slot, and they are counted once. A text that is over keeps its slot
+ * and its pages until they are wanted, so that the next one may begin like it.
+ *
+ *  A text goes through the line a chunk at a time until its last token has asked for the next; then
+ * one token a turn. Chunks are small enough that each micro-batch which keeps the line busy has
+ * one. Texts join and leave at every turn. What shares a micro-batch with what never changes a
+ * result (DESIGN D3). Pure bookkeeping: no I/O, no threads.
  */
 #ifndef TFM_COORDINATOR_SCHEDULE_TURNS_H
 #define TFM_COORDINATOR_SCHEDULE_TURNS_H
@@ -23,6 +25,7 @@ typedef struct {
   int64_t slots, pages; /* of each line */
   int64_t page_tokens;
   int64_t max_tokens;      /* of a micro-batch */
+  int64_t prompt_tokens;   /* those of prompts among them, but for what must travel whole */
   int64_t window;          /* texts that wait for a line at most */
   int64_t width;           /* of a row of results */
   tfm_branching branching; /* its width: at most slots, and max_tokens */

@@ -41,6 +41,7 @@ static tfm_turns_options options_of(int64_t slots, int64_t pages)
                              .pages = pages,
                              .page_tokens = PAGE,
                              .max_tokens = 10,
+                             .prompt_tokens = 10,
                              .window = TEXTS,
                              .width = 2,
                              .branching = {.width = 1, .returned = 1, .tail = 1, .ends = ends}};
@@ -304,6 +305,31 @@ static void lines_share_what_waits(void **state)
   assert_ptr_equal(packs[1]->seqs[0]->item, &f->items[8]);
   tfm_pack_close(packs[0]);
   tfm_pack_close(packs[1]);
+  close_fixture(f);
+}
+
+/* Of prompts that wait each micro-batch under way gets a share: no less than products are fast
+ * with, no more than it is told. */
+static void prompts_are_cut_for_the_line(void **state)
+{
+  (void)state;
+  static const int64_t wanted[][2] = {{2, 128}, {1, 90}, {1, 64}}; /* texts, tokens */
+  enum { PACKS = sizeof wanted / sizeof wanted[0] };
+  tfm_turns_options options = options_of(5, 200);
+  options.groups = 2;
+  options.max_tokens = 400;
+  options.prompt_tokens = 128;
+  fixture *f = open_with(&options);
+  for (int i = 0; i < 4; ++i) {
+    f->own[i][0] = i; /* nothing to share */
+    add(f, i, 90, 5);
+    f->texts[i].ids = f->own[i];
+  }
+  for (int i = 0; i < PACKS; ++i) {
+    tfm_pack *pack = next_of(f, 0, wanted[i][0]);
+    assert_int_equal(pack->T, wanted[i][1]);
+    tfm_pack_close(pack);
+  }
   close_fixture(f);
 }
 
@@ -599,6 +625,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lines_share_what_waits),
+      cmocka_unit_test(prompts_are_cut_for_the_line),
       cmocka_unit_test(all_finish_within_the_budget),
       cmocka_unit_test(beginnings_are_shared),
       cmocka_unit_test(what_rests_is_found_again),
