@@ -204,7 +204,7 @@ tfm__vocab_answer tfm__vocab_move(tfm__vocab *v, tfm_span token, int32_t id)
 
 int32_t tfm__vocab_id(const tfm__vocab *v, tfm_span token)
 {
-  if (v->n == 0) {
+  if (v->nslot == 0) { /* empty, or half read when reading failed */
     return -1;
   }
   int32_t k = v->slot[slot_of(v, token, hash_of(v, token))].entry;
@@ -249,7 +249,7 @@ static void find_group(const tfm__vocab *v, const tfm_span *token, size_t n, int
 
 void tfm__vocab_ids(const tfm__vocab *v, const tfm_span *token, size_t n, int32_t *id)
 {
-  if (v->n == 0) {
+  if (v->nslot == 0) { /* empty, or half read when reading failed */
     memset(id, 0xff, n * sizeof *id);
     return;
   }
