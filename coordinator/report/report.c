@@ -373,7 +373,10 @@ static void put_rank(const tfm_json_node *rank, double run_s, tfm_buf *out)
   tfm_page_cell(out, text, true);
   tfm_page_cell(out, tfm_run_text_of(rank, "host"), false);
   tfm_page_cell(out, tfm_run_text_of(rank, "cpuset"), false);
-  (void)snprintf(text, sizeof text, isfinite(node) ? "%.0f" : "", node);
+  text[0] = '\0';
+  if (isfinite(node)) {
+    (void)snprintf(text, sizeof text, "%.0f", node);
+  }
   tfm_page_cell(out, text, true);
   tfm_page_cell(out, tfm_run_text_of(rank, "slice"), false);
   put_share(out, busy, whole);

@@ -47,7 +47,7 @@ void tfm_run_close(tfm_run *run)
 
 double tfm_run_number_of(const tfm_json_node *node, const char *key)
 {
-  double value = NAN;
+  double value = (double)NAN;
   return tfm_json_number(tfm_json_get(node, key), &value) ? value : (double)NAN;
 }
 

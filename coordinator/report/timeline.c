@@ -63,7 +63,7 @@ static int busiest(const tfm_timeline_event *events, int n, int nrow, window w, 
 /* All that was done: waiting begins before the run does and ends after it. */
 static window whole_of(const tfm_timeline_event *events, int n, int nrow)
 {
-  window w = {INFINITY, -INFINITY};
+  window w = {HUGE_VAL, -HUGE_VAL};
   for (int i = 0; i < n; ++i) {
     if (events[i].rank < nrow && events[i].span.kind != TFM_SPAN_WAIT) {
       w.from = fmin(w.from, events[i].span.begin_s);
@@ -76,10 +76,10 @@ static window whole_of(const tfm_timeline_event *events, int n, int nrow)
 /* From when the last of the ranks that compute begins to, until the first of them is through. */
 static window busy_of(const tfm_timeline_event *events, int n, int nrow)
 {
-  window w = {-INFINITY, INFINITY};
+  window w = {-HUGE_VAL, HUGE_VAL};
   for (int rank = 1; rank < nrow; ++rank) {
-    double first = INFINITY;
-    double last = -INFINITY;
+    double first = HUGE_VAL;
+    double last = -HUGE_VAL;
     for (int i = 0; i < n; ++i) {
       if (computes(&events[i], rank)) {
         first = fmin(first, events[i].span.begin_s);

@@ -14,7 +14,7 @@ static double smallest(const double *x, int n, int k)
       return x[i];
     }
   }
-  return NAN; /* a time that is no number */
+  return (double)NAN; /* a time that is no number */
 }
 
 /* Seconds of the median run; of an even number the mean of both in the middle. */

@@ -112,8 +112,11 @@ double tfm_crew_note(const tfm_crew *crew, tfm_span_kind kind, uint64_t batch, i
 {
   const double end_s = tfm_now_s();
   if (crew->listener.span) {
-    const tfm_msg_span span = {
-        .kind = kind, .batch = batch, .tokens = tokens, .begin_s = begin_s, .end_s = end_s};
+    const tfm_msg_span span = {.kind = (int32_t)kind,
+                               .batch = batch,
+                               .tokens = tokens,
+                               .begin_s = begin_s,
+                               .end_s = end_s};
     crew->listener.span(crew->listener.arg, 0, &span);
   }
   return end_s - begin_s;

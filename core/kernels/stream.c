@@ -156,7 +156,7 @@ tfm_status tfm_stream_measure(tfm_stream *out, int nthread, int64_t bytes, int p
     return tfm_fail(err, TFM_E_NOMEM, "%d threads", nthread);
   }
   for (int loop = 0; loop < LOOPS; ++loop) {
-    r.best_s[loop] = INFINITY;
+    r.best_s[loop] = HUGE_VAL;
   }
   TFM_TRY(make_members(&r, err));
   TFM_TRY(run_threads(&r, err));
