@@ -121,6 +121,11 @@ typedef struct {
   /* words[i] = even[i] and, in its upper half, odd[i], as bfloat16. words may be even. */
   void (*pair_bfloat16)(const float *even, const float *odd, int64_t n, float *words);
 
+  /* Of n values what bfloat16.h does, its numerics: x as bfloat16, and back; both in place. */
+  void (*narrow)(const float *restrict x, int64_t n, uint16_t *restrict y);
+  void (*widen)(const uint16_t *restrict x, int64_t n, float *restrict y);
+  void (*round_narrow)(float *x, int64_t n);
+
   /* The largest magnitude of a row; NaN when the row is not finite. */
   float (*reach)(const float *x, int64_t n);
 

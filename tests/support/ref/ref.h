@@ -11,6 +11,9 @@ double ref_silu(double x);
 double ref_sigmoid(double x);
 double ref_relu(double x);
 
+/** The nearest bfloat16, ties to even; NaN is the quiet NaN of its sign. */
+float ref_bfloat16(float x);
+
 /** One row; y may be x. */
 void ref_softmax(const double *x, int64_t n, double *y);
 
