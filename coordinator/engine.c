@@ -26,6 +26,11 @@ const char *tfm_engine_int8_mode(const tfm_engine *engine)
                                                             : "dynamic";
 }
 
+int64_t tfm_engine_wire_bytes(const tfm_engine *engine)
+{
+  return engine->wire == TFM_BFLOAT16 ? 2 : 4;
+}
+
 /* Our own kernels, or their definition, which has the same bits. */
 static bool is_own(tfm_backend backend)
 {
@@ -41,7 +46,7 @@ static tfm_precision precision_on(tfm_isa isa, tfm_engine engine)
 
 tfm_precision tfm_engine_precision(const tfm_job *job, tfm_precision dtype)
 {
-  const tfm_engine other = {job->engine.backend, dtype, job->engine.kv};
+  const tfm_engine other = {job->engine.backend, dtype, job->engine.kv, job->engine.wire};
   return tfm_precision_dtype(job->engine.precision) == dtype
              ? job->engine.precision
              : precision_on(tfm_isa_used(), other);
@@ -123,8 +128,9 @@ tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
    * (core/kernels/DECISIONS.md), and gives the same bits everywhere. */
   const tfm_options *options = job->options;
   tfm_engine *engine = &job->engine;
-  *engine = (tfm_engine){TFM_BACKEND_NATIVE, TFM_FLOAT32, TFM_FLOAT32};
-  (void)tfm_precision_parse(options->kv_dtype, &engine->kv); /* a word of the table */
+  *engine = (tfm_engine){.backend = TFM_BACKEND_NATIVE};
+  (void)tfm_precision_parse(options->kv_dtype, &engine->kv); /* words of the table */
+  (void)tfm_precision_parse(options->wire_dtype, &engine->wire);
   if (!is_auto(options->backend) && !tfm_backend_parse(options->backend, &engine->backend)) {
     return tfm_fail(err, TFM_E_USAGE, "--backend %.32s is not part of this build",
                     options->backend);

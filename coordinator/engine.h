@@ -31,4 +31,7 @@ const char *tfm_engine_mode(const tfm_engine *engine);
 /** As --int8-mode spells it: dynamic or groups; "" in another dtype. Borrowed, static. */
 const char *tfm_engine_int8_mode(const tfm_engine *engine);
 
+/** Bytes of a value of hidden states between stages. */
+int64_t tfm_engine_wire_bytes(const tfm_engine *engine);
+
 #endif

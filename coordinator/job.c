@@ -353,7 +353,7 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
                  tfm_backend_arithmetic(job->engine.backend));
   const tfm_engine plain = {job->engine.backend, tfm_precision_dtype(job->engine.precision),
-                            job->engine.kv};
+                            job->engine.kv, job->engine.wire};
   tfm_engine_numeric_id(plain, hello->numeric_id);
   (void)snprintf(hello->denormals, sizeof hello->denormals, "%s", tfm_fp_denormals());
   hello->ncore = job->machine.ncore;
@@ -585,6 +585,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   (void)snprintf(start.dtype, sizeof start.dtype, "%s",
                  tfm_precision_name(tfm_precision_dtype(job->engine.precision)));
   (void)snprintf(start.kv, sizeof start.kv, "%s", tfm_precision_name(job->engine.kv));
+  (void)snprintf(start.wire, sizeof start.wire, "%s", tfm_precision_name(job->engine.wire));
   TFM_TRY(tfm_job_plan_for(job, tfm_world_size(job->world) - 1, err));
   TFM_TRY(tfm_crew_init(&job->crew, job->world, err));
   set_patience(job);
@@ -696,6 +697,7 @@ tfm_status tfm_job_load(tfm_job *job,
                               .plan = &job->plan,
                               .embed = job->embed,
                               .hidden = job->model.config.H,
+                              .bfloat16 = job->engine.wire == TFM_BFLOAT16,
                               .ids = job->spec.lm != TFM_LM_NONE,
                               .shape = job->context.shape,
                               .budget = job->budget,

@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
   tfm_speed speed;
   double byte_s; /* seconds a byte of a frame costs a stage */
+  double turn_s; /* and a value that travels as bfloat16, to be turned there and back; else 0 */
 } tfm_job_pace;
 
 typedef struct {

@@ -45,7 +45,8 @@ static payloads payloads_of(const tfm_job *job)
   size_t activations = 0;
   size_t results = 0;
   (void)tfm_frame_activation_bytes(tfm_frame_table_most(job->max_sequences, job->max_tokens),
-                                   job->max_tokens, job->model.config.H, &activations);
+                                   job->max_tokens, job->model.config.H,
+                                   job->engine.wire == TFM_BFLOAT16, &activations);
   (void)tfm_frame_result_bytes(job->max_sequences, job->max_rows, job->context.shape.width,
                                &results);
   return (payloads){(int64_t)activations, (int64_t)results};
@@ -54,6 +55,14 @@ static payloads payloads_of(const tfm_job *job)
 static int64_t buffers(int64_t payload)
 {
   return TFM_LINK_BUFFERS * (payload + TFM_FRAME_HEADER);
+}
+
+/* Hidden states of a micro-batch beside the frame they do not travel in as they are. */
+static int64_t beside_frame(const tfm_job *job)
+{
+  return job->engine.wire == TFM_FLOAT32
+             ? 0
+             : job->max_tokens * job->model.config.H * (int64_t)sizeof(float);
 }
 
 /* ---- a worker ---- */
@@ -81,6 +90,7 @@ static tfm_status add_worker(const tfm_job *job, tfm_plan_rank *rank, int thread
   int64_t later = buffers(frames.activations) + (head ? buffers(out) : 0);
   later += (int64_t)(threads - (processes ? 1 : 0)) * THREAD_BYTES;
   later += 2 * job->max_sequences * (int64_t)sizeof(int32_t); /* lengths, of sources too */
+  later += beside_frame(job);
   if (processes) {
     later += tfm_world_shared_bytes(out);
   }
@@ -150,6 +160,7 @@ static tfm_status add_coordinator(const tfm_job *job, tfm_plan_rank *rank, int t
   int64_t bytes = tfm_cost_embed_bytes(&job->model.config);
   bytes += lines * (buffers(frames.activations) + buffers(frames.results));
   bytes += 4 * job->max_tokens * (int64_t)sizeof(int32_t); /* of a micro-batch on its way out */
+  bytes += beside_frame(job);
   bytes += (int64_t)threads * THREAD_BYTES;
   bytes += row_bytes(job) + OUTPUT_BYTES;
   if (processes) {

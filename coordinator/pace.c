@@ -1,8 +1,10 @@
 #include "coordinator/pace.h"
 
+#include "coordinator/engine.h"
 #include "core/base/clock.h"
 #include "core/base/crc32c.h"
 #include "core/base/mem.h"
+#include "core/kernels/bfloat16.h"
 #include "core/model/cost.h"
 
 #include <string.h>
@@ -44,6 +46,27 @@ static tfm_status measure_hop(double *byte_s, tfm_err *err)
   return made ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "measuring a frame");
 }
 
+/* Seconds a value costs a stage where it travels as bfloat16. */
+static tfm_status measure_turn(double *value_s, tfm_err *err)
+{
+  enum { VALUES = 1 << 16, PASSES = 4 };
+  float *wide = tfm_calloc(VALUES, sizeof *wide);
+  uint16_t *narrow = tfm_calloc(VALUES, sizeof *narrow);
+  double best = 0;
+  for (int pass = 0; wide && narrow && pass < PASSES; ++pass) {
+    const double begin = tfm_thread_cpu_s();
+    tfm_bfloat16_widen(narrow, VALUES, wide, NULL);
+    tfm_bfloat16_narrow(wide, VALUES, narrow, NULL);
+    const double took = tfm_thread_cpu_s() - begin;
+    best = pass == 0 || took < best ? took : best;
+  }
+  *value_s = best / VALUES;
+  const bool made = wide && narrow;
+  tfm_free(wide);
+  tfm_free(narrow);
+  return made ? TFM_OK : tfm_fail(err, TFM_E_NOMEM, "measuring a frame");
+}
+
 /* The last layer and the head. */
 static tfm_slice_options options_for(const tfm_job *job, tfm_store *store)
 {
@@ -76,6 +99,9 @@ tfm_status tfm_pace_measure_anyway(tfm_job *job, tfm_store *store, tfm_err *err)
   TFM_TRY(tfm_slice_open(&slice, &job->model, &options, err));
   TFM_TRY(tfm_speed_measure(&job->pace.speed, slice, &job->model, &options, err));
   TFM_TRY(measure_hop(&job->pace.byte_s, err));
+  if (job->engine.wire == TFM_BFLOAT16) {
+    TFM_TRY(measure_turn(&job->pace.turn_s, err));
+  }
 
 fail:
   tfm_slice_close(slice);
@@ -90,9 +116,15 @@ tfm_status tfm_pace_measure(tfm_job *job, tfm_store *store, tfm_err *err)
 
 /* ---- the plan's costs ---- */
 
+double tfm_pace_pass_s(const tfm_job *job, double values, double bytes)
+{
+  const double each = (double)tfm_engine_wire_bytes(&job->engine);
+  return job->pace.byte_s * (each * values + bytes) + job->pace.turn_s * values;
+}
+
 static double hop_s(const tfm_job *job, int64_t len)
 {
-  return job->pace.byte_s * (double)sizeof(float) * (double)(len * job->model.config.H);
+  return tfm_pace_pass_s(job, (double)(len * job->model.config.H), 0);
 }
 
 /* A model may have no attention at all in its last layer, or a head without products. */

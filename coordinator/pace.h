@@ -21,6 +21,10 @@ tfm_status tfm_pace_measure_anyway(tfm_job *job, tfm_store *store, tfm_err *err)
 /** Put seconds for a row into job->cost, in place of flops, where they were measured. */
 void tfm_pace_costs(tfm_job *job);
 
+/** Seconds a stage needs beside computing for so many values and other bytes of a frame: checking,
+ *  turning, copying, sealing. 0: nothing was measured. */
+double tfm_pace_pass_s(const tfm_job *job, double values, double bytes);
+
 /** Workers that can compute at once: of those with the same cores no more than the cores. Counted
  *  from what the crew said; threads: of each. */
 double tfm_pace_parallel(const tfm_crew *crew, int threads);

@@ -22,7 +22,7 @@ static tfm_status open_end(end *e, tfm_world *world, int peer, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_frame_limits limits = {.max_B = 1, .max_T = LARGEST, .width = 1};
   *e = (end){.world = world};
-  if (!tfm_frame_activation_bytes(tfm_frame_table_most(1, LARGEST), LARGEST, 1,
+  if (!tfm_frame_activation_bytes(tfm_frame_table_most(1, LARGEST), LARGEST, 1, false,
                                   &limits.max_payload)) {
     TFM_TRY(tfm_fail(err, TFM_E_INTERNAL, "frames of %d floats", LARGEST));
   }
@@ -72,7 +72,8 @@ static tfm_status send(const end *e, int64_t floats, uint64_t order, tfm_err *er
   if (st != TFM_OK) {
     return st;
   }
-  (void)tfm_frame_activation_bytes(1, floats, 1, &payload); /* open_end() asked for more */
+  (void)tfm_frame_activation_bytes(1, floats, 1, false,
+                                   &payload); /* open_end() asked for more */
   frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
                                  .batch = order,
                                  .B = 1,

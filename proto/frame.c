@@ -30,7 +30,14 @@ enum {
 };
 
 /* Bits of the extras. */
-enum { HAS_IDS = 1, IS_PLACED = 2, IS_SOURCED = 4, EXTRAS_MOST = 7, FREED_MOST = UINT16_MAX };
+enum {
+  HAS_IDS = 1,
+  IS_PLACED = 2,
+  IS_SOURCED = 4,
+  IS_BFLOAT16 = 8,
+  EXTRAS_MOST = 15,
+  FREED_MOST = UINT16_MAX
+};
 
 static const unsigned char magic[4] = {'T', 'F', 'M', 'F'};
 
@@ -62,24 +69,26 @@ static bool table_bytes(int64_t entries, size_t *out)
   return true;
 }
 
-/* A u32 table, zeros, and f32 [rows,width]. */
-static bool table_and_values(int64_t entries, int64_t rows, int64_t width, size_t *out)
+/* A u32 table, zeros, and values [rows,width] of so many bytes each. */
+static bool table_and_values(int64_t entries, int64_t rows, int64_t width, size_t each,
+                             size_t *out)
 {
   size_t table = 0;
   size_t values = 0;
   return rows >= 0 && width >= 0 && table_bytes(entries, &table) &&
          tfm_mul_size((size_t)rows, (size_t)width, &values) &&
-         tfm_mul_size(values, sizeof(float), &values) && tfm_add_size(table, values, out);
+         tfm_mul_size(values, each, &values) && tfm_add_size(table, values, out);
 }
 
-bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out)
+bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, bool bfloat16,
+                                size_t *out)
 {
-  return table_and_values(table, T, width, out);
+  return table_and_values(table, T, width, bfloat16 ? sizeof(uint16_t) : sizeof(float), out);
 }
 
 bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out)
 {
-  return table_and_values(B, rows, width, out);
+  return table_and_values(B, rows, width, sizeof(float), out);
 }
 
 uint32_t *tfm_frame_lengths(unsigned char *bytes)
@@ -92,6 +101,11 @@ float *tfm_frame_values(unsigned char *bytes, int64_t table)
   size_t n = 0;
   TFM_ASSERT(table_bytes(table, &n));
   return (float *)(void *)(bytes + TFM_FRAME_HEADER + n);
+}
+
+uint16_t *tfm_frame_halves(unsigned char *bytes, int64_t table)
+{
+  return (uint16_t *)(void *)tfm_frame_values(bytes, table);
 }
 
 int64_t tfm_frame_table(const tfm_frame_head *head)
@@ -152,7 +166,7 @@ void tfm_frame_seal(unsigned char *bytes, const tfm_frame_head *head)
   put(bytes + AT_SOURCE, (uint64_t)head->source, 4);
   put(bytes + AT_EXTRAS,
       (head->ids ? HAS_IDS : 0U) | (head->placed ? IS_PLACED : 0U) |
-          (head->sourced ? IS_SOURCED : 0U),
+          (head->sourced ? IS_SOURCED : 0U) | (head->bfloat16 ? IS_BFLOAT16 : 0U),
       2);
   put(bytes + AT_F, (uint64_t)head->F, 2);
   put(bytes + AT_SEQUENCE, head->sequence, 8);
@@ -180,7 +194,7 @@ static tfm_status check_count(const char *field, int64_t low, int64_t high, int6
 /* A header that carries no counts: control frames and END. */
 static bool has_extras(const tfm_frame_head *head)
 {
-  return head->ids || head->placed || head->sourced || head->F != 0;
+  return head->ids || head->placed || head->sourced || head->bfloat16 || head->F != 0;
 }
 
 static tfm_status check_plain(const tfm_frame_head *head, size_t max_payload, tfm_err *err)
@@ -203,6 +217,16 @@ fail:
   return st;
 }
 
+static tfm_status check_kind(const tfm_frame_head *head, const tfm_frame_limits *limits,
+                             tfm_err *err)
+{
+  static const char *const names[] = {"float32", "bfloat16"};
+  return head->bfloat16 == limits->bfloat16
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_FORMAT, "x: want %s, got %s", names[limits->bfloat16],
+                        names[head->bfloat16]);
+}
+
 static tfm_status check_data(const tfm_frame_head *head, const tfm_frame_limits *limits,
                              tfm_err *err)
 {
@@ -216,7 +240,9 @@ static tfm_status check_data(const tfm_frame_head *head, const tfm_frame_limits 
     TFM_TRY(check_count("marks", 0, head->T, head->M, err));
     TFM_TRY(check_count("freed slots", 0,
                         limits->max_B < FREED_MOST ? limits->max_B : FREED_MOST, head->F, err));
-    fits = tfm_frame_activation_bytes(tfm_frame_table(head), head->T, head->width, &want);
+    TFM_TRY(check_kind(head, limits, err));
+    fits = tfm_frame_activation_bytes(tfm_frame_table(head), head->T, head->width,
+                                      head->bfloat16, &want);
   } else {
     TFM_TRY(check_count("rows", 0, limits->max_T, head->T, err));
     TFM_TRY(check_count("marks", 0, 0, head->M, err));
@@ -336,6 +362,7 @@ static tfm_status read_head(const unsigned char *bytes, tfm_frame_head *head, tf
                            .ids = (extras & HAS_IDS) != 0,
                            .placed = (extras & IS_PLACED) != 0,
                            .sourced = (extras & IS_SOURCED) != 0,
+                           .bfloat16 = (extras & IS_BFLOAT16) != 0,
                            .F = (int64_t)get(bytes + AT_F, 2),
                            .payload_bytes = get(bytes + AT_PAYLOAD_BYTES, 8)};
   return TFM_OK;

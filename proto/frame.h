@@ -27,24 +27,26 @@ typedef struct {
   uint64_t sequence; /* number of this frame on its link, from 0, without gaps */
   uint64_t batch;    /* micro-batch number; 0 for control frames */
   int64_t B, T,
-      width;    /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
+      width;     /* sequences, tokens (RESULT: rows of values), floats a row; 0 where a type
                           has no use for one */
-  int64_t M;    /* marks (ACTIVATIONS) */
-  bool ids;     /* ACTIVATIONS: with the tokens' ids */
-  bool placed;  /* ACTIVATIONS: with where each sequence stands in a cache */
-  bool sourced; /* ACTIVATIONS: x begins with rows of an encoder */
-  int64_t F;    /* ACTIVATIONS: slots of a cache that are free again, at most 65535 */
+  int64_t M;     /* marks (ACTIVATIONS) */
+  bool ids;      /* ACTIVATIONS: with the tokens' ids */
+  bool placed;   /* ACTIVATIONS: with where each sequence stands in a cache */
+  bool sourced;  /* ACTIVATIONS: x begins with rows of an encoder */
+  bool bfloat16; /* ACTIVATIONS: so is x, in two bytes a value, not float32 */
+  int64_t F;     /* ACTIVATIONS: slots of a cache that are free again, at most 65535 */
   uint64_t payload_bytes;
 } tfm_frame_head;
 
 /** Payload of ACTIVATIONS: lengths u32 [B], marks u32 [M] (rows of x the head looks at), where
  * placed slots, starts, rows and parents u32 [B] each, where sourced sources u32 [B] (rows of
  * each sequence before those the lengths count, of all sequences first), with ids ids u32 [T],
- * freed slots u32 [F], zeros up to a multiple of 64 bytes, x f32 [T,width]. Payload of RESULT:
- * status u32 [B] (tfm_status; not 0: that row failed), zeros up to a multiple of 64 bytes,
+ * freed slots u32 [F], zeros up to a multiple of 64 bytes, x f32 or bf16 [T,width]. Payload of
+ * RESULT: status u32 [B] (tfm_status; not 0: that row failed), zeros up to a multiple of 64 bytes,
  * values f32 [T,width]. These give the byte counts, where `table` is tfm_frame_table(); false,
  * with *out untouched, when a count is negative or the product does not fit. */
-bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, size_t *out);
+bool tfm_frame_activation_bytes(int64_t table, int64_t T, int64_t width, bool bfloat16,
+                                size_t *out);
 bool tfm_frame_result_bytes(int64_t B, int64_t rows, int64_t width, size_t *out);
 
 /** Entries of the u32 table before x or values, of this frame and of the largest one with so many
@@ -68,7 +70,8 @@ tfm_frame_tables tfm_frame_tables_of(unsigned char *bytes, const tfm_frame_head 
 
 /** Where the parts of such a payload lie in a frame's bytes. */
 uint32_t *tfm_frame_lengths(unsigned char *bytes); /* [B] and marks [M], or status [B] */
-float *tfm_frame_values(unsigned char *bytes, int64_t table); /* x or values */
+float *tfm_frame_values(unsigned char *bytes, int64_t table);    /* x or values */
+uint16_t *tfm_frame_halves(unsigned char *bytes, int64_t table); /* x in bfloat16 */
 
 /** The word that says how a sequence of a result fared: a status, and when that is not TFM_OK the
  * stage it failed at, counted from 0; -1: not known. */
@@ -96,6 +99,7 @@ typedef struct {
   int64_t
       width; /* must match exactly; 0 makes it a control link, which takes control frames and
                     nothing else */
+  bool bfloat16; /* what x of ACTIVATIONS must be */
   size_t max_payload;
 } tfm_frame_limits;
 
@@ -109,7 +113,7 @@ tfm_status tfm_frame_agrees(const tfm_frame_head *head, const tfm_frame_limits *
  * limits, payload length against the counts, for ACTIVATIONS that lengths are >= 1 and with the
  * sources sum to T and marks ascend below the sum of lengths, for RESULT that every status is
  * one we know, and that the padding is zero. The values themselves are not looked at: any bits
- * are a legal f32. Source and sequence are the link's to check. borrows: bytes, aligned to 4.
+ * are legal. Source and sequence are the link's to check. borrows: bytes, aligned to 4.
  * Never reads past n.  Errors: TFM_E_FORMAT naming the field, wanted and got; TFM_E_CONFIG for
  * another build's frame, of another version and whole by its checksum; *head is undefined then. */
 tfm_status tfm_frame_open(const unsigned char *bytes, size_t n, const tfm_frame_limits *limits,

@@ -35,6 +35,7 @@ static const field start_fields[] = {
     {TEXT, 0, AT(start, backend)},
     {TEXT, 0, AT(start, dtype)},
     {TEXT, 0, AT(start, kv)},
+    {TEXT, 0, AT(start, wire)},
     {BOOL, 0, AT(start, digest_full)},
     {TEXT, 0, AT(start, cache)},
     {TEXT, 0, AT(start, task)},

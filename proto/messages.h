@@ -37,6 +37,7 @@ typedef struct {
   char backend[16];         /* ref, native, openblas, onednn */
   char dtype[16];           /* of the units' linear layers: float32, bfloat16, int8 */
   char kv[16];              /* of keys and values that are kept, likewise */
+  char wire[16];            /* of hidden states between stages: float32, bfloat16 */
   bool digest_full;
   char cache[TFM_MSG_CACHE]; /* absolute folder of packed weights; "" for none */
   /* The head that is wanted, as core/model/head_spec.h has it; "none": the model's own task. */

@@ -171,7 +171,7 @@ static tfm_link *find_data(const tfm_world *world, const tfm_link *made)
 static bool same_limits(const tfm_frame_limits *a, const tfm_frame_limits *b)
 {
   return a->max_B == b->max_B && a->max_T == b->max_T && a->width == b->width &&
-         a->max_payload == b->max_payload;
+         a->bfloat16 == b->bfloat16 && a->max_payload == b->max_payload;
 }
 
 void tfm_world_place_buffers(tfm_world *world, bool place)

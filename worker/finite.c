@@ -4,6 +4,9 @@
 
 enum { EXPONENT = 0x7f800000, MAGNITUDE = 0x7fffffff, MARK = 0x7fc00000 };
 
+/* A NaN that no number is narrowed to (core/kernels/bfloat16.h); behind it stands the stage. */
+enum { MARK_HALF = 0x7fc1 };
+
 /* The largest magnitude, as bits: for finite floats and beyond they are in the same order. */
 bool tfm_finite(const float *values, int64_t n)
 {
@@ -56,6 +59,39 @@ void tfm_finite_leave(float *x, const int32_t *cu_len, int64_t B, int64_t H, int
     bad[b] = bad[b] ? bad[b] : tfm_finite(rows, n) ? 0 : own;
     if (bad[b]) {
       tfm_finite_mark(rows, n, bad[b]);
+    }
+  }
+}
+
+/* Of a single value the stage is lost: the last that can be told apart. */
+static uint32_t mark_of_halves(const uint16_t *halves, int64_t n)
+{
+  if (n < 1 || halves[0] != MARK_HALF) {
+    return 0;
+  }
+  return n > 1 ? halves[1] + 1U : TFM_FINITE_STAGES;
+}
+
+void tfm_finite_enter_halves(const uint16_t *halves, float *x, const int32_t *cu_len, int64_t B,
+                             int64_t H, uint32_t *bad)
+{
+  for (int64_t b = 0; b < B; ++b) {
+    const int64_t n = (cu_len[b + 1] - cu_len[b]) * H;
+    bad[b] = bad[b] ? bad[b] : mark_of_halves(halves + cu_len[b] * H, n);
+    if (bad[b] && n > 0) {
+      memset(x + cu_len[b] * H, 0, (size_t)n * sizeof *x);
+    }
+  }
+}
+
+void tfm_finite_leave_halves(uint16_t *halves, const int32_t *cu_len, int64_t B, int64_t H,
+                             const uint32_t *bad)
+{
+  for (int64_t b = 0; b < B; ++b) {
+    uint16_t *row = halves + cu_len[b] * H;
+    const int64_t n = (cu_len[b + 1] - cu_len[b]) * H;
+    for (int64_t i = 0; bad[b] && i < n; ++i) {
+      row[i] = i == 1 ? (uint16_t)(bad[b] - 1) : MARK_HALF;
     }
   }
 }

@@ -28,9 +28,18 @@ void tfm_finite_mark(float *values, int64_t n, uint32_t mark);
  *  encoder's rows and a decoder's are looked at one after the other, with the same bad. */
 void tfm_finite_enter(float *x, const int32_t *cu_len, int64_t B, int64_t H, uint32_t *bad);
 
+/** The same of x that came as bfloat16: halves [T,H] are what came. There a mark is two halves. */
+void tfm_finite_enter_halves(const uint16_t *halves, float *x, const int32_t *cu_len, int64_t B,
+                             int64_t H, uint32_t *bad);
+
 /** After stage has computed: the noted ones get their mark again, and those that are not finite
  *  now get this stage's. */
 void tfm_finite_leave(float *x, const int32_t *cu_len, int64_t B, int64_t H, int stage,
                       uint32_t *bad);
+
+/** After tfm_finite_leave(), of halves [T,H] that x was narrowed to: the noted ones get their mark
+ *  as it travels in bfloat16. */
+void tfm_finite_leave_halves(uint16_t *halves, const int32_t *cu_len, int64_t B, int64_t H,
+                             const uint32_t *bad);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "worker/finite.h"
 #include "worker/look.h"
+#include "worker/states.h"
 #include "worker/trace.h"
 
 #include <string.h>
@@ -286,7 +287,7 @@ static tfm_status batch_of(tfm_stage *stage, tfm_frame *frame, tfm_batch *batch,
       check_sources(stage, frame, tables.sources, err) != TFM_OK) {
     return err->status;
   }
-  float *x = tfm_frame_values(frame->bytes, tfm_frame_table(head));
+  float *x = tfm__states_of(stage, frame);
   /* Marks are below T and ids below V, which fit an int32_t: the bits are the same. */
   *batch = (tfm_batch){.B = head->B,
                        .T = at,
@@ -403,28 +404,6 @@ fail:
   return st;
 }
 
-/* Sequences that an earlier stage gave up are not computed on. */
-static void look_before(tfm_stage *stage, const tfm_batch *batch)
-{
-  const int64_t H = stage->assign.hidden;
-  memset(stage->bad, 0, (size_t)batch->B * sizeof *stage->bad);
-  if (batch->cu_source) {
-    tfm_finite_enter(batch->source, batch->cu_source, batch->B, H, stage->bad);
-  }
-  tfm_finite_enter(batch->x, batch->cu_len, batch->B, H, stage->bad);
-}
-
-/* Nor are those that this one must give up. */
-static void look_after(tfm_stage *stage, const tfm_batch *batch)
-{
-  const int64_t H = stage->assign.hidden;
-  const int at = stage->assign.stage;
-  if (batch->cu_source) {
-    tfm_finite_leave(batch->source, batch->cu_source, batch->B, H, at, stage->bad);
-  }
-  tfm_finite_leave(batch->x, batch->cu_len, batch->B, H, at, stage->bad);
-}
-
 static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
 {
   tfm_batch batch;
@@ -439,9 +418,9 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   }
   set_state(stage, true, frame->head.batch);
   const spell computing = begin_computing(stage);
-  look_before(stage, &batch);
+  tfm__states_enter(stage, frame, &batch);
   tfm_slice_run(stage->slice, &batch, tfm_team_par(stage->team));
-  look_after(stage, &batch);
+  tfm__states_leave(stage, frame, &batch);
   end_computing(stage, TFM_SPAN_COMPUTE, frame, computing);
   if (stage->assign.look) {
     st = tfm__stage_look_tell(stage, &look, err);

@@ -20,8 +20,9 @@ typedef struct {
   int64_t heads;               /* of attention */
   int32_t *cu_len, *cu_source; /* [max_sequences + 1] */
   uint32_t *bad;               /* [max_sequences] of the micro-batch: finite.h */
-  bool reads;                  /* the model has an encoder, and a decoder behind it */
-  int64_t vocabulary;          /* ids are below */
+  float *x; /* [max_tokens,hidden] of the micro-batch where x travels as bfloat16; else NULL */
+  bool reads;         /* the model has an encoder, and a decoder behind it */
+  int64_t vocabulary; /* ids are below */
   tfm_lm lm;
   tfm_rows rows; /* what a row of results belongs to */
   tfm_msg_stats stats;

@@ -6,9 +6,11 @@
 #include "core/model/speed.h"
 #include "core/topo/bind.h"
 #include "core/topo/memory.h"
+#include "worker/asked.h"
 #include "worker/comm.h"
 #include "worker/memory.h"
 #include "worker/stage.h"
+#include "worker/states.h"
 #include "worker/stats.h"
 #include "worker/trace.h"
 
@@ -185,56 +187,6 @@ static tfm_status receive_start(worker *w, tfm_err *err)
   return st;
 }
 
-/* The head rank 0 asks for, out of START. */
-static tfm_status read_spec(const tfm_msg_start *start, tfm_head_spec *spec, tfm_err *err)
-{
-  *spec = (tfm_head_spec){.pooling = (tfm_pooling)start->pooling,
-                          .normalize = (tfm_normalize)start->normalize,
-                          .dims = start->dims,
-                          .top_k = start->top_k,
-                          .lm = (tfm_lm)start->lm,
-                          .choice = {.sample = start->sample,
-                                     .seed = start->seed,
-                                     .temperature = start->temperature,
-                                     .top_p = start->top_p,
-                                     .min_p = start->min_p,
-                                     .typical_p = start->typical_p,
-                                     .epsilon_cutoff = start->epsilon_cutoff,
-                                     .eta_cutoff = start->eta_cutoff,
-                                     .repetition_penalty = start->repetition_penalty,
-                                     .no_repeat_ngram = start->no_repeat_ngram,
-                                     .min_new = start->min_new,
-                                     .min_length = start->min_length,
-                                     .force_first = start->force_first,
-                                     .force_last = start->force_last,
-                                     .last_new = start->last_new,
-                                     .last_length = start->last_length,
-                                     .decay_after = start->decay_after,
-                                     .decay = start->decay,
-                                     .renormalize = start->renormalize,
-                                     .branches = start->branches,
-                                     .candidates = start->candidates},
-                          .nonly = start->only.n,
-                          .nsaid = start->said.n};
-  _Static_assert((int)TFM_MSG_IDS == (int)TFM_HEAD_ONLY_MOST, "one list");
-  memcpy(spec->only, start->only.v, sizeof spec->only);
-  memcpy(spec->said, start->said.v, sizeof spec->said);
-  if (!tfm_task_parse(start->task, &spec->task) || start->pooling >= TFM_POOLING_COUNT ||
-      start->normalize > TFM_NORMALIZE_OFF || start->lm >= TFM_LM_COUNT) {
-    return tfm_fail(err, TFM_E_CONFIG,
-                    "task %s (pooling %d, normalize %d) is unknown to this build", start->task,
-                    start->pooling, start->normalize);
-  }
-  return TFM_OK;
-}
-
-static tfm_status read_dtype(const char *name, tfm_precision *out, tfm_err *err)
-{
-  return tfm_precision_parse(name, out)
-             ? TFM_OK
-             : tfm_fail(err, TFM_E_CONFIG, "dtype %s is unknown to this build", name);
-}
-
 static int32_t node_of_all(const tfm_machine *machine)
 {
   tfm_share all;
@@ -247,32 +199,25 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_msg_hello hello = {0};
   tfm_buf text = {0};
-  tfm_backend backend = TFM_BACKEND_NATIVE;
-  tfm_precision precision = TFM_FLOAT32;
-  tfm_precision kv = TFM_FLOAT32;
+  tfm_engine engine;
   tfm_head_spec spec;
   if (!w->looked) {
     TFM_TRY(tfm_machine_open(&w->machine, err));
     w->looked = true;
   }
-  TFM_TRY(read_spec(&w->start, &spec, err));
-  TFM_TRY(read_dtype(w->start.dtype, &precision, err));
-  TFM_TRY(read_dtype(w->start.kv, &kv, err));
+  TFM_TRY(tfm__asked_head(&w->start, &spec, err));
+  TFM_TRY(tfm__asked_engine(&w->start, &engine, err));
   TFM_TRY(tfm_model_open_for(&w->model, w->start.model, &spec, err));
   TFM_TRY(tfm_model_digest(&w->model, w->start.digest_full, w->digest, err));
   copy_text(hello.digest, sizeof hello.digest, w->digest);
-  if (!tfm_backend_parse(w->start.backend, &backend)) {
-    TFM_TRY(
-        tfm_fail(err, TFM_E_CONFIG, "backend %s is unknown to this build", w->start.backend));
-  }
   TFM_TRY(tfm_cpuset_print(&w->machine.allowed, &text));
   copy_text(hello.cpuset, sizeof hello.cpuset, tfm_buf_cstr(&text));
   copy_text(hello.version, sizeof hello.version, TFM_VERSION);
   copy_text(hello.host, sizeof hello.host, w->machine.host);
   copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
-  copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(backend));
-  tfm_engine_numeric_id((tfm_engine){backend, precision, kv}, hello.numeric_id);
+  copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(engine.backend));
+  tfm_engine_numeric_id(engine, hello.numeric_id);
   copy_text(hello.denormals, sizeof hello.denormals, tfm_fp_denormals());
   hello.ncore = w->machine.ncore;
   hello.ncore_host = w->machine.ncore_granted;
@@ -356,11 +301,12 @@ static tfm_status check_numbers(const worker *w, tfm_err *err)
 {
   const tfm_msg_assign *a = &w->stage.assign;
   char own[TFM_NUMERIC_ID] = "";
-  tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_FLOAT32, TFM_FLOAT32};
+  tfm_engine engine;
   tfm_isa isa = TFM_ISA_PORTABLE;
-  if (tfm_backend_parse(a->backend, &engine.backend) && tfm_isa_parse(a->isa, &isa) &&
-      tfm_precision_parse(a->precision, &engine.precision) &&
-      tfm_precision_parse(w->start.kv, &engine.kv)) {
+  tfm_err ignored = {0};
+  if (tfm__asked_engine(&w->start, &engine, &ignored) == TFM_OK &&
+      tfm_backend_parse(a->backend, &engine.backend) && tfm_isa_parse(a->isa, &isa) &&
+      tfm_precision_parse(a->precision, &engine.precision)) {
     tfm_engine_numeric_id(engine, own);
   }
   return strcmp(a->numeric_id, own) == 0
@@ -419,15 +365,19 @@ static tfm_status open_links(worker *w, tfm_err *err)
   tfm_status st = TFM_OK;
   tfm_stage *stage = &w->stage;
   const tfm_msg_assign *a = &stage->assign;
-  tfm_frame_limits in = {.max_B = a->max_sequences, .max_T = a->max_tokens, .width = a->hidden};
+  tfm_frame_limits in = {.max_B = a->max_sequences,
+                         .max_T = a->max_tokens,
+                         .width = a->hidden,
+                         .bfloat16 = stage->x != NULL};
   tfm_frame_limits out = in;
   int own =
       0; /* a stage sends on the frames it received; only results need frames of their own */
   bool fits = tfm_frame_activation_bytes(tfm_frame_table_most(in.max_B, in.max_T), in.max_T,
-                                         in.width, &in.max_payload);
+                                         in.width, in.bfloat16, &in.max_payload);
   out.max_payload = in.max_payload;
   if (a->head) {
     out.width = a->result_width;
+    out.bfloat16 = false;
     out.max_T = a->max_rows;
     own = TFM_LINK_BUFFERS;
     fits = fits && tfm_frame_result_bytes(out.max_B, out.max_T, out.width, &out.max_payload);
@@ -500,12 +450,14 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
                            .poll = poll_stage,
                            .arg = w};
   const char *bad = NULL;
-  if (!tfm_backend_parse(a->backend, &options.engine.backend) || !tfm_isa_parse(a->isa, &isa)) {
-    TFM_TRY(tfm_fail(err, TFM_E_CONFIG, "backend %s or isa %s is unknown to this build",
-                     a->backend, a->isa));
+  TFM_TRY(tfm__asked_engine(&w->start, &options.engine, err));
+  if (!tfm_backend_parse(a->backend, &options.engine.backend) ||
+      !tfm_precision_parse(a->precision, &options.engine.precision) ||
+      !tfm_isa_parse(a->isa, &isa)) {
+    TFM_TRY(tfm_fail(err, TFM_E_CONFIG,
+                     "backend %s, dtype %s or isa %s is unknown to this build", a->backend,
+                     a->precision, a->isa));
   }
-  TFM_TRY(read_dtype(a->precision, &options.engine.precision, err));
-  TFM_TRY(read_dtype(w->start.kv, &options.engine.kv, err));
   if (tfm_isa_used() != isa) {
     TFM_TRY(tfm_isa_use(isa, err));
   }
@@ -531,13 +483,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
                      (long long)a->result_width, (long long)shape.width));
   }
   stage->reads = tfm_config_decoder(&w->model.config) > 0;
-  stage->cu_len = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_len);
-  stage->cu_source = tfm_calloc((size_t)a->max_sequences + 1, sizeof *stage->cu_source);
-  stage->bad = tfm_calloc((size_t)a->max_sequences, sizeof *stage->bad);
-  if (!stage->cu_len || !stage->cu_source || !stage->bad) {
-    TFM_TRY(
-        tfm_fail(err, TFM_E_NOMEM, "lengths of %lld sequences", (long long)a->max_sequences));
-  }
+  TFM_TRY(tfm__states_open(stage, options.engine.wire == TFM_BFLOAT16, err));
   if (a->trace && (stage->trace = tfm_calloc(1, sizeof *stage->trace)) == NULL) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "what is told of %d spans", TFM_MSG_SPANS));
   }
@@ -718,9 +664,7 @@ static void end_job(worker *w)
   tfm_slice_close(w->stage.slice);
   tfm_store_close(w->store);
   tfm_model_fini(&w->model);
-  tfm_free(w->stage.cu_len);
-  tfm_free(w->stage.cu_source);
-  tfm_free(w->stage.bad);
+  tfm__states_close(&w->stage);
   tfm_free(w->stage.trace);
 }
 

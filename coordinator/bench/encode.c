@@ -268,7 +268,8 @@ tfm_status tfm_bench_encode(const tfm_options *options, tfm_bench_table *table, 
   for (int p = 0; p < TFM_PRECISION_DTYPES; ++p) {
     if (all || p == (int)asked) {
       const tfm_engine engine = {.backend = b->job.engine.backend,
-                                 .precision = tfm_engine_precision(&b->job, (tfm_precision)p)};
+                                 .precision = tfm_engine_precision(&b->job, (tfm_precision)p),
+                                 .wire = b->job.engine.wire};
       TFM_TRY(measure_dtype(b, engine, table, err));
     }
   }

@@ -27,6 +27,7 @@ static const char *const int8_modes[] = {"auto", "dynamic", "groups", NULL};
 
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "int8", NULL};
 static const char *const kv_dtypes[] = {"float32", "bfloat16", "int8", NULL};
+static const char *const wire_dtypes[] = {"float32", "bfloat16", NULL};
 static const char *const digests[] = {"sampled", "full", NULL};
 static const char *const overflows[] = {"truncate", "error", "window", NULL};
 static const char *const aggregations[] = {"none", "simple", "first", "average", "max", NULL};

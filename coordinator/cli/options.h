@@ -151,6 +151,7 @@ typedef struct {
   const char *dtype;        /* "auto" or a name of TFM_PRECISION_MAP */
   const char *float32_mode; /* "auto", "exact" or a name of TFM_PRECISION_MAP */
   const char *int8_mode;    /* "auto", "dynamic" or "groups" */
+  const char *wire_dtype;   /* "float32", "bfloat16" */
   const char *digest;       /* "sampled", "full" */
   int64_t max_length;       /* 0: the smaller of tokenizer's and model's */
   tfm_overflow on_overflow;

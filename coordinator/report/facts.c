@@ -393,10 +393,12 @@ static tfm_status put_plan(tfm_job *job, int64_t idle, bool processes, tfm_buf *
                                 .rows_per_s = tfm_pace_rate_alone(job),
                                 .length = tfm_pace_length(job)};
   TFM_TRY(tfm_plan_print(&job->plan, &facts, out, err));
-  (void)tfm_buf_printf(out, "embeddings on rank 0: %.1f MB; a frame of %lld tokens: %.1f MB\n",
-                       (double)tfm_cost_embed_bytes(&job->model.config) / 1e6,
-                       (long long)job->max_tokens,
-                       4e-6 * (double)job->max_tokens * (double)job->model.config.H);
+  (void)tfm_buf_printf(
+      out, "embeddings on rank 0: %.1f MB; a frame of %lld tokens: %.1f MB of %s\n",
+      (double)tfm_cost_embed_bytes(&job->model.config) / 1e6, (long long)job->max_tokens,
+      1e-6 * (double)tfm_engine_wire_bytes(&job->engine) * (double)job->max_tokens *
+          (double)job->model.config.H,
+      tfm_precision_name(job->engine.wire));
   put_memory_of_ranks(job, processes, out);
   if (job->engine.backend == TFM_BACKEND_NATIVE) {
     TFM_TRY(put_dtypes(job, idle, processes, out, err));

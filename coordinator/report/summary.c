@@ -310,6 +310,7 @@ static void put_layout(const tfm_job *job, tfm_buf *out)
   if (tfm_engine_int8_mode(&job->engine)[0]) {
     put_string(out, ",\"int8_mode\":", tfm_engine_int8_mode(&job->engine));
   }
+  put_string(out, ",\"wire_dtype\":", tfm_precision_name(job->engine.wire));
   put_string(out, ",\"digest\":", job->digest);
   put_int(out, "},\"layout\":{\"ranks\":", job->crew.nrank);
   put_int(out, ",\"stages\":", job->plan.stages);
@@ -347,6 +348,7 @@ static void put_coordinator(const tfm_job *job, tfm_buf *out)
   put_number(out, ",\"run_cpu_s\":", c.run_s);
   const tfm_feed_times feed = tfm_feed_timed(job->feed);
   const tfm_pump_counts sent = tfm_pump_counted(job->pump);
+  put_int(out, ",\"sent_bytes\":", sent.bytes);
   put_int(out, ",\"threads\":", feed.threads);
   put_number(out, ",\"read_s\":", feed.read_s);
   put_number(out, ",\"encode_cpu_s\":", feed.encode_s);

@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/kernels/bfloat16.h"
 #include "proto/credit.h"
 
 #include <string.h>
@@ -52,7 +53,8 @@ struct tfm_pump {
   double drain_s; /* since when */
   uint64_t batch;
   int32_t *ids, *type_ids, *cu_len, *cu_source, *marks,
-      *start;       /* one micro-batch before embedding */
+      *start; /* one micro-batch before embedding */
+  float *x;   /* [max_tokens,hidden] it, embedded, where it is to be narrowed; else NULL */
   int64_t *lengths; /* [max_tokens + 1] sequences sent */
   int64_t in_flight;
   int64_t spoilt; /* sequences that were not finite any more */
@@ -65,12 +67,14 @@ static tfm_status open_line(tfm_pump *pump, line *l, int replica, tfm_err *err)
   const tfm_pump_options *o = &pump->options;
   int first = 1 + replica * o->plan->stages;
   int last = first + o->plan->stages - 1;
-  tfm_frame_limits out = {
-      .max_B = o->max_sequences, .max_T = o->max_tokens, .width = o->hidden};
+  tfm_frame_limits out = {.max_B = o->max_sequences,
+                          .max_T = o->max_tokens,
+                          .width = o->hidden,
+                          .bfloat16 = o->bfloat16};
   tfm_frame_limits in = {
       .max_B = o->max_sequences, .max_T = o->max_rows, .width = o->shape.width};
   if (!tfm_frame_activation_bytes(tfm_frame_table_most(out.max_B, out.max_T), out.max_T,
-                                  out.width, &out.max_payload) ||
+                                  out.width, out.bfloat16, &out.max_payload) ||
       !tfm_frame_result_bytes(in.max_B, in.max_T, in.width, &in.max_payload)) {
     TFM_TRY(tfm_fail(err, TFM_E_NOMEM, "frames of %lld tokens; lower --max-batch-tokens",
                      (long long)o->max_tokens));
@@ -105,8 +109,12 @@ static tfm_status make_memory(tfm_pump *pump, tfm_err *err)
   pump->cu_source = tfm_calloc((size_t)o->max_sequences + 1, sizeof *pump->cu_source);
   pump->start = tfm_calloc((size_t)o->max_sequences, sizeof *pump->start);
   pump->lengths = tfm_calloc((size_t)o->max_tokens + 1, sizeof *pump->lengths);
-  if (!pump->lengths || !pump->rows || !pump->lines || !pump->ids || !pump->type_ids ||
-      !pump->cu_len || !pump->marks || !pump->cu_source || !pump->start) {
+  if (o->bfloat16) {
+    pump->x = tfm_alloc_aligned((size_t)o->max_tokens * (size_t)o->hidden, sizeof *pump->x);
+  }
+  if ((o->bfloat16 && !pump->x) || !pump->lengths || !pump->rows || !pump->lines ||
+      !pump->ids || !pump->type_ids || !pump->cu_len || !pump->marks || !pump->cu_source ||
+      !pump->start) {
     return tfm_fail(err, TFM_E_NOMEM,
                     "micro-batches of %lld tokens; lower --max-batch-tokens or --sort-window",
                     (long long)o->max_tokens);
@@ -300,6 +308,18 @@ static void fill_tables(const tfm_pack *pack, const tfm_ids *ids, tfm_frame_tabl
   }
 }
 
+/* The hidden states of what was gathered, into the frame. */
+static void embed(const tfm_pump *pump, const tfm_ids *ids, const tfm_frame *frame)
+{
+  const int64_t table = tfm_frame_table(&frame->head);
+  float *x = pump->x ? pump->x : tfm_frame_values(frame->bytes, table);
+  tfm_embed_run(pump->options.embed, ids, x, NULL);
+  if (pump->x) {
+    const int64_t values = frame->head.T * pump->options.hidden;
+    tfm_bfloat16_narrow(x, values, tfm_frame_halves(frame->bytes, table), NULL);
+  }
+}
+
 static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *err)
 {
   const double begin_s = tfm_now_s();
@@ -315,14 +335,16 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
                                  .ids = pump->options.ids,
                                  .placed = pump->turns != NULL,
                                  .sourced = pack->sources > 0,
+                                 .bfloat16 = pump->options.bfloat16,
                                  .F = pack->nfreed};
   const int64_t table = tfm_frame_table(&frame->head);
-  if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, &payload)) {
+  if (!tfm_frame_activation_bytes(table, pack->T, pump->options.hidden, pump->options.bfloat16,
+                                  &payload)) {
     return tfm_fail(err, TFM_E_INTERNAL, "a micro-batch of %lld tokens", (long long)pack->T);
   }
   frame->head.payload_bytes = payload;
   fill_tables(pack, &ids, tfm_frame_tables_of(frame->bytes, &frame->head));
-  tfm_embed_run(pump->options.embed, &ids, tfm_frame_values(frame->bytes, table), NULL);
+  embed(pump, &ids, frame);
   l->flight[(l->first + l->credit.taken) % l->credit.limit] = pack;
   (void)tfm_credit_take(&l->credit);
   l->moved_s = pump->options.crew->now_s;
@@ -335,6 +357,7 @@ static tfm_status send_pack(tfm_pump *pump, line *l, tfm_frame *frame, tfm_err *
   ++pump->counts.batches;
   pump->counts.sequences += pack->B;
   pump->counts.tokens += pack->T;
+  pump->counts.bytes += TFM_FRAME_HEADER + (int64_t)payload;
   const tfm_status st = tfm_link_send(l->out, frame, err);
   pump->counts.embed_s +=
       tfm_crew_note(pump->options.crew, TFM_SPAN_EMBED, pump->batch, pack->T, begin_s);
@@ -668,6 +691,7 @@ void tfm_pump_close(tfm_pump *pump)
   tfm_free(pump->marks);
   tfm_free(pump->cu_source);
   tfm_free(pump->start);
+  tfm_free(pump->x);
   tfm_free(pump->lengths);
   tfm_free(pump);
 }

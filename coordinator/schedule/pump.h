@@ -19,7 +19,8 @@ typedef struct {
   const tfm_plan *plan;
   const tfm_embed *embed;
   tfm_feed *feed;
-  int64_t hidden;       /* floats a token on the wire */
+  int64_t hidden;       /* values a token on the wire */
+  bool bfloat16;        /* they are this, not float32 */
   bool ids;             /* the head looks at the tokens' ids: they travel too */
   tfm_head_shape shape; /* of results */
   int64_t budget;       /* tokens a micro-batch is filled to */
@@ -58,6 +59,7 @@ typedef struct {
   int64_t sequences;      /* sent */
   int64_t batches;        /* sent */
   int64_t tokens;         /* sent, specials included */
+  int64_t bytes;          /* of frames that were sent, headers included */
   int64_t shared;         /* of prompts, not sent because another text had them */
   int64_t in_flight_peak; /* micro-batches at one time, over all lines */
   double embed_s;         /* making micro-batches and sending them */

@@ -186,14 +186,15 @@ static void cost_batch(simulation *s, int64_t at, const tfm_ids *ids, const doub
 {
   const tfm_job *job = s->job;
   const int stages = job->plan.stages;
-  const double H = (double)job->model.config.H;
   const double T = (double)ids->T;
+  const double values = T * (double)job->model.config.H;
+  const double lengths = 4 * (double)ids->B;
   tfm_sim_batch *b = &s->batches[at];
-  b->bytes = 4 * (T * H + (double)ids->B);
+  b->bytes = (double)tfm_engine_wire_bytes(&job->engine) * values + lengths;
   b->result_bytes = 4 * (double)ids->B * (double)(1 + job->context.shape.width);
-  b->pass_s = job->pace.byte_s * b->bytes;
+  b->pass_s = tfm_pace_pass_s(job, values, lengths);
   b->send_s = b->pass_s + (s->encode_s + s->embed_s) * T;
-  b->take_s = job->pace.byte_s * b->result_bytes;
+  b->take_s = tfm_pace_pass_s(job, 0, b->result_bytes);
   for (int64_t i = 0; i < ids->B; ++i) {
     const int64_t len = ids->cu_len[i + 1] - ids->cu_len[i];
     for (int stage = 0; stage < stages; ++stage) {

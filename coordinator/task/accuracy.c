@@ -168,8 +168,10 @@ void tfm_accuracy_report(const tfm_accuracy *a, tfm_buf *out)
 {
   const double rows = a->rows ? (double)a->rows : 1.0;
   const double scores = a->scores ? (double)a->scores : 1.0;
-  (void)tfm_buf_printf(out, "%s against float32, %lld rows:\n",
-                       tfm_precision_name(a->job->engine.precision), (long long)a->rows);
+  const tfm_engine *engine = &a->job->engine;
+  (void)tfm_buf_printf(
+      out, "%s%s against float32, %lld rows:\n", tfm_precision_name(engine->precision),
+      engine->wire == TFM_BFLOAT16 ? " with bfloat16 on the wire" : "", (long long)a->rows);
   (void)tfm_buf_printf(out, "  answers changed        %lld (%.2f %%)\n", (long long)a->changed,
                        100.0 * (double)a->changed / rows);
   (void)tfm_buf_printf(out, "  score difference       largest %.3g, mean %.3g\n", a->largest,

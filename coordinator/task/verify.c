@@ -17,7 +17,7 @@ static const double tolerance = 1e-4;
 struct tfm_verifier {
   const tfm_job *job;
   tfm_oracle *oracle;
-  tfm_accuracy *accuracy; /* NULL in float32 */
+  tfm_accuracy *accuracy; /* NULL in float32, on the wire too */
   tfm_buf expected;       /* the file */
   size_t expected_at;     /* of the next line */
   tfm_buf answer;         /* the answer's fields as one object */
@@ -39,7 +39,8 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   v->job = job;
   v->first_bad = -1;
   TFM_TRY(tfm_oracle_open(&v->oracle, job, err));
-  if (!job->task->grows && job->engine.precision != TFM_FLOAT32) {
+  const bool plain = job->engine.precision == TFM_FLOAT32 && job->engine.wire == TFM_FLOAT32;
+  if (!job->task->grows && !plain) {
     TFM_TRY(tfm_accuracy_open(&v->accuracy, job, err));
   }
   v->nfield = job->task->fields(&job->context, v->fields);

@@ -52,16 +52,23 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
   return backend == TFM_BACKEND_OPENBLAS ? tfm__openblas_begin() : "native";
 }
 
+/* float32 goes without saying. */
+static void append_dtype(char out[TFM_NUMERIC_ID], const char *what, tfm_precision dtype)
+{
+  const size_t n = strlen(out);
+  if (dtype != TFM_FLOAT32) {
+    (void)snprintf(out + n, TFM_NUMERIC_ID - n, "-%s-%s", what, tfm_precision_name(dtype));
+  }
+}
+
 void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
 {
   const bool split = tfm_precision_pieces(engine.precision) > 0;
   (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d", TFM_NUMERIC_CONTRACT,
                  tfm_backend_arithmetic(engine.backend), tfm_precision_name(engine.precision),
                  split ? TFM_LINEAR_TILE_K : TFM_LINEAR_K_BLOCK);
-  if (engine.kv != TFM_FLOAT32) {
-    const size_t n = strlen(out);
-    (void)snprintf(out + n, TFM_NUMERIC_ID - n, "-kv-%s", tfm_precision_name(engine.kv));
-  }
+  append_dtype(out, "kv", engine.kv);
+  append_dtype(out, "wire", engine.wire);
 }
 
 const char *tfm_linear_packing(tfm_engine engine)

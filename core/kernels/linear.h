@@ -70,10 +70,12 @@ tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err) TFM_MUST_USE;
  *  Asking about openblas makes it single-threaded; do so from one thread. */
 const char *tfm_backend_arithmetic(tfm_backend backend);
 
-/** Who computes a layer, and in which numbers; and in which ones a slice keeps keys and values. */
+/** Who computes a layer, and in which numbers; in which ones a slice keeps keys and values; and to
+ *  which ones, float32 or bfloat16, it rounds the residual stream at each place where a line of
+ *  stages may be cut, so that what travels between them is that. */
 typedef struct {
   tfm_backend backend;
-  tfm_precision precision, kv;
+  tfm_precision precision, kv, wire;
 } tfm_engine;
 
 enum { TFM_NUMERIC_CONTRACT = 1 }; /* version of the numeric contract (DESIGN D3) */

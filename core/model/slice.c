@@ -1,6 +1,7 @@
 #include "core/model/slice.h"
 
 #include "core/base/mem.h"
+#include "core/kernels/bfloat16.h"
 #include "core/kernels/pages.h"
 #include "core/model/cost.h"
 #include "core/model/head.h"
@@ -13,6 +14,7 @@
 struct tfm_slice {
   int64_t first, last;
   int64_t encoder; /* units before this one are an encoder's */
+  bool rounds;     /* the residual stream to bfloat16 */
   const tfm__block *block;
   tfm__unit *units;   /* [last - first] */
   tfm__image *images; /* likewise, where the units' weights are */
@@ -224,6 +226,7 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   TFM_ASSERT(options->max_tokens >= 1 && options->max_tokens <= INT32_MAX);
   TFM_ASSERT(options->max_sequences >= 1 && options->max_sequences <= INT32_MAX);
   TFM_ASSERT(options->nthread >= 1);
+  TFM_ASSERT(options->engine.wire == TFM_FLOAT32 || options->engine.wire == TFM_BFLOAT16);
   *out = NULL;
   tfm_slice *slice = tfm_calloc(1, sizeof *slice);
   if (!slice) {
@@ -232,6 +235,7 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   slice->first = options->first;
   slice->last = options->last;
   slice->encoder = 2 * model->config.encoder;
+  slice->rounds = options->engine.wire == TFM_BFLOAT16;
   slice->block = model->config.arch->block;
   slice->max_tokens = options->max_tokens;
   slice->max_sequences = options->max_sequences;
@@ -308,10 +312,22 @@ static void end_look(tfm_slice *slice, int64_t u, const tfm__look *look)
   slice->bench.look = NULL;
 }
 
+/* Where a line may be cut, the stream is what would travel. */
+static void round_rows(const tfm_slice *slice, const tfm_batch *batch, tfm_par *par)
+{
+  if (slice->rounds) {
+    tfm_bfloat16_round(batch->x, batch->T * slice->bench.H, par);
+  }
+}
+
 void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm_par *par)
 {
   const tfm__unit *unit = unit_of(slice, u);
   const tfm_batch sources = sources_of(batch);
+  if (u == 0) { /* embeddings */
+    round_rows(slice, batch, par);
+    round_rows(slice, &sources, par);
+  }
   batch = u < slice->encoder ? &sources : batch;
   if (batch->B == 0) {
     return;
@@ -329,6 +345,7 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
   if (unit->final) {
     tfm__final_norm(unit, &slice->bench, batch, par);
   }
+  round_rows(slice, batch, par);
 }
 
 tfm_status tfm_slice_take(tfm_slice *slice, const tfm_batch *batch, tfm_err *err)

@@ -17,10 +17,11 @@
 typedef struct tfm_slice tfm_slice;
 
 typedef struct {
-  int64_t first, last; /* units [first, last) of 0..2L */
-  bool head;           /* also the head (the range ends at 2L) */
-  tfm_engine engine;   /* of the units' linear layers; the head's have its backend in float32 */
-  int64_t max_tokens;  /* the largest T a batch may have: scratch is made for it once */
+  int64_t first, last;   /* units [first, last) of 0..2L */
+  bool head;             /* also the head (the range ends at 2L) */
+  tfm_engine engine;     /* of the units' linear layers; the head's have its backend in float32.
+                          With a wire of bfloat16, x is rounded before unit 0 and after each unit */
+  int64_t max_tokens;    /* the largest T a batch may have: scratch is made for it once */
   int64_t max_sequences; /* the largest B */
   int nthread;           /* threads of the executor that will run it */
   int64_t slots, pages;  /* sequences that grow, and the pages of 64 tokens they share; 0: all

@@ -19,6 +19,8 @@ typedef struct {
   const char *int8;       /* the mode of int8; NULL: auto */
 } rule;
 
+static const char *wire = "float32"; /* --wire-dtype */
+
 static tfm_status choose(const rule *r, tfm_model *model, tfm_job *job, tfm_err *err)
 {
   static tfm_options options;
@@ -27,6 +29,7 @@ static tfm_status choose(const rule *r, tfm_model *model, tfm_job *job, tfm_err 
                           .float32_mode = r->mode,
                           .int8_mode = r->int8 ? r->int8 : "auto",
                           .kv_dtype = "float32",
+                          .wire_dtype = wire,
                           .isa = "auto"};
   *job = (tfm_job){.options = &options, .model = *model};
   return tfm_engine_choose(job, r->isa, err);
@@ -109,6 +112,26 @@ static void int8_has_two_modes(void **state)
   }
 }
 
+/* What is rounded on the wire is part of every engine's name. */
+static void the_wire_is_named(void **state)
+{
+  tfm_model *model = *state;
+  static const rule plain = {"auto", "auto", "auto", TFM_ISA_AVX2, NULL, NULL, NULL};
+  static const rule int8 = {"auto", "int8", "auto", TFM_ISA_AVX2, NULL, NULL, NULL};
+  tfm_job job;
+  tfm_err err = {0};
+  wire = "bfloat16";
+  assert_int_equal(choose(&plain, model, &job, &err), TFM_OK);
+  assert_string_equal(job.numeric_id, "c1-native-float32-k192-wire-bfloat16");
+  assert_int_equal(tfm_engine_wire_bytes(&job.engine), 2);
+  assert_int_equal(choose(&int8, model, &job, &err), TFM_OK);
+  assert_string_equal(job.numeric_id, "c1-native-int8-k192-wire-bfloat16");
+  wire = "float32";
+  assert_int_equal(choose(&plain, model, &job, &err), TFM_OK);
+  assert_string_equal(job.numeric_id, "c1-native-float32-k192");
+  assert_int_equal(tfm_engine_wire_bytes(&job.engine), 4);
+}
+
 /* Libraries have numbers of their own. */
 static void libraries_are_named(void **state)
 {
@@ -145,9 +168,8 @@ static int close_fixture(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_engine_follows_by_rule),
-      cmocka_unit_test(decoders_stay_exact),
-      cmocka_unit_test(int8_has_two_modes),
+      cmocka_unit_test(the_engine_follows_by_rule), cmocka_unit_test(decoders_stay_exact),
+      cmocka_unit_test(int8_has_two_modes),         cmocka_unit_test(the_wire_is_named),
       cmocka_unit_test(libraries_are_named),
   };
   return cmocka_run_group_tests(tests, open_fixture, close_fixture);

@@ -115,6 +115,23 @@ static void larger_batches_take_what_their_frames_take(void **state)
   close_fixture(more);
 }
 
+/* Three frames of halves, and x beside them in float32: on stages, and once on rank 0. */
+static void narrow_frames_take_less(void **state)
+{
+  (void)state;
+  enum { T = 16384 };
+  fixture *f = open_fixture(T);
+  predict(f, idle, false);
+  const int64_t stage = said_of(f, 1);
+  const int64_t rank_0 = said_of(f, 0);
+  f->job.engine.wire = TFM_BFLOAT16;
+  predict(f, idle, false);
+  const int64_t each = T * f->job.model.config.H;
+  assert_int_equal(stage - said_of(f, 1), 3 * 2 * each - 4 * each);
+  assert_int_equal(rank_0 - said_of(f, 0), 3 * 2 * each - 4 * each);
+  close_fixture(f);
+}
+
 static void threads_take_scratch_of_their_own(void **state)
 {
   (void)state;
@@ -211,6 +228,7 @@ int main(void)
       cmocka_unit_test(a_rank_has_what_it_had_and_what_it_loads),
       cmocka_unit_test(what_is_idle_counts_once_in_one_process),
       cmocka_unit_test(larger_batches_take_what_their_frames_take),
+      cmocka_unit_test(narrow_frames_take_less),
       cmocka_unit_test(threads_take_scratch_of_their_own),
       cmocka_unit_test(a_host_that_cannot_hold_its_ranks_is_refused),
       cmocka_unit_test(weights_of_a_host_count_once),

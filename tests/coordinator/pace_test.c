@@ -109,6 +109,21 @@ static void the_slowest_stage_decides(void **state)
   close_fixture(f);
 }
 
+/* A frame of bfloat16 has half the bytes, and values that are turned. */
+static void what_travels_is_paid_for(void **state)
+{
+  (void)state;
+  fixture *f = open_fixture(3, 1);
+  const double values = (double)(LENGTH * f->job.model.config.H);
+  f->job.pace.byte_s = 1e6;
+  check_seconds(f, slowest(f) + ROWS * 4e6 * values);
+  f->job.engine.wire = TFM_BFLOAT16;
+  check_seconds(f, slowest(f) + ROWS * 2e6 * values);
+  f->job.pace.turn_s = 1e5;
+  check_seconds(f, slowest(f) + ROWS * 2.1e6 * values);
+  close_fixture(f);
+}
+
 static void lines_share_the_rows_and_threads_a_stage(void **state)
 {
   (void)state;
@@ -228,6 +243,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_slowest_stage_decides),
+      cmocka_unit_test(what_travels_is_paid_for),
       cmocka_unit_test(lines_share_the_rows_and_threads_a_stage),
       cmocka_unit_test(cores_that_are_shared_decide),
       cmocka_unit_test(the_first_batch_passes_every_stage),

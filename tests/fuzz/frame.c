@@ -1,7 +1,7 @@
 /* A frame as it arrives, and the payloads of control messages. The first byte of the input chooses:
  * bit 0 the kind of link; bit 1, that length and checksums are put right, so that what stands
  * behind them is seen too; bit 2, that the rest is the payload of a message of the type in bits 3
- * to 6, from 0. */
+ * to 7, from 0; without it, bit 3 that the link carries bfloat16. */
 #include "proto/frame.h"
 
 #include "core/base/crc32c.h"
@@ -47,8 +47,11 @@ static void walk(unsigned char *frame, size_t n, const tfm_frame_head *head)
   FUZZ_WANT(head->ids == (t.ids != NULL) && head->sourced == (t.sources != NULL));
   const uint32_t *end = t.freed + head->F;
   const float *x = tfm_frame_values(frame, tfm_frame_table(head));
+  const uint16_t *halves = tfm_frame_halves(frame, tfm_frame_table(head));
+  const int64_t values = head->T * head->width;
   FUZZ_WANT((const char *)end <= (const char *)x);
-  FUZZ_WANT((const char *)(x + head->T * head->width) == (const char *)frame + n);
+  FUZZ_WANT((head->bfloat16 ? (const char *)(halves + values) : (const char *)(x + values)) ==
+            (const char *)frame + n);
 }
 
 /* What is accepted is what a sender seals, byte for byte. */
@@ -63,6 +66,7 @@ static void look_at_frame(unsigned char *frame, size_t n, const tfm_frame_limits
   }
   FUZZ_WANT(head.payload_bytes + TFM_FRAME_HEADER == n);
   FUZZ_WANT(tfm_frame_agrees(&head, limits, &err) == TFM_OK);
+  FUZZ_WANT(head.bfloat16 == (limits->bfloat16 && head.type == TFM_FRAME_ACTIVATIONS));
   if (head.type == TFM_FRAME_ACTIVATIONS) {
     walk(frame, n, &head);
   }
@@ -119,6 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
   static const tfm_frame_limits control = {.max_payload = MOST};
   static const tfm_frame_limits line = {
       .max_B = 4, .max_T = 16, .width = 3, .max_payload = MOST};
+  static const tfm_frame_limits narrow = {
+      .max_B = 4, .max_T = 16, .width = 3, .bfloat16 = true, .max_payload = MOST};
   if (n == 0 || n > MOST) {
     return 0;
   }
@@ -134,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (how & 2) {
       put_right(bytes, n - 1);
     }
-    look_at_frame(bytes, n - 1, how & 1 ? &line : &control);
+    look_at_frame(bytes, n - 1, !(how & 1) ? &control : how & 8 ? &narrow : &line);
   }
   tfm_free(bytes);
   return 0;

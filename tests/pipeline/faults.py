@@ -25,10 +25,14 @@ def results(path):
 
 def test_a_row_that_is_not_finite():
     """An infinity after any stage: that row is an error, the others keep their bits; the log names the
-    stage, the output does not depend on it."""
-    folder = scratch()
+    stage, the output does not depend on it. The mark travels in either kind of frame."""
+    for wire in ("float32", "bfloat16"):
+        check_row_that_is_not_finite(scratch(), ["--wire-dtype", wire])
+
+
+def check_row_that_is_not_finite(folder, how):
     src = rows(words(ROWS, 3), folder / "rows.jsonl")
-    args = ["classify", "-m", MODEL, "-i", src, "--return-logits"]
+    args = ["classify", "-m", MODEL, "-i", src, "--return-logits", *how]
     must(call(*args, "-o", folder / "want.jsonl"))
     want = results(folder / "want.jsonl")
     seen = set()

@@ -55,7 +55,7 @@ static size_t make_activations(unsigned char *bytes)
                          .width = WIDTH,
                          .M = M};
   size_t payload = 0;
-  assert_true(tfm_frame_activation_bytes(B + M, T, WIDTH, &payload));
+  assert_true(tfm_frame_activation_bytes(B + M, T, WIDTH, false, &payload));
   head.payload_bytes = payload;
   memset(bytes, 0xA5, CAP); /* the padding must not depend on what was there */
   const uint32_t table[B + M] = {4, 1, 4, 0, 5};
@@ -123,6 +123,73 @@ static void frames_round_trip(void **state)
   assert_int_equal(head.type, TFM_FRAME_END);
 }
 
+/* Two bytes a value, on a link of such frames and on no other. */
+static void bfloat16_frames_round_trip(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_limits limits = data_limits;
+  tfm_frame_head head = {.type = TFM_FRAME_ACTIVATIONS,
+                         .B = 2,
+                         .T = T,
+                         .width = WIDTH,
+                         .M = 1,
+                         .ids = true,
+                         .bfloat16 = true};
+  tfm_err err = {0};
+  size_t payload = 0;
+  assert_true(tfm_frame_activation_bytes(3 + T, T, WIDTH, true, &payload));
+  assert_int_equal(payload, 64 + T * WIDTH * 2);
+  head.payload_bytes = payload;
+  memset(bytes, 0xA5, CAP);
+  const uint32_t lengths[3] = {4, 5, 8};
+  memcpy(tfm_frame_lengths(bytes), lengths, sizeof lengths);
+  uint16_t *x = tfm_frame_halves(bytes, 3 + T);
+  for (int i = 0; i < T * WIDTH; ++i) {
+    x[i] = (uint16_t)(0x3f80 + i);
+  }
+  assert_int_equal(tfm_frame_agrees(&head, &limits, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "want float32, got bfloat16"));
+  tfm_frame_seal(bytes, &head);
+  const size_t n = TFM_FRAME_HEADER + payload;
+  assert_int_equal(open_exact(bytes, n, &limits, &head, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "want float32, got bfloat16"));
+  limits.bfloat16 = true;
+  assert_int_equal(open_exact(bytes, n, &limits, &head, &err), TFM_OK);
+  assert_true(head.bfloat16 && head.ids && !head.placed && head.payload_bytes == payload);
+  assert_int_equal((unsigned char *)(x + T * WIDTH) - bytes, n);
+  for (size_t at = 0; at < n; ++at) {
+    bytes[at] ^= 1;
+    assert_int_equal(open_exact(bytes, n, &limits, &head, &err), TFM_E_FORMAT);
+    bytes[at] ^= 1;
+  }
+  const size_t floats = make_activations(bytes);
+  assert_int_equal(open_exact(bytes, floats, &limits, &head, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "want bfloat16, got float32"));
+}
+
+/* Results and what has no values have none of that kind. */
+static void only_activations_are_bfloat16(void **state)
+{
+  (void)state;
+  _Alignas(TFM_FRAME_ALIGN) unsigned char bytes[CAP];
+  tfm_frame_limits limits = data_limits;
+  tfm_frame_head head;
+  tfm_err err = {0};
+  limits.bfloat16 = true;
+  const size_t n = make_result(bytes);
+  assert_int_equal(open_exact(bytes, n, &limits, &head, &err), TFM_OK);
+  assert_false(head.bfloat16);
+  bytes[12] = 8;
+  fix_checksums(bytes, n);
+  assert_int_equal(open_exact(bytes, n, &limits, &head, &err), TFM_E_FORMAT);
+  assert_non_null(strstr(err.text, "extras"));
+  const size_t end = make_control(bytes, TFM_FRAME_END, 0);
+  bytes[12] = 8;
+  fix_checksums(bytes, end);
+  assert_int_equal(open_exact(bytes, end, &limits, &head, &err), TFM_E_FORMAT);
+}
+
 /* Ids and places are optional, each alone too; what is there is where the tables say. */
 static void ids_and_places_round_trip(void **state)
 {
@@ -144,7 +211,7 @@ static void ids_and_places_round_trip(void **state)
     const int64_t table = tfm_frame_table(&head);
     assert_int_equal(table, 3 + (bits & 1 ? 3 : 0) + (bits & 2 ? 8 : 0));
     assert_true(table <= tfm_frame_table_most(2, 3));
-    assert_true(tfm_frame_activation_bytes(table, 3, WIDTH, &payload));
+    assert_true(tfm_frame_activation_bytes(table, 3, WIDTH, false, &payload));
     head.payload_bytes = payload;
     memset(bytes, 0xA5, CAP);
     uint32_t *at = tfm_frame_lengths(bytes);
@@ -192,7 +259,7 @@ static void sources_are_counted(void **state)
     tfm_frame_head head = {
         .type = TFM_FRAME_ACTIVATIONS, .B = 2, .T = 7, .width = WIDTH, .M = 1, .sourced = true};
     assert_int_equal(tfm_frame_table(&head), 5);
-    assert_true(tfm_frame_activation_bytes(5, 7, WIDTH, &payload));
+    assert_true(tfm_frame_activation_bytes(5, 7, WIDTH, false, &payload));
     head.payload_bytes = payload;
     memcpy(tfm_frame_lengths(bytes), cases[i].table, 5 * sizeof(uint32_t));
     tfm_frame_seal(bytes, &head);
@@ -295,7 +362,8 @@ static void counts_are_not_believed(void **state)
       {6, TFM_FRAME_START, "type"},
       {6, 0x7fff, "type"},
       {8, 0x80000000U, "source"},
-      {12, 8, "extras"},
+      {12, 16, "extras"},
+      {12, 8, "x: want float32"},
       {14, 8, "freed slots"},
       {44, 0x80000000U, "marks"},
       {44, T + 1, "marks"},
@@ -425,19 +493,20 @@ static void byte_counts_do_not_wrap(void **state)
 {
   (void)state;
   size_t n = 5;
-  assert_false(tfm_frame_activation_bytes(-1, 1, 1, &n));
-  assert_false(tfm_frame_activation_bytes(1, -1, 1, &n));
-  assert_false(tfm_frame_activation_bytes(1, 1, -1, &n));
-  assert_false(tfm_frame_activation_bytes(1, INT64_MAX, 4, &n));
-  assert_false(tfm_frame_activation_bytes(INT64_MAX, 1, 1, &n));
-  assert_false(tfm_frame_activation_bytes(16, ((int64_t)1 << 61) - 1, 2, &n));
+  assert_false(tfm_frame_activation_bytes(-1, 1, 1, false, &n));
+  assert_false(tfm_frame_activation_bytes(1, -1, 1, false, &n));
+  assert_false(tfm_frame_activation_bytes(1, 1, -1, false, &n));
+  assert_false(tfm_frame_activation_bytes(1, INT64_MAX, 4, false, &n));
+  assert_false(tfm_frame_activation_bytes(INT64_MAX, 1, 1, false, &n));
+  assert_false(tfm_frame_activation_bytes(16, ((int64_t)1 << 61) - 1, 2, false, &n));
+  assert_false(tfm_frame_activation_bytes(16, (int64_t)1 << 62, 2, true, &n));
   assert_false(tfm_frame_result_bytes(1, INT64_MAX / 2, 8, &n));
   assert_int_equal(n, 5);
-  assert_true(tfm_frame_activation_bytes(0, 0, 0, &n));
+  assert_true(tfm_frame_activation_bytes(0, 0, 0, false, &n));
   assert_int_equal(n, 0);
-  assert_true(tfm_frame_activation_bytes(16, 16, 1, &n));
+  assert_true(tfm_frame_activation_bytes(16, 16, 1, false, &n));
   assert_int_equal(n, 64 + 64);
-  assert_true(tfm_frame_activation_bytes(17, 17, 1, &n));
+  assert_true(tfm_frame_activation_bytes(17, 17, 1, false, &n));
   assert_int_equal(n, 128 + 68);
 }
 
@@ -543,6 +612,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(frames_round_trip),
+      cmocka_unit_test(bfloat16_frames_round_trip),
+      cmocka_unit_test(only_activations_are_bfloat16),
       cmocka_unit_test(ids_and_places_round_trip),
       cmocka_unit_test(sources_are_counted),
       cmocka_unit_test(values_are_aligned),

@@ -109,7 +109,7 @@ static void run_worker(stage *s)
 static void send_batch(stage *s, tfm_frame *frame, uint64_t batch)
 {
   size_t payload = 0;
-  if (!tfm_frame_activation_bytes(1, TOKENS, WIDTH, &payload)) {
+  if (!tfm_frame_activation_bytes(1, TOKENS, WIDTH, false, &payload)) {
     abort();
   }
   tfm_frame_lengths(frame->bytes)[0] = TOKENS;
@@ -204,7 +204,7 @@ static void open_links(stage *s)
   int rank = tfm_world_rank(s->world);
   int n = tfm_world_size(s->world);
   tfm_frame_limits limits = {.max_B = 1, .max_T = TOKENS, .width = WIDTH};
-  if (!tfm_frame_activation_bytes(1, TOKENS, WIDTH, &limits.max_payload)) {
+  if (!tfm_frame_activation_bytes(1, TOKENS, WIDTH, false, &limits.max_payload)) {
     abort();
   }
   if (tfm_world_open_in(s->world, &s->in, (rank + n - 1) % n, &limits, TFM_LINK_BUFFERS,

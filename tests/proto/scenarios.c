@@ -22,7 +22,7 @@ _Noreturn void check_failed(const tfm_world *world, const char *file, int line,
 tfm_frame_limits scenario_limits(int64_t max_B, int64_t max_T, int64_t width)
 {
   tfm_frame_limits limits = {.max_B = max_B, .max_T = max_T, .width = width};
-  bool fits = tfm_frame_activation_bytes(max_B, max_T, width, &limits.max_payload);
+  bool fits = tfm_frame_activation_bytes(max_B, max_T, width, false, &limits.max_payload);
   TFM_ASSERT(fits);
   return limits;
 }
@@ -127,7 +127,7 @@ static void fill(tfm_frame *frame, int64_t B, int64_t T, int64_t width, int numb
 {
   uint32_t *lengths = tfm_frame_lengths(frame->bytes);
   size_t payload = 0;
-  bool fits = tfm_frame_activation_bytes(B, T, width, &payload);
+  bool fits = tfm_frame_activation_bytes(B, T, width, false, &payload);
   TFM_ASSERT(fits);
   for (int64_t b = 0; b < B; ++b) {
     lengths[b] = 1;

@@ -140,6 +140,10 @@ def frame_seeds():
     placed = (2, 1, 2, 0, 1, 0, 7, 4, 5, 0, 1)  # lengths, mark, slots, starts, rows, parents
     yield "placed", b"\3" + frame(64, table(*placed, 11, 12, 13, 3) + x, extras=3, freed=1, counts=(2, 3, 3, 1))
     yield "sourced", b"\3" + frame(64, table(1, 1, 0, 0, 1, 0, 7, 4, 5, 0, 1, 1, 0) + x, extras=6, counts=(2, 3, 3, 1))
+    halves = struct.pack("<9H", *range(9))
+    yield "narrow", b"\x0b" + frame(64, table(2, 1, 2) + halves, extras=8, batch=3, counts=(2, 3, 3, 1))
+    yield "narrow-sourced", b"\x0b" + frame(64, table(1, 1, 0, 0, 1, 0, 7, 4, 5, 0, 1, 1, 0) + halves, extras=14, counts=(2, 3, 3, 1))
+    yield "narrow-not-wanted", b"\3" + frame(64, table(2, 1, 2) + halves, extras=8, batch=3, counts=(2, 3, 3, 1))
     yield "result", b"\3" + frame(65, table(0, 2) + x, counts=(2, 3, 3, 0))
     yield "end", b"\3" + frame(66, b"")
     yield "unsealed", b"\1" + frame(66, b"")

@@ -91,8 +91,11 @@ static int finish(stagecraft *s, int code)
 static void say_start(stagecraft *s, const char *model)
 {
   tfm_buf payload = {0};
-  tfm_msg_start start = {
-      .backend = "native", .dtype = "float32", .kv = "float32", .task = "none"};
+  tfm_msg_start start = {.backend = "native",
+                         .dtype = "float32",
+                         .kv = "float32",
+                         .wire = "float32",
+                         .task = "none"};
   (void)snprintf(start.model, sizeof start.model, "%s", model);
   assert_int_equal(tfm_msg_start_encode(&start, &payload), TFM_OK);
   tell(s, TFM_FRAME_START, &payload);
@@ -129,8 +132,8 @@ static line open_line(stagecraft *s, const tfm_model *model)
   tfm_err err = {0};
   tfm_frame_limits out = {.max_B = SEQUENCES, .max_T = TOKENS, .width = model->config.H};
   tfm_frame_limits in = {.max_B = SEQUENCES, .max_T = SEQUENCES, .width = model->config.nlabel};
-  assert_true(
-      tfm_frame_activation_bytes(SEQUENCES + TOKENS, TOKENS, out.width, &out.max_payload));
+  assert_true(tfm_frame_activation_bytes(SEQUENCES + TOKENS, TOKENS, out.width, false,
+                                         &out.max_payload));
   assert_true(tfm_frame_result_bytes(SEQUENCES, SEQUENCES, in.width, &in.max_payload));
   assert_int_equal(tfm_world_open_out(s->worlds[0], &l.out, 1, &out, TFM_LINK_BUFFERS, &err),
                    TFM_OK);
@@ -223,7 +226,7 @@ static void a_worker_scores_and_leaves(void **state)
   lengths[1] = 9;
   tfm_embed_run(embed, &batch, tfm_frame_values(frame->bytes, 2), NULL);
   size_t payload = 0;
-  assert_true(tfm_frame_activation_bytes(2, 15, model.config.H, &payload));
+  assert_true(tfm_frame_activation_bytes(2, 15, model.config.H, false, &payload));
   frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
                                  .batch = 1,
                                  .B = 2,
@@ -317,7 +320,7 @@ static void an_overlong_sequence_is_refused(void **state)
   tfm_frame *frame = tfm_link_frame(l.out);
   int64_t T = model.config.max_length + 1;
   size_t payload = 0;
-  assert_true(tfm_frame_activation_bytes(1, T, model.config.H, &payload));
+  assert_true(tfm_frame_activation_bytes(1, T, model.config.H, false, &payload));
   tfm_frame_lengths(frame->bytes)[0] = (uint32_t)T;
   memset(tfm_frame_values(frame->bytes, 1), 0, (size_t)(T * model.config.H) * sizeof(float));
   frame->head = (tfm_frame_head){.type = TFM_FRAME_ACTIVATIONS,
@@ -345,7 +348,7 @@ static void a_source_without_an_encoder_is_refused(void **state)
   line l = open_stage(&s, &model);
   tfm_frame *frame = tfm_link_frame(l.out);
   size_t payload = 0;
-  assert_true(tfm_frame_activation_bytes(2, 3, model.config.H, &payload));
+  assert_true(tfm_frame_activation_bytes(2, 3, model.config.H, false, &payload));
   tfm_frame_lengths(frame->bytes)[0] = 1;
   tfm_frame_lengths(frame->bytes)[1] = 2;
   memset(tfm_frame_values(frame->bytes, 2), 0, (size_t)(3 * model.config.H) * sizeof(float));

@@ -245,8 +245,8 @@ static void bits_are_those_of_contract_1(void **state)
 static void names_tell_the_group_and_others_refuse(void **state)
 {
   (void)state;
-  const tfm_engine engine = {TFM_BACKEND_NATIVE, TFM_INT8_GROUPS, TFM_FLOAT32};
-  const tfm_engine dynamic = {TFM_BACKEND_NATIVE, TFM_INT8, TFM_FLOAT32};
+  const tfm_engine engine = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_INT8_GROUPS};
+  const tfm_engine dynamic = {.backend = TFM_BACKEND_NATIVE, .precision = TFM_INT8};
   char id[TFM_NUMERIC_ID];
   tfm_engine_numeric_id(engine, id);
   assert_string_equal(id, "c1-native-int8-g64-k192");
