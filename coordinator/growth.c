@@ -8,6 +8,7 @@
 enum {
   SLOTS_MOST = 256,    /* texts in flight on a line */
   PROMPT_TOKENS = 512, /* of a micro-batch: a kernel is at full speed from here on */
+  REACH = 1 << 15,     /* tokens of a text of an endless model, where no more are asked for */
   FULL_TEXTS = 64      /* by rule there are pages for so many of the model's full length ... */
 };
 
@@ -47,24 +48,54 @@ static int groups_of(const tfm_job *job)
   return at_once > 0 && at_once < job->plan.stages ? (int)at_once : job->plan.stages;
 }
 
+static int64_t pages_for(int64_t tokens)
+{
+  return (tokens + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS;
+}
+
+/* Pages of a text as long as the model was trained on, or as was asked for, with all its branches;
+ * those of its source apart. */
+static int64_t pages_of_one(const tfm_job *job, int64_t source, int64_t width)
+{
+  const tfm_options *o = job->options;
+  const tfm_config *config = &job->model.config;
+  const int64_t asked = source == 0 && o->max_length ? o->max_length + o->max_new_tokens : 0;
+  return pages_for(config->endless ? most(config->trained, asked) : config->trained) * width;
+}
+
+static int64_t pages_by(const tfm_job *job, int64_t bytes, int64_t one)
+{
+  const tfm_config *config = &job->model.config;
+  const int64_t full = pages_for(config->trained) * (tfm_config_decoder(config) ? 2 : 1);
+  const int64_t asked = job->options->kv_budget;
+  return asked ? asked / bytes : most(least(FULL_TEXTS * full, budget_most / bytes), one);
+}
+
+/* An endless model's texts get as long as one whose keys and values are all on one rank may. */
+static void reach(tfm_job *job, int64_t source, int64_t width)
+{
+  tfm_config *config = &job->model.config;
+  const int64_t one = pages_of_one(job, source, width);
+  const int64_t bytes = tfm_cost_page_bytes(config, job->engine.kv, 0, 2 * config->L);
+  const int64_t pages = pages_by(job, most(bytes, 1), source + one) - source;
+  const int64_t rule =
+      job->options->kv_budget ? TFM_LENGTH_MOST : most(REACH, one / width * TFM_PAGE_KEYS);
+  tfm_config_reach(config, least(least(pages / width * TFM_PAGE_KEYS, rule), TFM_LENGTH_MOST));
+}
+
 tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
 {
   if (!job->task->grows) {
     return TFM_OK;
   }
-  const int64_t bytes = page_bytes(job);
-  const int64_t places = (job->model.config.max_length + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS;
-  const int64_t source = tfm_config_decoder(&job->model.config) ? places : 0;
-  const int64_t full = places + source;
-  const int64_t asked = job->options->kv_budget;
-  int64_t pages = asked / bytes;
-  if (!asked) {
-    pages = least(FULL_TEXTS * full, budget_most / bytes);
-    pages = most(
-        pages, source + places * job->task->grows(&job->context)->width); /* one always fits */
-  }
-  pages = least(pages, INT32_MAX);
   const tfm_branching *how = job->task->grows(&job->context);
+  const int64_t bytes = page_bytes(job);
+  const int64_t source =
+      tfm_config_decoder(&job->model.config) ? pages_for(job->max_length) : 0;
+  reach(job, source, how->width);
+  const int64_t asked = job->options->kv_budget;
+  int64_t pages = pages_by(job, bytes, source + pages_of_one(job, source, how->width));
+  pages = least(pages, INT32_MAX);
   const int64_t slots = most(how->width, least(least(pages, SLOTS_MOST), job->max_sequences));
   if (slots > job->max_sequences) {
     return tfm_fail(err, TFM_E_USAGE,
@@ -92,6 +123,21 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
       .branching = *how,
   };
   return TFM_OK;
+}
+
+int64_t tfm_growth_cut(const tfm_job *job)
+{
+  const tfm_config *config = &job->model.config;
+  const tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
+  const int64_t tokenizer = least((int64_t)facts.model_max_length, config->max_length);
+  if (job->options->max_length || !job->task->grows || tfm_config_decoder(config) ||
+      job->options->verb == TFM_VERB_EXPLAIN) {
+    return job->max_length;
+  }
+  if (job->task == &tfm_task_chat) {
+    return config->max_length;
+  }
+  return !config->endless ? job->max_length : tokenizer > 0 ? tokenizer : config->max_length;
 }
 
 int64_t tfm_growth_bytes(const tfm_job *job)

@@ -241,15 +241,18 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
   const tfm_options *o = job->options;
   const tfm_config *config = &job->model.config;
   tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
+  const int64_t limit =
+      config->endless ? most(config->max_length, TFM_LENGTH_MOST) : config->max_length;
   int64_t own = config->max_length;
   if (facts.model_max_length > 0 && facts.model_max_length < (size_t)own) {
     own = (int64_t)facts.model_max_length;
   }
-  if (o->max_length > config->max_length) {
+  if (o->max_length > limit) {
     return tfm_fail(err, TFM_E_USAGE, "--max-length %lld: this model takes at most %lld tokens",
-                    (long long)o->max_length, (long long)config->max_length);
+                    (long long)o->max_length, (long long)limit);
   }
   job->max_length = o->max_length ? o->max_length : own;
+  tfm_config_reach(&job->model.config, job->max_length);
   if (explains(job)) {
     job->max_length = least(job->max_length, TFM_JOB_EXPLAINED);
   }
@@ -259,13 +262,16 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
                     (long long)job->max_length, (long long)specials);
   }
   int64_t rule = most(BUDGET_LEAST, BUDGET_FLOATS / config->H);
-  job->budget = o->max_batch_tokens ? o->max_batch_tokens : most(rule, job->max_length);
+  /* Prompts that travel in pieces need no frame as long as they are. */
+  const bool pieces = job->task->grows && !tfm_config_decoder(config);
+  const int64_t whole = pieces ? least(job->max_length, own) : job->max_length;
+  job->budget = o->max_batch_tokens ? o->max_batch_tokens : most(rule, whole);
   if (job->budget > TOKENS_MOST) {
     return tfm_fail(err, TFM_E_USAGE, "--max-batch-tokens %lld: want at most %d",
                     (long long)job->budget, TOKENS_MOST);
   }
   /* Where a decoder stands behind an encoder, both may have as many of one row. */
-  const int64_t row = (tfm_config_decoder(config) ? 2 : 1) * job->max_length;
+  const int64_t row = (tfm_config_decoder(config) ? 2 : 1) * whole;
   job->max_tokens = most(job->budget, row);
   job->max_sequences = least(job->max_tokens, SEQUENCES_MOST);
   job->window = o->sort_window ? o->sort_window : WINDOW;
@@ -471,6 +477,7 @@ static void assign_rank(tfm_job *job, int rank)
                         .max_rows = job->max_rows,
                         .slots = job->turns.slots,
                         .pages = job->turns.pages,
+                        .longest = job->model.config.max_length,
                         .threads = threads_of(job, rank, count),
                         .probe = job->options->openblas_probe,
                         .look = explains(job)};
@@ -668,7 +675,7 @@ tfm_status tfm_job_encoder(tfm_job *job, tfm_err *err)
   TFM_TRY(tfm_embed_open(&job->embed, &job->model, job->store, err));
   job->encoder = (tfm_encoder){.tokenizer = job->tokenizer,
                                .limits = tfm_embed_limits(job->embed),
-                               .max_length = job->max_length,
+                               .max_length = tfm_growth_cut(job),
                                .overflow = job->options->on_overflow,
                                .places = job->task->places || explains(job),
                                .mark_last = marks_last(&job->model.config),

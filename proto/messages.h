@@ -92,6 +92,7 @@ typedef struct {
   int64_t max_tokens, max_sequences;
   int64_t max_rows;     /* of values in one result */
   int64_t slots, pages; /* sequences that grow, and the pages they share; 0: all come whole */
+  int64_t longest;      /* tokens of a sequence: what a model without a limit is made for */
   int32_t threads;
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */

@@ -436,6 +436,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
   const tfm_msg_assign *a = &stage->assign;
   double start = tfm_now_s();
   tfm_isa isa = TFM_ISA_PORTABLE;
+  tfm_config_reach(&w->model.config, a->longest);
   tfm_slice_options options = {.first = a->units.first,
                                .last = a->units.last,
                                .head = a->head,

@@ -206,7 +206,7 @@ static void put_batching(const tfm_job *job, tfm_buf *out)
       out,
       "rows of up to %lld tokens, micro-batches of %lld, a window of %lld rows, "
       "backend %s, isa %s\n",
-      (long long)job->max_length, (long long)job->budget, (long long)job->window,
+      (long long)tfm_growth_cut(job), (long long)job->budget, (long long)job->window,
       tfm_backend_name(job->engine.backend), job->isa);
   if (job->task->grows) {
     (void)tfm_buf_printf(

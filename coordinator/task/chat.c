@@ -162,12 +162,14 @@ static tfm_status render(const talk *t, tfm_span text, tfm_buf *out, tfm_err *er
 /* Cut anywhere, a conversation would ask something else. */
 static void refuse_long(const tfm_encoder *encoder, tfm_item *item)
 {
+  const tfm_task_context *context = encoder->task;
   tfm_err bad = {0};
   if (item->truncated) {
     item->truncated = false;
     (void)tfm_fail(&bad, TFM_E_FORMAT,
-                   "the conversation is longer than %lld tokens; leave out its first turns",
-                   (long long)encoder->max_length);
+                   "the conversation is longer than %lld tokens; leave out its first turns%s",
+                   (long long)encoder->max_length,
+                   context->config->endless ? ", or raise --max-length" : "");
     tfm_item_fail(item, &bad);
   }
 }

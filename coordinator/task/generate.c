@@ -67,6 +67,48 @@ static void hear_request(const tfm_task_context *context, tfm_item *item)
   }
 }
 
+/* Whether so many tokens, the last of them this one, are no end but all that had room: the
+ * reference would go on. */
+static bool broken_off(const tfm_task_context *context, const tfm_sequence *text, int64_t made,
+                       int32_t last)
+{
+  const tfm_generation *g = context->own;
+  const int64_t room = tfm_generation_room(g, text->n, context->config->max_length);
+  return context->config->endless && made == room &&
+         room < tfm_generation_room(g, text->n, INT64_MAX - 1) &&
+         !tfm_generation_is_end(g, last);
+}
+
+static bool any_broken_off(const tfm_task_context *context, const tfm_sequence *text)
+{
+  const tfm_generation *g = context->own;
+  const float *pairs = text->values;
+  bool any = false;
+  if (g->branching.returned == 1) {
+    return text->rows > 0 &&
+           broken_off(context, text, text->rows, (int32_t)pairs[2 * text->rows - 2]);
+  }
+  for (int64_t i = 0; i < text->nend; ++i) {
+    const int64_t rows = text->ends[i].rows;
+    any = any || (rows > 0 && broken_off(context, text, rows, (int32_t)pairs[2 * rows - 2]));
+    pairs += 2 * rows;
+  }
+  return any;
+}
+
+static void fail_broken_off(const tfm_task_context *context, const tfm_sequence *text,
+                            tfm_answer *answer)
+{
+  tfm_err bad = {0};
+  const int64_t room = tfm_generation_room(context->own, text->n, context->config->max_length);
+  (void)tfm_fail(
+      &bad, TFM_E_NOMEM,
+      "a text of %lld tokens is not over after %lld more, and no more keys and values "
+      "have room; raise --kv-budget or lower --max-new-tokens",
+      (long long)tfm_sequence_rows(text), (long long)room);
+  tfm_answer_fail(answer, bad.status, bad.text);
+}
+
 static tfm_status generate_row(const tfm_encoder *encoder, tfm_item *item,
                                tfm_encoding *scratch, tfm_err *err)
 {
@@ -242,6 +284,10 @@ static tfm_status generate_answer(const tfm_task_context *context, const tfm_ite
   const tfm_sequence *text = &item->seqs[0];
   if (context->options->output_format == TFM_OUT_OPENAI) {
     return answer_request(context, item, answer, err);
+  }
+  if (any_broken_off(context, text)) {
+    fail_broken_off(context, text, answer);
+    return TFM_OK;
   }
   if (g->branching.returned > 1) {
     return put_predictions(context, text, &answer->value[0], err);

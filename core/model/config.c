@@ -360,10 +360,21 @@ static tfm_status read_config(tfm_config *config, const tfm_json *json, tfm_task
                      config->arch->keys.positions, (long long)config->position_offset + 1,
                      (long long)config->positions));
   }
+  config->trained = config->max_length;
+  config->endless =
+      config->endless || (config->causal && config->rope > 0 && !config->scaling.dynamic);
   TFM_TRY(read_labels(config, json, err));
 
 fail:
   return st;
+}
+
+void tfm_config_reach(tfm_config *config, int64_t longest)
+{
+  longest = longest < TFM_LENGTH_MOST ? longest : TFM_LENGTH_MOST;
+  if (config->endless && longest > config->max_length) {
+    config->max_length = longest;
+  }
 }
 
 tfm_status tfm_config_read(tfm_config *config, const char *folder, tfm_err *err)

@@ -41,6 +41,7 @@ typedef struct {
   double low, high; /* llama3: low and high frequency factor; yarn: beta slow and fast */
   int64_t original; /* positions it was first trained on */
   double attention; /* what cosines and sines are multiplied with */
+  bool dynamic;     /* stretched once a text is longer than the model's positions */
   bool whole;       /* yarn: the range in between begins and ends at whole pairs */
 } tfm_rope_scaling;
 
@@ -63,7 +64,9 @@ typedef struct {
   bool skip_pad; /* pad tokens do not count: they have row position_offset - 1, and the next is
                     where it would be without them */
   int64_t types; /* rows of the type table, 0 for none */
-  int64_t max_length; /* most tokens of one sequence */
+  int64_t max_length; /* most tokens of one sequence; tfm_config_reach() may raise it */
+  int64_t trained;    /* what max_length was when the file had been read */
+  bool endless; /* nothing has a row for each position: longer sequences can be computed */
   int64_t
       relative;    /* rows of the table of relative positions, by bucket of distance; 0: none */
   int64_t buckets; /* of those in use; 0: each distance has a row */
@@ -122,6 +125,12 @@ tfm_status tfm_config_read_for(tfm_config *config, const char *folder, tfm_task 
                                tfm_err *err) TFM_MUST_USE;
 
 void tfm_config_fini(tfm_config *config);
+
+enum { TFM_LENGTH_MOST = 1 << 20 /* tokens of a sequence of an endless model */ };
+
+/** Let sequences of an endless model have so many tokens, at most TFM_LENGTH_MOST, if it is more
+ * than they may have now. Before anything is made of config: tables are for max_length. */
+void tfm_config_reach(tfm_config *config, int64_t longest);
 
 /** The layer whose names a decoder behind an encoder has for what is there once a side: 0 else. */
 static inline int64_t tfm_config_decoder(const tfm_config *config)

@@ -39,7 +39,7 @@ def test_the_answer_is_what_follows_the_rendering():
 def test_rows_that_are_no_conversation_are_error_rows():
     model = checkpoint(scratch())
     bad = [{"messages": []}, {"messages": [{"role": "user"}]}, {"messages": [1]}, {"text": "w1"}, {"messages": "[w1"},
-           {"messages": [{"role": "user", "content": "w1 " * 5000}]}]
+           {"messages": [{"role": "user", "content": "w1 " * 50000}]}]
     got = answers("chat", model, bad + [{"messages": "w1"}])
     assert all("error" in row for row in got[:-1]) and "error" not in got[-1], got
     assert "longer than" in got[5]["error"]["message"], got[5]

@@ -59,6 +59,7 @@ static const tfm_msg_assign assign = {.numeric_id = "v1-native",
                                       .share_index = 1,
                                       .share_count = 6,
                                       .probe = true,
+                                      .longest = INT64_C(0x1234567890),
                                       .lender = INT64_C(0x2345678901),
                                       .lent = 17};
 static const tfm_msg_ready ready = {.cpuset = "3",

@@ -73,6 +73,7 @@ static tfm_status read_scaling(tfm_config *config, const tfm_json *json,
   tfm_rope_scaling *s = &config->scaling;
   const bool dynamic = strcmp(type, "dynamic") == 0;
   s->original = config->positions;
+  s->dynamic = dynamic;
   if (strcmp(type, "linear") == 0) {
     s->kind = TFM_ROPE_LINEAR;
   } else if (strcmp(type, "llama3") == 0) {

@@ -16,7 +16,8 @@ enum {
   LEAST_BUCKETS = 4,
   MOST_BUCKETS = 1 << 16,
   MOST_DISTANCE = 1 << 24,
-  MOST_TOKENS = 2048 /* of a text: no table of positions says how many there may be */
+  MOST_TOKENS =
+      2048 /* of a text unless more are asked for: no table of positions says how many */
 };
 
 static const tfm_arch gated_t5;
@@ -78,6 +79,7 @@ static tfm_status read_t5(tfm_config *config, const tfm_json *json, tfm_err *err
     tfm__config_without_bias(config, all[i]);
   }
   config->positions = MOST_TOKENS;
+  config->endless = true;
   config->scores_scaled = false;
   config->tied = true;
   TFM_TRY(tfm_json_opt_bool(json, tfm_json_root(json), "scale_decoder_outputs", &scaled, err));
