@@ -48,6 +48,22 @@ static int groups_of(const tfm_job *job)
   return at_once > 0 && at_once < job->plan.stages ? (int)at_once : job->plan.stages;
 }
 
+/* The oracle computes a text in one piece, and angles that change while it grows not at all. */
+static void spare_oracle(tfm_job *job)
+{
+  const bool asked = job->options->verb == TFM_VERB_VERIFY || job->options->verify_of;
+  if (asked && job->task->grows && job->model.config.scaling.dynamic) {
+    job->model.config.endless = false;
+  }
+}
+
+int64_t tfm_growth_limit(tfm_job *job)
+{
+  const tfm_config *config = &job->model.config;
+  spare_oracle(job);
+  return config->endless ? most(config->max_length, TFM_LENGTH_MOST) : config->max_length;
+}
+
 static int64_t pages_for(int64_t tokens)
 {
   return (tokens + TFM_PAGE_KEYS - 1) / TFM_PAGE_KEYS;
@@ -118,6 +134,7 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
       .page_tokens = TFM_PAGE_KEYS,
       .max_tokens = tokens,
       .prompt_tokens = job->options->max_batch_tokens ? tokens : least(tokens, PROMPT_TOKENS),
+      .piece_most = job->model.config.scaling.dynamic ? job->model.config.trained : 0,
       .window = job->window,
       .width = job->context.shape.width,
       .branching = *how,
@@ -125,19 +142,26 @@ tfm_status tfm_growth_plan(tfm_job *job, tfm_err *err)
   return TFM_OK;
 }
 
+int64_t tfm_growth_prompt(const tfm_config *config)
+{
+  return config->scaling.dynamic ? least(config->max_length, 2 * config->trained)
+                                 : config->max_length;
+}
+
 int64_t tfm_growth_cut(const tfm_job *job)
 {
   const tfm_config *config = &job->model.config;
   const tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
-  const int64_t tokenizer = least((int64_t)facts.model_max_length, config->max_length);
+  const int64_t prompt = tfm_growth_prompt(config);
+  const int64_t tokenizer = least((int64_t)facts.model_max_length, prompt);
   if (job->options->max_length || !job->task->grows || tfm_config_decoder(config) ||
       job->options->verb == TFM_VERB_EXPLAIN) {
     return job->max_length;
   }
   if (job->task == &tfm_task_chat) {
-    return config->max_length;
+    return prompt;
   }
-  return !config->endless ? job->max_length : tokenizer > 0 ? tokenizer : config->max_length;
+  return !config->endless ? job->max_length : tokenizer > 0 ? tokenizer : prompt;
 }
 
 int64_t tfm_growth_bytes(const tfm_job *job)

@@ -241,8 +241,7 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
   const tfm_options *o = job->options;
   const tfm_config *config = &job->model.config;
   tfm_tokenizer_facts facts = tfm_tokenizer_describe(job->tokenizer);
-  const int64_t limit =
-      config->endless ? most(config->max_length, TFM_LENGTH_MOST) : config->max_length;
+  const int64_t limit = tfm_growth_limit(job);
   int64_t own = config->max_length;
   if (facts.model_max_length > 0 && facts.model_max_length < (size_t)own) {
     own = (int64_t)facts.model_max_length;
@@ -263,7 +262,8 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
   }
   int64_t rule = most(BUDGET_LEAST, BUDGET_FLOATS / config->H);
   /* Prompts that travel in pieces need no frame as long as they are. */
-  const bool pieces = job->task->grows && !tfm_config_decoder(config);
+  const bool dynamic = job->task->grows && config->scaling.dynamic;
+  const bool pieces = job->task->grows && !tfm_config_decoder(config) && !dynamic;
   const int64_t whole = pieces ? least(job->max_length, own) : job->max_length;
   job->budget = o->max_batch_tokens ? o->max_batch_tokens : most(rule, whole);
   if (job->budget > TOKENS_MOST) {
@@ -272,7 +272,7 @@ static tfm_status set_limits(tfm_job *job, tfm_err *err)
   }
   /* Where a decoder stands behind an encoder, both may have as many of one row. */
   const int64_t row = (tfm_config_decoder(config) ? 2 : 1) * whole;
-  job->max_tokens = most(job->budget, row);
+  job->max_tokens = most(job->budget, dynamic ? most(row, 2 * config->trained) : row);
   job->max_sequences = least(job->max_tokens, SEQUENCES_MOST);
   job->window = o->sort_window ? o->sort_window : WINDOW;
   return TFM_OK;

@@ -208,6 +208,12 @@ int64_t tfm_turns_shared(const tfm_turns *turns)
 /* Pages nest: of a donor's, those below its own `shared` are its donor's. So each page is counted
  * once, by the turn it is called to belong to, and stages free it when the last slot lets it go. */
 
+/* Whether its keys and values are what they are because it came in one piece. */
+static bool indivisible(const tfm_turns *turns, const tfm_sequence *text)
+{
+  return turns->options.piece_most > 0 && text->n > turns->options.piece_most;
+}
+
 /* Tokens of whole pages that the text begins with and the turn has, or will: a text's last token
  * must travel. */
 static int64_t common(const tfm_turns *turns, const turn *t, const tfm_sequence *text)
@@ -217,7 +223,8 @@ static int64_t common(const tfm_turns *turns, const turn *t, const tfm_sequence 
   const int64_t n = t->rests ? t->nkept : t->text->n;
   const int64_t most = n < text->n - 1 ? n : text->n - 1;
   int64_t at = 0;
-  if (text->nsource > 0) {
+  if (text->nsource > 0 || indivisible(turns, text) ||
+      (!t->rests && indivisible(turns, t->text))) {
     return 0;
   }
   while (at + page <= most &&
@@ -314,7 +321,8 @@ static bool rest(tfm_turns *turns, turn *t)
   const tfm_sequence *text = t->text;
   const int64_t page = turns->options.page_tokens;
   const int64_t used = (t->done + page - 1) / page - t->shared / page;
-  if (t->failed || turns->options.branching.width > 1 || text->nsource > 0 || t->done < page) {
+  if (t->failed || turns->options.branching.width > 1 || text->nsource > 0 ||
+      indivisible(turns, text) || t->done < page) {
     return false;
   }
   tfm_free(t->kept);
@@ -449,9 +457,10 @@ static void send(turn *t, member *m, tfm_sequence what, tfm_sequence **chosen)
 }
 
 /* Whether the prompt's next tokens may be so few: an encoder reads its text in one piece. */
-static bool fits(const turn *t, int64_t most)
+static bool fits(const tfm_turns *turns, const turn *t, int64_t most)
 {
-  return t->text->nsource == 0 || t->done > 0 || tfm_sequence_rows(t->text) <= most;
+  const bool whole = t->text->nsource > 0 || indivisible(turns, t->text);
+  return !whole || t->done > 0 || tfm_sequence_rows(t->text) <= most;
 }
 
 /* Make the prompt's next tokens travel, at most `most` of them, or all of it with what an encoder
@@ -461,7 +470,7 @@ static int64_t board_prompt(tfm_turns *turns, turn *t, int64_t most, tfm_sequenc
   const tfm_sequence *text = t->text;
   const int64_t left = text->n - t->done;
   const bool reads = text->nsource > 0 && t->done == 0;
-  const int64_t n = left < most || reads ? left : most;
+  const int64_t n = left < most || reads || indivisible(turns, text) ? left : most;
   const int64_t nsource = reads ? text->nsource : 0;
   const turn *from = !t->begun && t->donor ? t->donor : t;
   if (!t->begun) {
@@ -618,7 +627,7 @@ tfm_status tfm_turns_next(tfm_turns *turns, int line, int64_t in_flight, tfm_pac
   int64_t chunk = chunk_of(turns, prompts);
   for (int64_t s = 0; s < turns->texts && room > 0 && chunk > 0; ++s) {
     turn *t = &l->turns[s];
-    if (is_home(t, false) && may_begin(t) && (n == 0 || fits(t, room))) {
+    if (is_home(t, false) && may_begin(t) && (n == 0 || fits(turns, t, room))) {
       const int64_t rows =
           board_prompt(turns, t, room < chunk ? room : chunk, turns->chosen + n);
       room -= rows;

@@ -24,10 +24,11 @@ typedef struct {
   int groups;           /* micro-batches under way that keep a line busy */
   int64_t slots, pages; /* of each line */
   int64_t page_tokens;
-  int64_t max_tokens;      /* of a micro-batch */
-  int64_t prompt_tokens;   /* those of prompts among them, but for what must travel whole */
-  int64_t window;          /* texts that wait for a line at most */
-  int64_t width;           /* of a row of results */
+  int64_t max_tokens;    /* of a micro-batch */
+  int64_t prompt_tokens; /* those of prompts among them, but for what must travel whole */
+  int64_t piece_most;    /* prompts of more tokens travel whole, and share no pages; 0: none */
+  int64_t window;        /* texts that wait for a line at most */
+  int64_t width;         /* of a row of results */
   tfm_branching branching; /* its width: at most slots, and max_tokens */
 } tfm_turns_options;
 

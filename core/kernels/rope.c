@@ -58,12 +58,13 @@ static void turn_of(double angle, float *cosine, float *sine)
   }
 }
 
-void tfm_rope_table(const float *frequency, int64_t places, int64_t half, float *table)
+void tfm_rope_table(const float *frequency, int64_t first, int64_t places, int64_t half,
+                    float *table)
 {
   for (int64_t p = 0; p < places; ++p) {
     float *row = table + p * 2 * half;
     for (int64_t i = 0; i < half; ++i) {
-      const float angle = (float)p * frequency[i];
+      const float angle = (float)(first + p) * frequency[i];
       turn_of((double)angle, &row[i], &row[half + i]);
     }
   }

@@ -8,12 +8,13 @@
 
 #include <stdint.h>
 
-/** Fill a table [places, 2*half]: of each place `half` cosines, then the sines, of the angles
- *  place * frequency[i], frequencies in 0..1 and places below 2^24.
+/** Fill a table [places, 2*half]: of each place from `first` on `half` cosines, then the sines, of
+ *  the angles place * frequency[i], frequencies in 0..1 and places below 2^24.
  *
  *  Numerics: an angle is one float32 product, as the reference computes it; sine and cosine are
  *            double precision polynomials, rounded once. */
-void tfm_rope_table(const float *frequency, int64_t places, int64_t half, float *table);
+void tfm_rope_table(const float *frequency, int64_t first, int64_t places, int64_t half,
+                    float *table);
 
 /** Turn the queries and keys of packed sequences in place: of the floats of each head that are
  * turned, pairs (i, i + half of them) by the angles of the row's place in its sequence.

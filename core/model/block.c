@@ -138,6 +138,26 @@ typedef struct {
   const int32_t *keys;              /* [B] of them */
 } run;
 
+/* Queries and keys by their places; one sequence after the other where each has its angles. */
+static void turn(const run *r, const tfm_heads *heads, const tfm_sequences *seqs, int64_t wide,
+                 tfm_par *par)
+{
+  const tfm__bench *bench = r->bench;
+  const tfm__sight *sight = &bench->sight[r->unit->sees];
+  if (!sight->by_length) {
+    tfm_rope(heads, sight->rope, bench->wide, wide, seqs, par);
+    return;
+  }
+  for (int64_t b = 0; b < seqs->B; ++b) {
+    const int32_t n = seqs->cu_len[b + 1] - seqs->cu_len[b];
+    const int32_t cu_len[] = {0, n};
+    const tfm_sequences one = {.cu_len = cu_len, .B = 1};
+    const float *angles =
+        tfm__sight_angles(sight, seqs->start ? seqs->start[b] : 0, n, bench->angles);
+    tfm_rope(heads, angles, bench->wide + seqs->cu_len[b] * wide, wide, &one, par);
+  }
+}
+
 /* x = x + attention(in), in [n,H]. */
 static void attend(const run *r, const float *in, tfm_par *par)
 {
@@ -160,7 +180,7 @@ static void attend(const run *r, const float *in, tfm_par *par)
   tfm_linear_run(unit->in, in, H, r->n, bench->wide, wide, &plain, par);
   norm_heads(unit, bench, r->n, wide, par);
   if (sight->rope) {
-    tfm_rope(&heads, sight->rope, bench->wide, wide, &seqs, par);
+    turn(r, &heads, &seqs, wide, par);
   }
   if (r->start) {
     tfm_attention_paged(&heads, bench->wide, wide, &seqs, &pages, bench->context, Q, par);
@@ -458,10 +478,10 @@ static void *touched(size_t n, size_t bytes)
 
 /* How much there is of all but what attention units share. */
 typedef struct {
-  int64_t wide, context, normed, before, strip; /* floats; strip: rows */
-  size_t sequences;                             /* entries of cu_len */
-  size_t attention;                             /* bytes a thread */
-  size_t bytes;                                 /* of all of it */
+  int64_t wide, context, normed, before, angles, strip; /* floats; strip: rows */
+  size_t sequences;                                     /* entries of cu_len */
+  size_t attention;                                     /* bytes a thread */
+  size_t bytes;                                         /* of all of it */
 } scratch;
 
 static int64_t context_of(const tfm_config *config, const tfm__bench_size *size)
@@ -502,11 +522,12 @@ static scratch scratch_of(const tfm__bench *bench, const tfm_config *config,
   scratch s = {.wide = most(most(bench->rows * qkv, inner), spread),
                .context = bench->rows * Q,
                .before = spread > 0 || size->parallel ? bench->rows * bench->H : 0,
+               .angles = config->scaling.dynamic ? (bench->rows + 1) * config->turned : 0,
                .normed = bench->pre ? most(bench->rows, bench->tile) * bench->H : 0,
                .sequences = (size_t)size->max_sequences + 1,
                .attention = attention_bytes(bench, config, size)};
   s.strip = spread > 0 ? s.wide / spread : 0;
-  s.bytes = (size_t)(s.wide + s.context + s.normed + s.before) * sizeof(float) +
+  s.bytes = (size_t)(s.wide + s.context + s.normed + s.before + s.angles) * sizeof(float) +
             2 * s.sequences * sizeof(int32_t) + (size_t)size->nthread * s.attention;
   return s;
 }
@@ -521,11 +542,12 @@ static tfm_status open_scratch(tfm__bench *bench, const scratch *s, const tfm__b
   bench->context = touched((size_t)s->context, sizeof(float));
   bench->normed = touched((size_t)most(s->normed, 1), sizeof(float));
   bench->before = touched((size_t)most(s->before, 1), sizeof(float));
+  bench->angles = touched((size_t)most(s->angles, 1), sizeof(float));
   bench->cu_len = touched(s->sequences, sizeof(int32_t));
   bench->cu_source = touched(s->sequences, sizeof(int32_t));
   bench->attention = touched((size_t)size->nthread, s->attention);
   if (!bench->cu_source || !bench->wide || !bench->context || !bench->normed ||
-      !bench->before || !bench->cu_len || !bench->attention) {
+      !bench->angles || !bench->before || !bench->cu_len || !bench->attention) {
     return tfm_fail(
         err, TFM_E_NOMEM,
         "scratch memory of %zu bytes for %lld tokens: fewer tokens a batch need less", s->bytes,
@@ -653,6 +675,7 @@ void tfm__bench_fini(tfm__bench *bench)
   tfm_free(bench->context);
   tfm_free(bench->normed);
   tfm_free(bench->before);
+  tfm_free(bench->angles);
   tfm_free(bench->cu_len);
   tfm_free(bench->cu_source);
   tfm_free(bench->attention);

@@ -45,6 +45,7 @@ typedef struct {
                      ffn of one whose halves see the same; NULL: none */
   int64_t strip;   /* the convolution runs over this many rows at a time, spread in wide */
   float *normed;   /* [rows or tile,H] what a unit sees where norms come first */
+  float *angles;   /* [rows + 1,turned] where they depend on how long a text is; NULL: not */
   int32_t *cu_len; /* [max_sequences + 1] of a run, from 0 */
   int32_t *cu_source; /* likewise, of its sources */
   void *attention;    /* one piece a thread */

@@ -361,8 +361,7 @@ static tfm_status read_config(tfm_config *config, const tfm_json *json, tfm_task
                      (long long)config->positions));
   }
   config->trained = config->max_length;
-  config->endless =
-      config->endless || (config->causal && config->rope > 0 && !config->scaling.dynamic);
+  config->endless = config->endless || (config->causal && config->rope > 0);
   TFM_TRY(read_labels(config, json, err));
 
 fail:

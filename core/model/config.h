@@ -33,16 +33,16 @@ bool tfm_task_parse(const char *name, tfm_task *out);
 typedef enum { TFM_SCORE_SOFTMAX, TFM_SCORE_SIGMOID, TFM_SCORE_NONE } tfm_score_rule;
 
 /** How the angles of rotary positions are stretched for longer texts than the model was first
- * trained on. Source: transformers, modeling_rope_utils.py. Its "dynamic" changes nothing up to
- * max_position_embeddings, which no sequence here passes. */
+ * trained on. Source: transformers, modeling_rope_utils.py. */
 typedef struct {
   enum { TFM_ROPE_DEFAULT, TFM_ROPE_LINEAR, TFM_ROPE_LLAMA3, TFM_ROPE_YARN } kind;
   double factor;
   double low, high; /* llama3: low and high frequency factor; yarn: beta slow and fast */
   int64_t original; /* positions it was first trained on */
   double attention; /* what cosines and sines are multiplied with */
-  bool dynamic;     /* stretched once a text is longer than the model's positions */
-  bool whole;       /* yarn: the range in between begins and ends at whole pairs */
+  bool
+      dynamic; /* by the length a text has when a token comes, beyond max_position_embeddings */
+  bool whole;  /* yarn: the range in between begins and ends at whole pairs */
 } tfm_rope_scaling;
 
 /** Plain data; strings and arrays live in its arena. Dimensions by the letters of

@@ -46,10 +46,23 @@ static void ramp_of(const tfm_config *config, float *from, float *width)
   *width = (float)(high - low);
 }
 
-float tfm__frequencies(const tfm_config *config, bool local, float *frequency)
+/* The base so that the longest wave of a longer text is as much longer. */
+static double raised(const tfm_config *config, double base, int64_t length)
+{
+  const double factor = config->scaling.factor;
+  const float exponent = (float)((double)config->turned / (double)(config->turned - 2));
+  const float grown = (float)factor * (float)length / (float)config->trained;
+  const float rest = grown - (float)(factor - 1.0);
+  return (double)((float)base * (float)pow((double)rest, (double)exponent));
+}
+
+float tfm__frequencies(const tfm_config *config, bool local, int64_t length, float *frequency)
 {
   const tfm_rope_scaling *scaling = &config->scaling;
-  const double base = local && config->rope_local > 0 ? config->rope_local : config->rope;
+  double base = local && config->rope_local > 0 ? config->rope_local : config->rope;
+  if (scaling->dynamic && length > config->trained) {
+    base = raised(config, base, length);
+  }
   const float factor = (float)scaling->factor;
   float from = 0.0f;
   float width = 1.0f;

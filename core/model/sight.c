@@ -124,8 +124,8 @@ static tfm_status open_rope(tfm__sight *sight, const tfm_config *config, bool lo
     return tfm_fail(err, TFM_E_NOMEM, "attention's angles of %lld places: %lld bytes",
                     (long long)places, (long long)floats * 4);
   }
-  const float stretch = tfm__frequencies(config, local, frequency);
-  tfm_rope_table(frequency, places, half, sight->rope);
+  const float stretch = tfm__frequencies(config, local, 0, frequency);
+  tfm_rope_table(frequency, 0, places, half, sight->rope);
   for (int64_t i = 0; i < floats && (stretch < 1.0f || stretch > 1.0f); ++i) {
     sight->rope[i] *= stretch;
   }
@@ -176,11 +176,24 @@ tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_
     TFM_TRY(open_bias(sight, model, heads, sees, err));
   }
   if (model->config.rope > 0) {
+    sight->by_length = model->config.scaling.dynamic ? &model->config : NULL;
     TFM_TRY(open_rope(sight, &model->config, sees == TFM__SEES_LOCAL, longest, err));
   }
 
 fail:
   return st;
+}
+
+const float *tfm__sight_angles(const tfm__sight *sight, int64_t start, int64_t n, float *made)
+{
+  const tfm_config *config = sight->by_length;
+  float *frequency = made + n * config->turned;
+  if (start + n <= config->trained) {
+    return sight->rope + start * config->turned;
+  }
+  (void)tfm__frequencies(config, false, start + n, frequency);
+  tfm_rope_table(frequency, start, n, config->turned / 2, made);
+  return made;
 }
 
 void tfm__sight_fini(tfm__sight *sight)

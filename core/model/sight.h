@@ -21,6 +21,8 @@ typedef struct {
   float *bias;    /* of terms, owned */
   int32_t *place; /* of terms, owned */
   float *rope; /* tfm_rope_table() of `longest` places; NULL: queries and keys are not turned */
+  const tfm_config *by_length; /* whose angles are others in texts beyond config->trained; NULL:
+                                  all have `rope`. Borrowed */
   size_t bytes;
 } tfm__sight;
 
@@ -37,6 +39,11 @@ tfm_status tfm__sight_measure(tfm__sight *sight, const tfm_config *config,
 tfm_status tfm__sight_open(tfm__sight *sight, const tfm_model *model, const tfm_heads *heads,
                            int64_t longest, tfm__sees sees, tfm_err *err) TFM_MUST_USE;
 void tfm__sight_fini(tfm__sight *sight);
+
+/** The angles of n tokens from `start` on, as tfm_rope_table() has them, where they depend on how
+ * long a text is: the tokens come together, when it has start + n of them. made [n + 1, turned]:
+ * where they may be put. */
+const float *tfm__sight_angles(const tfm__sight *sight, int64_t start, int64_t n, float *made);
 
 /** The row of a bias by distance: half of the buckets are for keys behind the query, half for those
  * ahead; of each half, half are for a distance alone and half grow with its logarithm up to

@@ -11,7 +11,6 @@ from harness import call, digest, must, scratch
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
 TOLD = json.loads((FIXTURES / "generate" / "beyond.json").read_text())
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
-ROTARY = [m for m in TOLD["models"] if m["changes"].get("rope_parameters", {}).get("rope_type") != "dynamic"]
 WORDS, PLACES = 57, 50  # of every family's fixture
 LAYOUTS = [[], ["--stages", 2], ["--stages", 4, "--threads", 2], ["--max-batch-tokens", 16, "--kv-budget", 200000]]
 
@@ -42,21 +41,34 @@ def answers(verb, model, rows, *options):
 
 
 def test_rotary_models_go_on_as_the_reference():
-    for told in ROTARY:
+    for told in TOLD["models"]:
         model = checkpoint(told["model"], told["changes"].items())
         rows = [{"text": said(r["ids"])} for r in told["rows"]]
+        reach = ["--max-length", 200] if "dynamic" in json.dumps(told["changes"]) else []  # prompts that travel whole: twice the positions by rule
         seen = set()
         for layout in LAYOUTS:
-            got, hashed = answers("generate", model, rows, "--max-new-tokens", 24, "--return-tokens", *layout)
+            got, hashed = answers("generate", model, rows, *reach, "--max-new-tokens", 24, "--return-tokens", *layout)
             seen.add(hashed)
             assert [g["token_ids"] for g in got] == [r["token_ids"] for r in told["rows"]], (told, got)
         assert len(seen) == 1, told
-        talk, _ = answers("chat", model, [{"messages": r["text"]} for r in rows], "--max-new-tokens", 24, "--return-tokens")
+        talk, _ = answers("chat", model, [{"messages": r["text"]} for r in rows], *reach, "--max-new-tokens", 24, "--return-tokens")
         assert [g["token_ids"] for g in talk] == [g["token_ids"] for g in got], (told, talk)
 
 
+def test_texts_whose_angles_depend_on_their_length_share_no_pages():
+    """Prompts that begin alike, on both sides of the model's positions: each is answered as if it were alone."""
+    changes = next(m["changes"] for m in TOLD["models"] if "dynamic" in json.dumps(m["changes"]))
+    model = checkpoint("llama-lm", {**changes, "max_position_embeddings": 100}.items())
+    ids = [2 + i * i % 50 for i in range(190)]
+    rows = [{"text": said(ids[:n])} for n in (190, 90, 150, 99, 190, 101, 70)]
+    alone = [answers("generate", model, [row], "--max-new-tokens", 30, "--return-tokens")[0][0]["token_ids"] for row in rows]
+    for layout in LAYOUTS[:3] + [["--kv-budget", 100000], ["--max-batch-tokens", 16]]:
+        got, _ = answers("generate", model, rows, "--max-new-tokens", 30, "--return-tokens", *layout)
+        assert [g["token_ids"] for g in got] == alone, (layout, got, alone)
+
+
 def test_their_scores_are_the_references():
-    for told in ROTARY:
+    for told in TOLD["models"]:
         model = checkpoint(told["model"], told["changes"].items())
         rows = [{"text": said(r["ids"])} for r in told["rows"]]
         for layout in LAYOUTS[:2]:

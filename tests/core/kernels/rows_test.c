@@ -233,7 +233,7 @@ static void rope_tables_are_sines_and_cosines(void **state)
   enum { PLACES = 9000 };
   static const float frequency[] = {1.0F, 0.7943282F, 0.01F, 1.0e-5F};
   static float table[PLACES * 8];
-  tfm_rope_table(frequency, PLACES, 4, table);
+  tfm_rope_table(frequency, 0, PLACES, 4, table);
   for (int p = 0; p < PLACES; ++p) {
     for (int i = 0; i < 4; ++i) {
       const double angle = (double)((float)p * frequency[i]);
@@ -258,7 +258,7 @@ static void rope_turns_queries_and_keys(void **state)
   noise r = {8};
   noise_fill(&r, 2.0f, x, T * LD);
   memcpy(y, x, sizeof x);
-  tfm_rope_table(frequency, T, D / 2, table);
+  tfm_rope_table(frequency, 0, T, D / 2, table);
   tfm_rope(&heads, table, y, LD, &seqs, NULL);
   for (int t = 0; t < T; ++t) {
     const int place = t < 3 ? t : t < 90 ? t - 3 : t - 90;
@@ -298,7 +298,7 @@ static void rope_knows_groups_parts_and_starts(void **state)
   noise_fill(&r, 2.0f, x, T * LD);
   memcpy(y, x, sizeof x);
   memcpy(z, x, sizeof x);
-  tfm_rope_table(frequency, T, 2, table);
+  tfm_rope_table(frequency, 0, T, 2, table);
   tfm_rope(&heads, table, y, LD, &one, NULL);
   tfm_rope(&heads, table, z, LD, &three, NULL);
   check_same_bits(z, y, T * LD, "sequences that begin later");
