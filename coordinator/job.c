@@ -487,6 +487,7 @@ static void assign_rank(tfm_job *job, int rank)
   case TFM_BIND_AUTO:
     a->share_index = index;
     a->share_count = count;
+    a->keeper = tfm_crew_keeper(&job->crew, rank);
     break;
   case TFM_BIND_INHERIT:
     a->share_count = 1;

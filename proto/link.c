@@ -91,10 +91,15 @@ static tfm_status check_arrived(tfm_link *in, tfm__slot *slot, tfm_err *err)
   return TFM_OK;
 }
 
+bool tfm_link_has(const tfm_link *in)
+{
+  return in->count > 0 && in->order[in->first]->state == TFM__SLOT_ARRIVED;
+}
+
 /* Take the oldest slot off the ring when it has arrived. */
 static tfm__slot *pop_arrived(tfm_link *in)
 {
-  if (in->count == 0 || in->order[in->first]->state != TFM__SLOT_ARRIVED) {
+  if (!tfm_link_has(in)) {
     return NULL;
   }
   tfm__slot *slot = in->order[in->first];

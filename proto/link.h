@@ -49,6 +49,9 @@ tfm_status tfm_link_send(tfm_link *out, tfm_frame *frame, tfm_err *err) TFM_MUST
  * TFM_E_CONFIG (the same, a frame of another build). */
 tfm_status tfm_link_receive(tfm_link *in, tfm_frame **frame, tfm_err *err) TFM_MUST_USE;
 
+/** Whether a frame has arrived: receive() looks at it then. */
+bool tfm_link_has(const tfm_link *in);
+
 /** Give a frame back to its home. */
 void tfm_link_release(tfm_frame *frame);
 

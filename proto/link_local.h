@@ -13,8 +13,9 @@ typedef struct {
   pthread_mutex_t lock;
   tfm__channel *channels; /* under lock; made by the first end that opens */
   int nrank;
-  int nopen, nleft; /* under lock: ranks not closed yet; ranks that called leave */
-  int *events;      /* [nrank] eventfd of each: they outlive every world that may signal them */
+  int nopen, nleft;     /* under lock: ranks not closed yet; ranks that called leave */
+  tfm__seating seating; /* of all, whoever is called their keeper */
+  int *events; /* [nrank] eventfd of each: they outlive every world that may signal them */
 } tfm__hub;
 
 /** The slots of tfm__transport that belong to links; world->transport is the hub. */

@@ -107,6 +107,11 @@ tfm__shm *tfm__mpi_shm(tfm__mpi *mpi)
   return mpi->shm;
 }
 
+tfm__seating *tfm__mpi_seating(tfm_world *world, int keeper)
+{
+  return tfm__shm_seating(tfm__mpi_shm(world->transport), keeper);
+}
+
 unsigned char *tfm__mpi_buffers(tfm_link *link, int nslot, size_t stride)
 {
   return tfm__shm_buffers(mpi_of(link)->shm, link, nslot, stride);

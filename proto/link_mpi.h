@@ -22,6 +22,7 @@ tfm_status tfm__mpi_check(int code, const char *call, tfm_err *err) TFM_MUST_USE
 tfm__shm *tfm__mpi_shm(tfm__mpi *mpi);
 
 /** The slots of tfm__transport; world->transport is the tfm__mpi. */
+tfm__seating *tfm__mpi_seating(tfm_world *world, int keeper);
 unsigned char *tfm__mpi_buffers(tfm_link *link, int nslot, size_t stride);
 tfm_status tfm__mpi_link_open(tfm_link *link, tfm_err *err);
 tfm_status tfm__mpi_send(tfm_link *out, tfm__slot *slot, tfm_err *err);

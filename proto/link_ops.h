@@ -8,6 +8,7 @@
 #define TFM_PROTO_LINK_OPS_H
 
 #include "proto/link.h"
+#include "proto/seats.h"
 #include "proto/world.h"
 
 #include <stdatomic.h>
@@ -80,6 +81,9 @@ typedef struct {
 
   /* Whether all ranks have told so and nothing of this rank is under way. */
   tfm_status (*all_left)(tfm_world *world, bool *all, tfm_err *err);
+
+  /* The seats that a rank of this host keeps, until the world is closed; NULL: out of reach. */
+  tfm__seating *(*seating)(tfm_world *world, int keeper);
 
   /* Release what open() and the maker of the world made; buffers are freed after it. */
   void (*close)(tfm_world *world);

@@ -50,6 +50,7 @@ typedef struct {
   _Atomic uint32_t bell;
   _Atomic uint32_t left; /* what is sent now is thrown away */
   uint64_t token;
+  tfm__seating seating;
   cell cells[]; /* [nrank] by sender */
 } home;
 
@@ -228,6 +229,12 @@ void tfm__shm_ring(tfm__shm *shm, int peer)
   if (h) {
     tfm__bell_ring(&h->bell);
   }
+}
+
+tfm__seating *tfm__shm_seating(tfm__shm *shm, int keeper)
+{
+  home *h = keeper == shm->rank ? shm->own : home_of(shm, keeper);
+  return h ? &h->seating : NULL;
 }
 
 void tfm__shm_hang_bell(const tfm__shm *shm, tfm_world *world)

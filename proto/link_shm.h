@@ -2,10 +2,10 @@
  * buffer, once, and rings it awake. Part of the MPI transport, which carries what this cannot
  * (other hosts, control messages).
  *
- *  Each rank has one memory file without a name (memfd): its bell, whether it has left, and for
- * each incoming link a ring and the buffers. Others of the host open it through /proc/PID/fd, so
- * nothing is left anywhere when a process dies, however it does. A rank that cannot open it uses
- * MPI; the receiver takes both.
+ *  Each rank has one memory file without a name (memfd): its bell, whether it has left, the seats
+ * it keeps, and for each incoming link a ring and the buffers. Others of the host open it through
+ * /proc/PID/fd, so nothing is left anywhere when a process dies, however it does. A rank that
+ * cannot open it uses MPI; the receiver takes both.
  *
  *  Order: a ring names free buffers in the order they are to be filled, another the filled ones.
  * One writer and one reader each; numbers out of it are checked before use.
@@ -38,6 +38,9 @@ void tfm__shm_hang_bell(const tfm__shm *shm, tfm_world *world);
 
 /** Unmap and close everything. NULL is allowed. */
 void tfm__shm_close(tfm__shm *shm);
+
+/** The seats in a rank's file; NULL: this rank has no file, or cannot map that one. */
+tfm__seating *tfm__shm_seating(tfm__shm *shm, int keeper);
 
 /** Buffers of an incoming data link, in the file; NULL: this link has to use the heap. */
 unsigned char *tfm__shm_buffers(tfm__shm *shm, tfm_link *link, int nslot, size_t stride);

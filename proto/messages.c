@@ -93,10 +93,11 @@ static const field assign_fields[] = {
     {I64, 0, AT(assign, max_tokens)},  {I64, 0, AT(assign, max_sequences)},
     {I64, 0, AT(assign, max_rows)},    {I32, 0, AT(assign, threads)},
     {I32, 0, AT(assign, share_index)}, {I32, 0, AT(assign, share_count)},
-    {BOOL, 0, AT(assign, probe)},      {BOOL, 0, AT(assign, trace)},
-    {BOOL, 0, AT(assign, look)},       {I64, 0, AT(assign, slots)},
-    {I64, 0, AT(assign, pages)},       {I64, 0, AT(assign, longest)},
-    {I64, 0, AT(assign, lender)},      {I32, -1, AT(assign, lent)},
+    {I32, 0, AT(assign, keeper)},      {BOOL, 0, AT(assign, probe)},
+    {BOOL, 0, AT(assign, trace)},      {BOOL, 0, AT(assign, look)},
+    {I64, 0, AT(assign, slots)},       {I64, 0, AT(assign, pages)},
+    {I64, 0, AT(assign, longest)},     {I64, 0, AT(assign, lender)},
+    {I32, -1, AT(assign, lent)},
 };
 
 static const field ready_fields[] = {

@@ -96,6 +96,7 @@ typedef struct {
   int32_t threads;
   int32_t share_index, share_count; /* its place among the ranks with the same cpuset on its
                                        host; count 0: inherit, do not pin */
+  int32_t keeper;                   /* the first rank of those, who keeps their seats */
   bool probe;                       /* probe layers of libraries */
   bool trace;                       /* tell what is done when: TRACE */
   bool look;      /* tell attention weights: ATTENTION; one sequence a batch */

@@ -55,6 +55,13 @@ static void close_local(tfm_world *world)
   }
 }
 
+static tfm__seating *seating(tfm_world *world, int keeper)
+{
+  (void)keeper;
+  tfm__hub *hub = world->transport;
+  return &hub->seating;
+}
+
 static const tfm__transport transport = {.is_mpi = false,
                                          .frame_max = SIZE_MAX,
                                          .open = tfm__local_link_open,
@@ -62,6 +69,7 @@ static const tfm__transport transport = {.is_mpi = false,
                                          .poll = tfm__local_poll,
                                          .leave = leave,
                                          .all_left = all_left,
+                                         .seating = seating,
                                          .close = close_local};
 
 static tfm_status make_hub(tfm__hub **out, int nrank, tfm_err *err)

@@ -41,6 +41,7 @@ static const tfm__transport transport = {.is_mpi = true,
                                          .poll = tfm__mpi_poll,
                                          .leave = tfm__mpi_leave,
                                          .all_left = tfm__mpi_all_left,
+                                         .seating = tfm__mpi_seating,
                                          .close = close_mpi};
 
 static void stop(void)

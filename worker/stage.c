@@ -10,6 +10,9 @@
 
 static const double heartbeat_s = 1.0;
 
+/* How long a rank that wants a core leaves its links alone. */
+static const double turn_s = 0.02;
+
 /* A micro-batch that does not end is rank 0's to tell; when it does not either, this much later. */
 static const double computing_more_s = 15.0;
 
@@ -140,16 +143,38 @@ static void set_state(tfm_stage *stage, bool computing, uint64_t batch)
   }
 }
 
-tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err)
+/* Move data, look for LEAVE. */
+static tfm_status look(tfm_stage *stage, tfm_err *err)
 {
   tfm__stage_poll(stage);
   if (stage->poll_error.status != TFM_OK) {
     *err = stage->poll_error;
     return err->status;
   }
-  tfm_status st = tfm__stage_control(stage, err);
+  return tfm__stage_control(stage, err);
+}
+
+static void rest(tfm_stage *stage)
+{
+  tfm__place_rise(&stage->place);
+  tfm_world_idle(stage->world);
+}
+
+tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err)
+{
+  const tfm_status st = look(stage, err);
   if (st == TFM_OK && !stage->left) {
-    tfm_world_idle(stage->world);
+    rest(stage);
+  }
+  return st;
+}
+
+/* Something is to be done: wait until there is a core for it, or rank 0 says LEAVE. */
+static tfm_status sit(tfm_stage *stage, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  while (st == TFM_OK && !stage->left && !tfm__place_sit(&stage->place, turn_s)) {
+    st = look(stage, err);
   }
   return st;
 }
@@ -162,17 +187,17 @@ static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
   double looked = start;
   *frame = NULL;
   set_state(stage, false, stage->now.batch);
-  for (;;) {
+  while (!stage->left && !tfm_link_has(stage->in)) {
+    TFM_TRY(look(stage, err));
+    if (!stage->left && !tfm_link_has(stage->in)) {
+      rest(stage);
+    }
+  }
+  tfm_world_busy(stage->world);
+  TFM_TRY(sit(stage, err));
+  looked = tfm_now_s();
+  if (!stage->left) {
     TFM_TRY(tfm_link_receive(stage->in, frame, err));
-    if (*frame) {
-      tfm_world_busy(stage->world);
-      break;
-    }
-    TFM_TRY(tfm__stage_wait(stage, err));
-    if (stage->left) {
-      break;
-    }
-    looked = tfm_now_s();
   }
 
 fail:
@@ -196,7 +221,8 @@ static tfm_status send_on(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   return st;
 }
 
-/* A free frame of the outgoing link for what came in, or NULL when rank 0 said LEAVE. */
+/* A free frame of the outgoing link for what came in, and a core to fill it on; NULL when rank 0
+ * said LEAVE. */
 static tfm_status free_frame(tfm_stage *stage, const tfm_frame *in, tfm_frame **frame,
                              tfm_err *err)
 {
@@ -205,8 +231,13 @@ static tfm_status free_frame(tfm_stage *stage, const tfm_frame *in, tfm_frame **
   while ((*frame = tfm_link_frame(stage->out)) == NULL && !stage->left) {
     TFM_TRY(tfm__stage_wait(stage, err));
   }
+  TFM_TRY(sit(stage, err));
 
 fail:
+  if (*frame && (stage->left || st != TFM_OK)) {
+    tfm_link_release(*frame);
+    *frame = NULL;
+  }
   stage->stats.send_s += note_span(stage, TFM_SPAN_SEND, *frame ? in : NULL, start) - start;
   return st;
 }
@@ -439,7 +470,7 @@ static tfm_status compute(tfm_stage *stage, tfm_frame *frame, tfm_err *err)
   return send_on(stage, frame, err); /* it goes home by itself */
 }
 
-tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err)
+static tfm_status run(tfm_stage *stage, tfm_err *err)
 {
   tfm_status st = TFM_OK;
   tfm_frame *frame = NULL;
@@ -462,5 +493,12 @@ tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err)
   }
 
 fail:
+  return st;
+}
+
+tfm_status tfm__stage_run(tfm_stage *stage, tfm_err *err)
+{
+  const tfm_status st = run(stage, err);
+  tfm__place_rise(&stage->place);
   return st;
 }

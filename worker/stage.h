@@ -5,6 +5,7 @@
 #include "core/model/slice.h"
 #include "proto/messages.h"
 #include "proto/world.h"
+#include "worker/place.h"
 #include "worker/team.h"
 #include "worker/vigil.h"
 
@@ -15,6 +16,7 @@ typedef struct {
   tfm_msg_assign assign;
   tfm_slice *slice;
   tfm_team *team;
+  tfm_place place;
   tfm_link *in, *out;
   int64_t max_length;          /* tokens of one sequence, by the model */
   int64_t heads;               /* of attention */

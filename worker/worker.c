@@ -349,6 +349,7 @@ static void place(worker *w, tfm_msg_ready *ready)
   tfm_share_of(&w->machine, split ? assign->share_index : 0, split ? assign->share_count : 1,
                &w->share);
   w->pin = split && !w->share.shared && tfm_world_is_mpi(w->stage.world);
+  tfm__place_open(&w->stage.place, w->stage.world, assign, &w->machine, &w->share);
   if (!w->pin) {
     return;
   }

@@ -467,3 +467,12 @@ void tfm_crew_share(const tfm_crew *crew, int rank, int *index, int *count)
     }
   }
 }
+
+int tfm_crew_keeper(const tfm_crew *crew, int rank)
+{
+  int keeper = 1;
+  while (keeper < rank && !tfm_crew_same_cores(crew, rank, keeper)) {
+    ++keeper;
+  }
+  return keeper;
+}

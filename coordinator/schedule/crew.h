@@ -117,4 +117,7 @@ const char *tfm_crew_common_isa(const tfm_crew *crew);
  * coordinator is not counted: it costs little and shares a core (DESIGN D6). */
 void tfm_crew_share(const tfm_crew *crew, int rank, int *index, int *count);
 
+/** The first of those ranks. */
+int tfm_crew_keeper(const tfm_crew *crew, int rank);
+
 #endif

@@ -155,15 +155,34 @@ tfm_status tfm_bind_thread(const tfm_machine *machine, const tfm_share *share, i
   }
   cpu_set_t masks[TFM_MACHINE_MAX_PU / CPU_SETSIZE];
   memset(masks, 0, sizeof masks);
-  for (int pu = 0; pu < TFM_MACHINE_MAX_PU; ++pu) {
-    if (tfm_cpuset_has(&set, pu)) {
-      CPU_SET_S((size_t)pu, sizeof masks, masks);
+  for (int word = 0; word < TFM_MACHINE_MAX_PU / 64; ++word) {
+    for (uint64_t bits = set.bits[word]; bits; bits &= bits - 1) {
+      CPU_SET_S((size_t)(64 * word + __builtin_ctzll(bits)), sizeof masks, masks);
     }
   }
   if (sched_setaffinity(0, sizeof masks, masks) != 0) {
     return bind_failed(&set, strerror(errno), err);
   }
   return TFM_OK;
+}
+
+int tfm_share_core_here(const tfm_machine *machine, const tfm_share *share)
+{
+  const int here = sched_getcpu();
+  int index = 0;
+  for (int c = 0; c < machine->ncore; ++c) {
+    const tfm_core *core = &machine->cores[c];
+    if (!tfm_cpuset_has(&share->set, core->pu_first)) {
+      continue;
+    }
+    for (int i = 0; i < core->npu; ++i) {
+      if (machine->pus[core->pu_at + i] == here) {
+        return index;
+      }
+    }
+    ++index;
+  }
+  return -1;
 }
 
 bool tfm_bind_seen(tfm_cpuset *out)

@@ -26,6 +26,10 @@ void tfm_share_of(const tfm_machine *machine, int index, int count, tfm_share *o
 tfm_status tfm_bind_thread(const tfm_machine *machine, const tfm_share *share, int index,
                            tfm_err *err) TFM_MUST_USE;
 
+/** Which core of the share the calling thread is on at this moment, for tfm_bind_thread(); -1 where
+ * it is on none of them. */
+int tfm_share_core_here(const tfm_machine *machine, const tfm_share *share);
+
 /** What the system says the calling thread may run on; false where it does not say. */
 bool tfm_bind_seen(tfm_cpuset *out);
 

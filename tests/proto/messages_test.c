@@ -58,6 +58,7 @@ static const tfm_msg_assign assign = {.numeric_id = "v1-native",
                                       .threads = 4,
                                       .share_index = 1,
                                       .share_count = 6,
+                                      .keeper = 9,
                                       .probe = true,
                                       .longest = INT64_C(0x1234567890),
                                       .lender = INT64_C(0x2345678901),
@@ -293,7 +294,7 @@ static void every_field_travels(void **state)
   assert_true(a.units.first == 5 && a.units.last == 9 && a.previous == 11 && a.next == 12);
   assert_true(a.hidden == 768 && a.result_width == 2 && a.max_tokens == 4096);
   assert_true(a.max_sequences == 512 && a.threads == 4);
-  assert_true(a.share_index == 1 && a.share_count == 6);
+  assert_true(a.share_index == 1 && a.share_count == 6 && a.keeper == 9);
   tfm_buf_clear(&out);
   tfm_msg_hello h;
   assert_int_equal(tfm_msg_hello_encode(&hello, &out), TFM_OK);

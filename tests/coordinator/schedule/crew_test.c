@@ -210,6 +210,9 @@ static void common_isa_and_shares(void **state)
   tfm_crew_share(&s.crew, 2, &index, &count);
   assert_int_equal(index, 1);
   assert_int_equal(count, 2);
+  assert_int_equal(tfm_crew_keeper(&s.crew, 1), 1);
+  assert_int_equal(tfm_crew_keeper(&s.crew, 2), 1);
+  assert_int_equal(tfm_crew_keeper(&s.crew, 3), 3);
   tfm_crew_share(&s.crew, 3, &index, &count);
   assert_int_equal(index, 0);
   assert_int_equal(count, 1);

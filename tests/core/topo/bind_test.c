@@ -195,8 +195,12 @@ static void this_thread_is_pinned_inside_its_share(void **state)
     tfm_cpuset seen;
     CHECK_OK(tfm_bind_thread(&m, &share, i, &err), &err);
     check_running_on(&one.set);
+    assert_int_equal(tfm_share_core_here(&m, &share), i % m.ncore);
+    assert_int_equal(tfm_share_core_here(&m, &one), 0);
     assert_true(tfm_bind_seen(&seen) && tfm_cpuset_equal(&seen, &one.set));
   }
+  const tfm_share nowhere = {.ncore = 1};
+  assert_int_equal(tfm_share_core_here(&m, &nowhere), -1);
   CHECK_OK(tfm_bind_thread(&m, &share, -1, &err), &err);
   check_running_on(&m.allowed);
   tfm_machine_fini(&m);
