@@ -33,7 +33,7 @@ def narrow(net, mbit):
 
 def simulate(a, mbit, slots, ranks, options, scratch):
     kind = {"topology": "numa:1 core:1 pu:1"}
-    described = {"hosts": [{**kind, "ranks": slots}, {**kind, "ranks": 8}],
+    described = {"hosts": [{**kind, "name": "near", "ranks": slots}, {**kind, "name": "far", "ranks": 8}],
                  "network": {"latency_us": 100, "gb_per_s": mbit / 8e3 * OURS}}
     path = scratch / "hosts.json"
     path.write_text(json.dumps(described), encoding="utf-8")
