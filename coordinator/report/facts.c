@@ -7,6 +7,8 @@
 #include "coordinator/pace.h"
 #include "coordinator/report/draw.h"
 #include "coordinator/simulate/simulate.h"
+#include "coordinator/task/card.h"
+#include "coordinator/task/sentence_files.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
@@ -86,12 +88,74 @@ static void put_memory(const tfm_config *c, tfm_buf *out)
                        (double)tfm_cost_embed_bytes(c) / 1e6);
 }
 
-static void put_shape(const tfm_model *model, tfm_buf *out)
+static bool starts(const char *text, const char *with)
 {
+  return text && strncmp(text, with, strlen(with)) == 0;
+}
+
+/* What the names of task_specific_params are for: translation_en_to_de, summarization. */
+static const char *named_task(const tfm_json *json)
+{
+  bool translates = false;
+  bool summarizes = false;
+  const tfm_json_node *all = tfm_json_get(tfm_json_root(json), "task_specific_params");
+  for (const tfm_json_node *n = tfm_json_first(all); n; n = tfm_json_next(n)) {
+    translates = translates || starts(tfm_json_key(n), "translation");
+    summarizes = summarizes || starts(tfm_json_key(n), "summarization");
+  }
+  return translates == summarizes ? "text2text-generation"
+         : translates             ? "translation"
+                                  : "summarization";
+}
+
+/* What a model with an encoder and a decoder is for: the model card's word, else what its family
+ * is made for, else config.json's. */
+static tfm_status put_answering(const tfm_model *model, tfm_buf *out, tfm_err *err)
+{
+  static const char *const cards[] = {"translation", "summarization", "text2text-generation"};
+  static const char *const families[][2] = {{"marian", "translation"},
+                                            {"mbart", "translation"},
+                                            {"m2m_100", "translation"},
+                                            {"pegasus", "summarization"}};
+  tfm_status st = TFM_OK;
+  tfm_json *json = NULL;
+  tfm_buf tag = {0};
+  const char *task = NULL;
+  TFM_TRY(tfm_card_tag(model->folder, &tag, err));
+  TFM_TRY(tfm_sentence_file(model->folder, "config.json", &json, err));
+  for (size_t i = 0; i < sizeof cards / sizeof *cards; ++i) {
+    task = strcmp(tfm_buf_cstr(&tag), cards[i]) == 0 ? cards[i] : task;
+  }
+  for (size_t i = 0; !task && i < sizeof families / sizeof *families; ++i) {
+    task = strcmp(model->config.model_type, families[i][0]) == 0 ? families[i][1] : NULL;
+  }
+  (void)tfm_buf_printf(out, "%s (verbs translate, summarize, generate)\n",
+                       task ? task : named_task(json));
+
+fail:
+  tfm_json_close(json);
+  tfm_buf_fini(&tag);
+  return st;
+}
+
+static tfm_status put_task(const tfm_model *model, tfm_buf *out, tfm_err *err)
+{
+  const tfm_config *c = &model->config;
+  (void)tfm_buf_printf(out, "%-18s ", "task");
+  if (tfm_config_decoder(c) && c->task == TFM_TASK_TEXT_GENERATION) {
+    return put_answering(model, out, err);
+  }
+  (void)tfm_buf_printf(out, "%s\n", tfm_task_name(c->task));
+  return TFM_OK;
+}
+
+static tfm_status put_shape(const tfm_model *model, tfm_buf *out, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
   const tfm_config *c = &model->config;
   (void)tfm_buf_printf(out, "%-18s %s (%s)\n", "family", c->model_type,
                        c->architecture[0] ? c->architecture : "no architecture named");
-  (void)tfm_buf_printf(out, "%-18s %s\n", "task", tfm_task_name(c->task));
+  TFM_TRY(put_task(model, out, err));
   (void)tfm_buf_printf(out, "%-18s %lld layers, hidden %lld, %lld heads of %lld, ffn %lld\n",
                        "shape", (long long)c->L, (long long)c->H, (long long)c->N,
                        (long long)c->D, (long long)c->F);
@@ -100,6 +164,9 @@ static void put_shape(const tfm_model *model, tfm_buf *out)
   (void)tfm_buf_printf(out, "%-18s %.2f million\n", "parameters",
                        (double)tfm_config_parameters(c) / 1e6);
   put_memory(c, out);
+
+fail:
+  return st;
 }
 
 static tfm_status put_tokenizer(const char *folder, tfm_buf *out, tfm_err *err)
@@ -130,7 +197,7 @@ tfm_status tfm_facts_inspect(const tfm_options *options, tfm_buf *out, tfm_err *
   TFM_TRY(tfm_model_open(&model, folder, err));
   TFM_TRY(tfm_model_digest(&model, strcmp(options->digest, "full") == 0, digest, err));
   (void)tfm_buf_printf(out, "%-18s %s\n", "checkpoint", folder);
-  put_shape(&model, out);
+  TFM_TRY(put_shape(&model, out, err));
   put_labels(&model.config, out);
   put_weights(&model, out);
   TFM_TRY(put_tokenizer(folder, out, err));

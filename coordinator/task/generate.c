@@ -109,6 +109,20 @@ static void fail_broken_off(const tfm_task_context *context, const tfm_sequence 
   tfm_answer_fail(answer, bad.status, bad.text);
 }
 
+/* max_length counts the prompt's tokens too; --max-new-tokens goes before it. */
+static void refuse_full(const tfm_generation *g, tfm_item *item)
+{
+  const int64_t n = item->seqs[0].n;
+  tfm_err bad = {0};
+  if (g->new_tokens == 0 && g->total <= n && !g->requests) {
+    (void)tfm_fail(&bad, TFM_E_FORMAT,
+                   "the text has %lld tokens, which leaves none of generation_config.json's "
+                   "max_length %lld; shorten it or pass --max-new-tokens",
+                   (long long)n, (long long)g->total);
+    tfm_item_fail(item, &bad);
+  }
+}
+
 static tfm_status generate_row(const tfm_encoder *encoder, tfm_item *item,
                                tfm_encoding *scratch, tfm_err *err)
 {
@@ -119,6 +133,7 @@ static tfm_status generate_row(const tfm_encoder *encoder, tfm_item *item,
     tfm_sequence *text = &item->seqs[0];
     text->grow = tfm_generation_room(context->own, text->n, context->config->max_length);
     hear_request(context, item);
+    refuse_full(context->own, item);
   }
   return st;
 }

@@ -86,12 +86,22 @@ fail:
   return st;
 }
 
-/* An id that is forced; in the spec it is counted from 1. */
+/* An id that is forced, or a list of it alone; in the spec it is counted from 1. */
 static tfm_status read_forced(const reading *r, const char *key, int64_t *out, tfm_err *err)
 {
   int64_t id = -1;
-  const tfm_status st = tfm_json_opt_int(r->json, tfm_json_root(r->json), key, 0,
-                                         r->context->config->V - 1, &id, err);
+  const tfm_json_node *node = tfm_json_get(tfm_json_root(r->json), key);
+  if (tfm_json_kind_of(node) == TFM_JSON_ARRAY) {
+    if (tfm_json_count(node) != 1) {
+      return tfm_fail(err, TFM_E_UNSUPPORTED,
+                      "generation_config.json: %s: %lld ids are not supported, one is", key,
+                      (long long)tfm_json_count(node));
+    }
+    node = tfm_json_first(node);
+  }
+  const tfm_status st =
+      node ? tfm_json_node_int(r->json, node, key, 0, r->context->config->V - 1, &id, err)
+           : TFM_OK;
   *out = id + 1;
   return st;
 }

@@ -2,6 +2,7 @@
 in flight."""
 import json
 import pathlib
+import shutil
 
 import harness
 from harness import call, digest, must, scratch
@@ -190,6 +191,23 @@ def test_a_budget_too_small_for_a_row_fails_that_row():
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(lines) == 24 and any("error" in row for row in lines), run
     assert all("--kv-budget" in row["error"]["message"] for row in lines if "error" in row)
+
+
+def test_a_prompt_as_long_as_max_length_is_refused():
+    """max_length counts the prompt's tokens, as the reference has it; --max-new-tokens goes before it. A forced end may be a list of one."""
+    model = scratch() / "model"
+    shutil.copytree(FOLDER, model)
+    (model / "generation_config.json").write_text(json.dumps({"eos_token_id": [0, 5], "max_length": 5, "forced_eos_token_id": [7]}))
+    source, out = model.parent / "rows.jsonl", model.parent / "out.jsonl"
+    source.write_text("".join(json.dumps({"text": " ".join(["w3"] * n)}) + "\n" for n in (4, 5, 9)))
+    must(call("generate", "-m", model, "-i", source, "-o", out, "--return-tokens"))
+    got = [json.loads(line) for line in out.read_text().splitlines()]
+    assert got[0]["token_ids"] == [7] and all("max_length 5" in g["error"]["message"] for g in got[1:]), got
+    must(call("generate", "-m", model, "-i", source, "-o", out, "--return-tokens", "--restart", "--max-new-tokens", 2))
+    assert all(g["token_ids"][-1] in (0, 5, 7) for g in map(json.loads, out.read_text().splitlines())), out.read_text()
+    (model / "generation_config.json").write_text(json.dumps({"forced_eos_token_id": [7, 8]}))
+    run = call("generate", "-m", model, "-i", source)
+    assert run.code == 69 and "forced_eos_token_id: 2 ids" in run.err, run
 
 
 if __name__ == "__main__":

@@ -199,5 +199,20 @@ def test_what_cannot_be_is_refused():
         assert run.code == code and text in run.err, (words, run.code, run.err)
 
 
+def test_inspect_says_what_a_model_is_for():
+    for name, task in (("t5", "translation"), ("marian", "translation"), ("mbart", "translation"), ("nllb", "translation")):
+        told = must(call("inspect", "-m", FIXTURES / name)).out
+        assert f"{task} (verbs translate, summarize, generate)" in told, (name, told)
+    model = scratch() / "model"
+    shutil.copytree(FIXTURES / "t5", model)
+    config = json.loads((model / "config.json").read_text())
+    for said, task in (({}, "text2text-generation"), ({"summarization": {}}, "summarization"),
+                       ({"summarization": {}, "translation_en_to_fr": {}}, "text2text-generation")):
+        (model / "config.json").write_text(json.dumps({**config, "task_specific_params": said}))
+        assert f"{task} (verbs" in must(call("inspect", "-m", model)).out, (said, task)
+    (model / "README.md").write_text("---\npipeline_tag: summarization\n---\n")
+    assert "summarization (verbs" in must(call("inspect", "-m", model)).out
+
+
 if __name__ == "__main__":
     harness.run(globals())
