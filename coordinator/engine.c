@@ -46,7 +46,8 @@ static tfm_precision precision_on(tfm_isa isa, tfm_engine engine)
 
 tfm_precision tfm_engine_precision(const tfm_job *job, tfm_precision dtype)
 {
-  const tfm_engine other = {job->engine.backend, dtype, job->engine.kv, job->engine.wire};
+  const tfm_engine other = {job->engine.backend, dtype, job->engine.kv, job->engine.wire,
+                            job->engine.smooth};
   return tfm_precision_dtype(job->engine.precision) == dtype
              ? job->engine.precision
              : precision_on(tfm_isa_used(), other);

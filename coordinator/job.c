@@ -359,7 +359,7 @@ static tfm_status own_hello(tfm_job *job, tfm_msg_hello *hello, tfm_err *err)
   (void)snprintf(hello->arithmetic, sizeof hello->arithmetic, "%s",
                  tfm_backend_arithmetic(job->engine.backend));
   const tfm_engine plain = {job->engine.backend, tfm_precision_dtype(job->engine.precision),
-                            job->engine.kv, job->engine.wire};
+                            job->engine.kv, job->engine.wire, job->engine.smooth};
   tfm_engine_numeric_id(plain, hello->numeric_id);
   (void)snprintf(hello->denormals, sizeof hello->denormals, "%s", tfm_fp_denormals());
   hello->ncore = job->machine.ncore;

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/linear_private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,11 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
   return backend == TFM_BACKEND_OPENBLAS ? tfm__openblas_begin() : "native";
 }
 
+bool tfm_engine_smooths(tfm_engine engine)
+{
+  return engine.precision == TFM_INT8 && engine.smooth;
+}
+
 /* float32 goes without saying. */
 static void append_dtype(char out[TFM_NUMERIC_ID], const char *what, tfm_precision dtype)
 {
@@ -69,6 +75,10 @@ void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
                  split ? TFM_LINEAR_TILE_K : TFM_LINEAR_K_BLOCK);
   append_dtype(out, "kv", engine.kv);
   append_dtype(out, "wire", engine.wire);
+  if (tfm_engine_smooths(engine)) {
+    const size_t n = strlen(out);
+    (void)snprintf(out + n, TFM_NUMERIC_ID - n, "-smooth-%s", engine.smooth->id);
+  }
 }
 
 const char *tfm_linear_packing(tfm_engine engine)
@@ -91,13 +101,30 @@ float tfm__int8_step(float reach, float *inverse)
   return reach / 127.0f;
 }
 
+float tfm__int8_reach(const tfm_linear *lin, const float *x)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+  return lin->factor ? kernels->reach_by(x, lin->factor, lin->K) : kernels->reach(x, lin->K);
+}
+
+void tfm__int8_bytes(const tfm_linear *lin, const float *x, int64_t first, int64_t n,
+                     float inverse, unsigned char *out)
+{
+  const tfm__kernels *kernels = tfm__kernels_used();
+  if (lin->factor) {
+    kernels->to_int8_by(x + first, lin->factor + first, n, inverse, TFM__INT8_SHIFT, out);
+  } else {
+    kernels->to_int8(x + first, n, inverse, TFM__INT8_SHIFT, out);
+  }
+}
+
 /* Numbers in pieces. */
 static bool is_split(const tfm_linear *lin)
 {
   return tfm_precision_pieces(lin->precision) > 0;
 }
 
-static tfm_status linear_alloc(tfm_linear *lin, tfm_shelf *shelf, tfm_err *err)
+static tfm_status linear_alloc(tfm_linear *lin, bool smooth, tfm_shelf *shelf, tfm_err *err)
 {
   const bool native = lin->runs_on == TFM_BACKEND_NATIVE;
   const size_t columns = (size_t)lin->panels * TFM__LANES;
@@ -117,6 +144,10 @@ static tfm_status linear_alloc(tfm_linear *lin, tfm_shelf *shelf, tfm_err *err)
     lin->scale = tfm_shelf_take(shelf, columns, sizeof(float));
     lin->shift = tfm_shelf_take(shelf, columns, sizeof(float));
     all = all && lin->scale && lin->shift;
+  }
+  if (smooth) {
+    lin->factor = tfm_shelf_take(shelf, (size_t)lin->K, sizeof(float));
+    all = all && lin->factor;
   }
   if (!all) {
     return tfm_fail(err, TFM_E_NOMEM, "weights of a linear layer: [%lld, %lld] as %s",
@@ -168,6 +199,20 @@ static void linear_clear(tfm_linear *lin)
     memset(lin->scale, 0, columns * sizeof *lin->scale);
     memset(lin->shift, 0, columns * sizeof *lin->shift);
   }
+  for (int64_t k = 0; lin->factor && k < lin->K; ++k) {
+    lin->factor[k] = 1.0f;
+  }
+}
+
+void tfm_linear_smooth(tfm_linear *lin, const float *factor)
+{
+  TFM_ASSERT(lin->factor);
+  memcpy(lin->factor, factor, (size_t)lin->K * sizeof *factor);
+}
+
+void tfm_linear_watch(tfm_linear *lin, float *largest)
+{
+  lin->seen = largest;
 }
 
 void tfm_linear_put(tfm_linear *lin, int64_t first, int64_t n, const float *weight,
@@ -241,7 +286,7 @@ tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, i
   lin->panels = (N + TFM__LANES - 1) / TFM__LANES;
   TFM_TRY(check_supported(backend, precision, K, err));
   lin->on_shelf = shelf != NULL;
-  TFM_TRY(linear_alloc(lin, shelf, err));
+  TFM_TRY(linear_alloc(lin, tfm_engine_smooths(engine), shelf, err));
   if (!tfm_shelf_filled(shelf)) {
     linear_clear(lin);
   }
@@ -271,6 +316,7 @@ void tfm_linear_close(tfm_linear *lin)
     tfm_free(lin->bias);
     tfm_free(lin->scale);
     tfm_free(lin->shift);
+    tfm_free(lin->factor);
   }
 #if TFM_WITH_ONEDNN
   tfm__onednn_close(lin->onednn);
@@ -282,7 +328,8 @@ size_t tfm_linear_bytes(const tfm_linear *lin)
 {
   const size_t columns =
       (lin->precision == TFM_INT8 ? 3 : 1) * (size_t)lin->panels * TFM__LANES;
-  return (lin->weight_count + columns) * sizeof(float);
+  const size_t factors = lin->factor ? (size_t)lin->K : 0;
+  return (lin->weight_count + columns + factors) * sizeof(float);
 }
 
 void *tfm_linear_memory(const tfm_linear *lin, size_t *bytes)
@@ -299,11 +346,24 @@ static bool on_tiles(const tfm_linear *lin, int64_t M)
          (lin->precision == TFM_INT8 && M >= TFM__AMX_STEP && tfm__amx_is_silicon());
 }
 
+static void note_inputs(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M)
+{
+  for (int64_t i = 0; i < M; ++i, x += ldx) {
+    for (int64_t k = 0; k < lin->K; ++k) {
+      const float size = isnan(x[k]) ? INFINITY : fabsf(x[k]);
+      lin->seen[k] = size > lin->seen[k] ? size : lin->seen[k];
+    }
+  }
+}
+
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par)
 {
   const tfm__linear_job job = {
       .lin = lin, .x = x, .ldx = ldx, .M = M, .y = y, .ldy = ldy, .epilogue = *epilogue};
+  if (lin->seen) {
+    note_inputs(lin, x, ldx, M);
+  }
   switch (lin->runs_on) {
   case TFM_BACKEND_REF:
     tfm__linear_run_ref(&job, par);
@@ -334,11 +394,12 @@ int64_t tfm_linear_between(int64_t N, int64_t M)
   return M * ((N + TFM_LINEAR_K_BLOCK - 1) / TFM_LINEAR_K_BLOCK) * TFM__ROW_STEP;
 }
 
-/* Rows of int8 have a step each, which is known when the whole row is. */
+/* Rows of int8 have a step each, which is known when the whole row is; who watches wants floats. */
 static bool is_chain(const tfm_linear *up, const tfm_linear *down)
 {
   return up->runs_on == TFM_BACKEND_NATIVE && down->runs_on == TFM_BACKEND_NATIVE &&
-         up->precision == down->precision && up->precision != TFM_INT8 && !is_split(up);
+         up->precision == down->precision && up->precision != TFM_INT8 && !is_split(up) &&
+         !up->seen && !down->seen;
 }
 
 void tfm_linear_run_two(const tfm_linear_two *two, const float *x, int64_t ldx, int64_t M,

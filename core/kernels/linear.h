@@ -12,8 +12,9 @@
  *  that would be denormal are zero: the order and the roundings of VDPBF16PS. For int8: W per
  *  output and x per row are rounded to the nearest of -127..127 steps (largest magnitude / 127; a
  *  row below 2^-100 is all zeros), sums are exact integers, and a sum becomes a float by
- *  float(sum) * row scale * output scale. What follows a sum is as above. `ref` is the definition
- *  of these too, and `native` equals it on every instruction set.
+ *  float(sum) * row scale * output scale; where a layer has factors (tfm_linear_smooth()), x is
+ *  x times factor, rounded to float32, in all of that. What follows a sum is as above. `ref` is the
+ *  definition of these too, and `native` equals it on every instruction set.
  *
  *  For int8-g64 only W is rounded: an output's weights in groups of 64 along K, each to the nearest
  *  of -127..127 steps as above; a weight is then float(steps) * the group's scale, rounded to
@@ -41,6 +42,7 @@
 #include "core/kernels/activation.h"
 #include "core/kernels/isa.h"
 #include "core/kernels/precision.h"
+#include "core/kernels/smooth.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,13 +78,17 @@ const char *tfm_backend_arithmetic(tfm_backend backend);
 typedef struct {
   tfm_backend backend;
   tfm_precision precision, kv, wire;
+  const tfm_smooth *smooth; /* int8: its layers have factors; NULL: none do. Borrowed */
 } tfm_engine;
+
+/** Whether layers of this engine have factors: int8's do where it says whose. */
+bool tfm_engine_smooths(tfm_engine engine);
 
 enum { TFM_NUMERIC_CONTRACT = 1 }; /* version of the numeric contract (DESIGN D3) */
 
 /** The name of everything that decides bits (INTERFACE section 2), as this build computes them;
  * the same for ranks that agree, whatever their processors. */
-enum { TFM_NUMERIC_ID = 128 };
+enum { TFM_NUMERIC_ID = 160 };
 void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID]);
 
 typedef struct tfm_linear tfm_linear; /* packed weights [N,K] and bias [N] */
@@ -109,6 +115,17 @@ tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, i
  *  backends whose form is their own affair, or no packing at all. Static. The number is to be
  *  raised with every change of the form. */
 const char *tfm_linear_packing(tfm_engine engine);
+
+/** Of an int8 layer that was begun with engine.smooth, before the first output is put: each x[k] is
+ *  multiplied by factor[k], rounded to float32, and what the row's step is found from and what is
+ *  rounded are those products. Outputs are put as such inputs meet them: the caller has multiplied
+ *  their weights by 1/factor. factor [K] is positive, finite, and copied. */
+void tfm_linear_smooth(tfm_linear *lin, const float *factor);
+
+/** From now on each run also notes the largest magnitude of each input: largest [K] becomes the
+ *  larger of what it was and of |x[k]| in any row; NaN counts as infinity. NULL: no more. Runs of
+ *  this layer may not overlap then. Borrowed; no bit of a result changes. */
+void tfm_linear_watch(tfm_linear *lin, float *largest);
 
 /** Pack the weights of outputs [first, first + n): weight [n,K] f32 row-major (a checkpoint's
  *  nn.Linear), bias [n] or NULL for none; both are copied, and finite. first is a multiple of

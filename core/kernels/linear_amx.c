@@ -116,8 +116,7 @@ static void find_steps(const amx_task *t, tfm__linear_scratch *mine)
 {
   const tfm__linear_job *job = t->of->job;
   for (int64_t i = 0; i < t->rows; ++i) {
-    const float reach =
-        tfm__kernels_used()->reach(job->x + (t->row + i) * job->ldx, job->lin->K);
+    const float reach = tfm__int8_reach(job->lin, job->x + (t->row + i) * job->ldx);
     mine->amx.step[i] = tfm__int8_step(reach, &mine->amx.inverse[i]);
   }
 }
@@ -133,13 +132,13 @@ static void pack_slab(const amx_task *t, tfm__linear_scratch *mine)
   const int64_t padded = (t->rows + TFM__AMX_STRIP - 1) / TFM__AMX_STRIP * TFM__AMX_STRIP;
   for (int64_t i = 0; i < padded; ++i) {
     float *to = mine->amx.words + i * t->a_row;
-    const float *x = job->x + (t->row + i) * job->ldx + first;
+    const float *x = job->x + (t->row + i) * job->ldx;
     if (i < t->rows && int8) {
       unsigned char *bytes = (unsigned char *)to;
-      tfm__kernels_used()->to_int8(x, n, mine->amx.inverse[i], TFM__INT8_SHIFT, bytes);
+      tfm__int8_bytes(job->lin, x, first, n, mine->amx.inverse[i], bytes);
       memset(bytes + n, 0, (size_t)(4 * t->a_row - n));
     } else if (i < t->rows) {
-      to_pieces(x, n, (int)t->of->pieces, t->a_row, to, padded * t->a_row);
+      to_pieces(x + first, n, (int)t->of->pieces, t->a_row, to, padded * t->a_row);
     }
     for (int64_t p = 0; p < t->of->pieces && i >= t->rows; ++p) {
       memset(to + p * padded * t->a_row, 0, (size_t)t->a_row * sizeof *to);

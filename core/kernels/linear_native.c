@@ -28,17 +28,10 @@ tfm__linear_scratch *tfm__linear_scratch_mine(void)
   return &scratch;
 }
 
-/* n values at x as words: `row` bytes of them, zeros behind. */
-static void to_words(tfm_precision precision, const float *x, int64_t n, float inverse,
-                     int shift, unsigned char *words, int64_t row)
+/* Zeros behind n values, up to `row` bytes of words. */
+static void end_words(tfm_precision precision, int64_t n, unsigned char *words, int64_t row)
 {
-  const tfm__kernels *kernels = tfm__kernels_used();
   const int64_t bytes = precision == TFM_INT8 ? n : 2 * n;
-  if (precision == TFM_INT8) {
-    kernels->to_int8(x, n, inverse, shift, words);
-  } else {
-    tfm__to_bfloat16_used()(x, 0, 1, n, words, 0);
-  }
   if (bytes < row) {
     memset(words + bytes, 0, (size_t)(row - bytes));
   }
@@ -86,7 +79,13 @@ static void pack_panel(tfm_linear *lin, const float *weight, int64_t n0, int64_t
     if (lin->precision == TFM_INT8) {
       lin->scale[n0 + i] = tfm__int8_step(kernels->reach(row, lin->K), &inverse);
     }
-    to_words(lin->precision, row + first, n, inverse, 0, words + i * k * 4, k * 4);
+    unsigned char *to = words + i * k * 4;
+    if (lin->precision == TFM_INT8) {
+      kernels->to_int8(row + first, n, inverse, 0, to);
+    } else {
+      tfm__to_bfloat16_used()(row + first, 0, 1, n, to, 0);
+    }
+    end_words(lin->precision, n, to, k * 4);
   }
   kernels->pack((const float *)(const void *)words, k, rows, k, step, panel);
 }
@@ -153,7 +152,7 @@ typedef struct {
 static void find_step(const native_task *t, int64_t i, const float *x)
 {
   tfm__linear_scratch *mine = tfm__linear_scratch_mine();
-  const float reach = t->native->kernels->reach(x, t->native->job->lin->K);
+  const float reach = tfm__int8_reach(t->native->job->lin, x);
   mine->native.step[i] = tfm__int8_step(reach, &mine->native.inverse[i]);
 }
 
@@ -187,13 +186,18 @@ static void lay_row(const native_task *t, int64_t i, int64_t k0, int64_t end, in
     const int64_t k = block_words(k0, end);
     int64_t begin = 0;
     const int64_t n = block_of(job->lin, k0, k, &begin);
+    unsigned char *bytes = (unsigned char *)words;
     fetch(x + ahead + begin, n);
     if (!tfm_precision_narrow(job->lin->precision)) {
       memcpy(words, x + begin, (size_t)n * sizeof *words);
-    } else {
-      to_words(job->lin->precision, x + begin, n, inverse, TFM__INT8_SHIFT,
-               (unsigned char *)words, k * 4);
+      continue;
     }
+    if (job->lin->precision == TFM_INT8) {
+      tfm__int8_bytes(job->lin, x, begin, n, inverse, bytes);
+    } else {
+      tfm__to_bfloat16_used()(x + begin, 0, 1, n, bytes, 0);
+    }
+    end_words(job->lin->precision, n, bytes, k * 4);
   }
 }
 

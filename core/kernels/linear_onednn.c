@@ -353,7 +353,6 @@ void tfm__linear_pack_onednn(tfm_linear *lin, int64_t first, int64_t n, const fl
 /* Slice k0 of rows [row, row + 96) of x, in the layer's numbers; zeros where there is none. */
 static void fetch_rows(const tfm__linear_job *job, int64_t row, int64_t k0, int64_t k)
 {
-  const tfm__kernels *kernels = tfm__kernels_used();
   const tfm_precision precision = job->lin->precision;
   tfm__linear_scratch *mine = tfm__linear_scratch_mine();
   const size_t bytes = precision == TFM_FLOAT32 ? 4 : precision == TFM_BFLOAT16 ? 2 : 1;
@@ -368,7 +367,7 @@ static void fetch_rows(const tfm__linear_job *job, int64_t row, int64_t k0, int6
     } else if (precision == TFM_BFLOAT16) {
       tfm__to_bfloat16_used()(from, 0, 1, k, to, 0);
     } else {
-      kernels->to_int8(from, k, mine->dnn.inverse[i], TFM__INT8_SHIFT, to);
+      tfm__int8_bytes(job->lin, from - k0, k0, k, mine->dnn.inverse[i], to);
     }
   }
 }
@@ -377,7 +376,7 @@ static void find_steps(const tfm__linear_job *job, int64_t row)
 {
   tfm__linear_scratch *mine = tfm__linear_scratch_mine();
   for (int64_t i = 0; i < TFM_LINEAR_TILE && row + i < job->M; ++i) {
-    const float reach = tfm__kernels_used()->reach(job->x + (row + i) * job->ldx, job->lin->K);
+    const float reach = tfm__int8_reach(job->lin, job->x + (row + i) * job->ldx);
     mine->dnn.step[i] = tfm__int8_step(reach, &mine->dnn.inverse[i]);
   }
 }

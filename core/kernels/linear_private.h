@@ -25,11 +25,19 @@ struct tfm_linear {
   float *bias;         /* 16 * panels, zeros where there is none */
   float *scale;        /* int8, likewise: of an output's steps */
   float *shift;  /* likewise: integers of 32 bits, what unsigned bytes of x add to a sum */
-  bool on_shelf; /* these are not the layer's to free */
+  float *factor; /* int8: [K] of x (tfm_linear_smooth()); NULL: there are none */
+  float *seen;   /* [K] of tfm_linear_watch(), or NULL */
+  bool on_shelf; /* these five are not the layer's to free */
   tfm__onednn *onednn; /* NULL unless it runs the layer */
 };
 
 enum { TFM__INT8_SHIFT = 128 }; /* what is added to bytes of x, for VPDPBUSD */
+
+/** int8: the largest magnitude of a row x of the layer, each times its factor where there are some;
+ *  and values [first, first + n) of the row, likewise, in steps of 1 / inverse (table.h). */
+float tfm__int8_reach(const tfm_linear *lin, const float *x);
+void tfm__int8_bytes(const tfm_linear *lin, const float *x, int64_t first, int64_t n,
+                     float inverse, unsigned char *out);
 
 /** The step of int8 for values up to `reach`, and how many steps make one: 0 and 0 for nothing. */
 float tfm__int8_step(float reach, float *inverse);

@@ -158,13 +158,32 @@ static float row_product(const tfm_linear *lin, const float *x, const float *w)
   return total;
 }
 
+/* x[k] as an int8 layer sees it. */
+static float input_of(const tfm_linear *lin, const float *x, int64_t k)
+{
+  return lin->factor ? x[k] * lin->factor[k] : x[k];
+}
+
+static float reach_of_inputs(const tfm_linear *lin, const float *x)
+{
+  float top = 0.0f;
+  for (int64_t k = 0; k < lin->K; ++k) {
+    const float v = input_of(lin, x, k);
+    top = fabsf(v) > top ? fabsf(v) : top;
+    if (!isfinite(v)) {
+      return NAN;
+    }
+  }
+  return top;
+}
+
 static float int8_product(const tfm_linear *lin, const float *x, int64_t n)
 {
   float inverse = 0.0f;
-  const float step = tfm__int8_step(reach_of(x, lin->K), &inverse);
+  const float step = tfm__int8_step(reach_of_inputs(lin, x), &inverse);
   int32_t sum = 0;
   for (int64_t k = 0; k < lin->K && isfinite(step); ++k) {
-    sum += as_int8(x[k], inverse) * (int)lin->weight[n * lin->K + k];
+    sum += as_int8(input_of(lin, x, k), inverse) * (int)lin->weight[n * lin->K + k];
   }
   return (float)sum * step * lin->scale[n];
 }

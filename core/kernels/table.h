@@ -129,9 +129,16 @@ typedef struct {
   /* The largest magnitude of a row; NaN when the row is not finite. */
   float (*reach)(const float *x, int64_t n);
 
+  /* The same of x[i] * by[i], rounded. */
+  float (*reach_by)(const float *x, const float *by, int64_t n);
+
   /* n floats times inverse, to the nearest integer, ties to even, plus `shift`, as bytes. The
    * products are within 127.5. */
   void (*to_int8)(const float *x, int64_t n, float inverse, int shift, unsigned char *out);
+
+  /* The same of x[i] * by[i], rounded. */
+  void (*to_int8_by)(const float *x, const float *by, int64_t n, float inverse, int shift,
+                     unsigned char *out);
 
   void (*finish[TFM_ACT_COUNT])(const tfm__finish *tile);
   void (*activate[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
