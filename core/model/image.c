@@ -151,7 +151,9 @@ void tfm__image_name(char name[TFM__IMAGE_NAME], const char *part, int64_t numbe
   const char *packing = tfm_linear_packing(engine);
   name[0] = '\0';
   if (packing[0]) {
-    (void)snprintf(name, TFM__IMAGE_NAME, "%.20s-%03" PRId64 "-%.32s", part, number, packing);
+    const bool smooth = tfm_engine_smooths(engine);
+    (void)snprintf(name, TFM__IMAGE_NAME, "%.12s-%03" PRId64 "-%.18s%s%.24s", part, number,
+                   packing, smooth ? "-" : "", smooth ? engine.smooth->id : "");
   }
 }
 

@@ -23,7 +23,8 @@ typedef struct {
   tfm_shelf shelf;
 } tfm__image;
 
-/** What an image is called: "unit-017-native-float32-2". */
+/** What an image is called: "unit-017-native-float32-2"; with factors also the first digits of what
+ *  names them. */
 void tfm__image_name(char name[TFM__IMAGE_NAME], const char *part, int64_t number,
                      tfm_engine engine);
 

@@ -1,7 +1,9 @@
 /* Linear layers, packed while they are read: a checkpoint's weights are never in memory twice. */
 #include "core/base/mem.h"
+#include "core/model/smooth_private.h"
 #include "core/model/weights.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { STRIP_FLOATS = 1 << 18 }; /* a thread reads at a time, and no less than a panel */
@@ -165,6 +167,9 @@ typedef struct {
   int nsource;
   strip *strips; /* [nthread] */
   int nthread;
+  float *column; /* [nthread,width] of an int8 layer with factors: its weights' largest for each
+                    input so far, by thread; else NULL */
+  float *scale;  /* [width] then what weights are multiplied by */
 } reading;
 
 /* Where outputs [first, end) of the layer meet a source's: its own [*begin, *begin + result). */
@@ -200,23 +205,51 @@ fail:
   return st;
 }
 
-static void read_strip(void *arg, int task, int thread)
+/* Fill a thread's strip with a task's outputs; how many, 0 where this or an earlier one failed. */
+static int64_t next_strip(const reading *r, int task, strip *s)
 {
-  const reading *r = arg;
-  strip *s = &r->strips[thread];
   const int64_t first = task * r->room;
   const int64_t n = least(r->room, r->rows - first);
   tfm_err err = {.status = TFM_OK};
   if (s->failed != TFM_OK && s->task < task) {
-    return;
+    return 0;
   }
   const tfm_status st = fill_strip(r, s, first, n, &err);
   if (st == TFM_OK) {
-    tfm_linear_put(r->to, first, n, s->weight, s->bias);
-  } else {
-    s->failed = st;
-    s->task = task;
-    s->err = err;
+    return n;
+  }
+  s->failed = st;
+  s->task = task;
+  s->err = err;
+  return 0;
+}
+
+static void read_strip(void *arg, int task, int thread)
+{
+  const reading *r = arg;
+  strip *s = &r->strips[thread];
+  const int64_t n = next_strip(r, task, s);
+  for (int64_t i = 0; r->scale && i < n; ++i) {
+    for (int64_t k = 0; k < r->width; ++k) {
+      s->weight[i * r->width + k] *= r->scale[k];
+    }
+  }
+  if (n > 0) {
+    tfm_linear_put(r->to, task * r->room, n, s->weight, s->bias);
+  }
+}
+
+/* The same weights, looked at only. */
+static void look_at_strip(void *arg, int task, int thread)
+{
+  const reading *r = arg;
+  strip *s = &r->strips[thread];
+  float *column = r->column + thread * r->width;
+  const int64_t n = next_strip(r, task, s);
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t k = 0; k < r->width; ++k) {
+      column[k] = fmaxf(column[k], fabsf(s->weight[i * r->width + k]));
+    }
   }
 }
 
@@ -253,6 +286,8 @@ static void reading_fini(reading *r)
     tfm_free(r->strips[i].bias);
   }
   tfm_free(r->strips);
+  tfm_free(r->column);
+  tfm_free(r->scale);
 }
 
 /* The failure of the first strip that has one, whoever read it. */
@@ -274,6 +309,39 @@ static tfm_status first_failure(const reading *r, tfm_err *err)
   return first->failed;
 }
 
+static int task_count(const reading *r)
+{
+  return (int)((r->rows + r->room - 1) / r->room);
+}
+
+/* Find the scales of an int8 layer's inputs, a file's after a look at all of its weights, and tell
+ * the layer. */
+static tfm_status smooth_inputs(reading *r, const tfm__loader *loader, tfm__place place,
+                                int64_t layer, tfm_par *par, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  r->column = tfm_calloc((size_t)(r->nthread * r->width), sizeof *r->column);
+  r->scale = tfm_calloc((size_t)r->width, sizeof *r->scale);
+  if (!r->column || !r->scale) {
+    return no_memory(err, "scales of inputs", (r->nthread + 1) * r->width);
+  }
+  if (loader->engine.smooth->layers) {
+    tfm_par_for(par, task_count(r), look_at_strip, r);
+  }
+  TFM_TRY(first_failure(r, err));
+  for (int64_t i = r->width; i < r->nthread * r->width; ++i) {
+    r->column[i % r->width] = fmaxf(r->column[i % r->width], r->column[i]);
+  }
+  TFM_TRY(tfm__smooth_scales(loader, place, layer, r->column, r->width, r->scale, err));
+  for (int64_t k = 0; k < r->width; ++k) {
+    r->column[k] = 1.0f / r->scale[k]; /* both are powers of two */
+  }
+  tfm_linear_smooth(r->to, r->column);
+
+fail:
+  return st;
+}
+
 tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
                             const tfm__module *modules, int nmodule, int64_t layer,
                             tfm_err *err)
@@ -290,13 +358,21 @@ tfm_status tfm__linear_load(tfm_linear **out, const tfm__loader *loader,
     }
   }
   r.room = strip_room(r.rows, r.width);
-  TFM_TRY(tfm_linear_begin_on(out, loader->engine, r.rows, r.width, loader->shelf, err));
+  const tfm__place place = tfm__place_of(modules[0]);
+  tfm_engine engine = loader->engine;
+  if (tfm_engine_smooths(engine) && !tfm__smooth_has(engine.smooth, place)) {
+    engine.smooth = NULL;
+  }
+  TFM_TRY(tfm_linear_begin_on(out, engine, r.rows, r.width, loader->shelf, err));
   if (tfm_shelf_filled(loader->shelf)) {
     return TFM_OK;
   }
   r.to = *out;
   TFM_TRY(reading_open(&r, model, modules, nmodule, layer, err));
-  tfm_par_for(par, (int)((r.rows + r.room - 1) / r.room), read_strip, &r);
+  if (tfm_engine_smooths(engine)) {
+    TFM_TRY(smooth_inputs(&r, loader, place, layer, par, err));
+  }
+  tfm_par_for(par, task_count(&r), read_strip, &r);
   TFM_TRY(first_failure(&r, err));
   reading_fini(&r);
   return TFM_OK;

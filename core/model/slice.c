@@ -8,6 +8,7 @@
 #include "core/model/image.h"
 #include "core/model/positions.h"
 #include "core/model/slice_private.h"
+#include "core/model/smooth_private.h"
 #include "core/model/unit.h"
 #include "core/model/weights.h"
 
@@ -32,10 +33,34 @@ static const tfm__unit *unit_of(const tfm_slice *slice, int64_t u)
   return &slice->units[u - slice->first];
 }
 
+const tfm__unit *tfm__slice_unit(const tfm_slice *slice, int64_t u)
+{
+  const tfm__unit *unit = unit_of(slice, u);
+  return unit->shared ? NULL : unit;
+}
+
+tfm_linear *tfm__slice_head_out(const tfm_slice *slice)
+{
+  return slice->has_head ? slice->head.out : NULL;
+}
+
 /* The other backends keep what they round as floats. */
 static tfm_precision kept_precision(tfm_engine engine)
 {
   return engine.backend == TFM_BACKEND_NATIVE ? engine.precision : TFM_FLOAT32;
+}
+
+static int64_t unit_bytes(const tfm_config *config, tfm_engine engine, int64_t u)
+{
+  return tfm_cost_unit_bytes(config, kept_precision(engine), u) +
+         (tfm_engine_smooths(engine) ? tfm__smooth_unit_bytes(engine.smooth, config, u) : 0);
+}
+
+/* engine: the units'. */
+static int64_t head_bytes(const tfm_config *config, tfm_engine engine)
+{
+  return tfm_cost_head_bytes(config, kept_precision(engine)) +
+         (tfm_engine_smooths(engine) ? tfm__smooth_head_bytes(engine.smooth, config) : 0);
 }
 
 static tfm_status open_unit(tfm_slice *slice, const tfm_model *model,
@@ -45,8 +70,7 @@ static tfm_status open_unit(tfm_slice *slice, const tfm_model *model,
   tfm__image *image = &slice->images[u - slice->first];
   char name[TFM__IMAGE_NAME];
   tfm__image_name(name, "unit", u, options->engine);
-  tfm__image_begin(image, options->store, name,
-                   tfm_cost_unit_bytes(&model->config, kept_precision(options->engine), u));
+  tfm__image_begin(image, options->store, name, unit_bytes(&model->config, options->engine, u));
   const tfm__loader loader = {model, options->engine, tfm__image_shelf(image), options->par};
   TFM_TRY(tfm__unit_load(&slice->units[u - slice->first], &loader, u, err));
   TFM_TRY(tfm__image_end(image, options->store, err));
@@ -61,13 +85,14 @@ static tfm_status open_head(tfm_slice *slice, const tfm_model *model,
   tfm_status st = TFM_OK;
   const tfm_engine engine = {
       .backend = options->engine.backend,
-      .precision = tfm_cost_head_precision(&model->config, options->engine.precision)};
+      .precision = tfm_cost_head_precision(&model->config, options->engine.precision),
+      .smooth = options->engine.smooth};
   char name[TFM__IMAGE_NAME] = "";
   if (tfm__head_can_be_shared(model)) {
     tfm__image_name(name, "head", (int64_t)model->config.task, engine);
   }
   tfm__image_begin(&slice->head_image, options->store, name,
-                   tfm_cost_head_bytes(&model->config, kept_precision(engine)));
+                   head_bytes(&model->config, engine));
   const tfm__loader loader = {model, engine, tfm__image_shelf(&slice->head_image),
                               options->par};
   slice->has_head = true;
@@ -188,7 +213,7 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
   *need = (tfm_slice_need){.weights = 0};
   for (int64_t u = options->first; u < options->last; ++u) {
     if (tfm__unit_twin(config, u) < options->first) {
-      const int64_t bytes = tfm_cost_unit_bytes(config, kept, u);
+      const int64_t bytes = unit_bytes(config, options->engine, u);
       need->weights += bytes;
       need->shared += image_bytes(options->engine, bytes, bytes);
     }
@@ -203,9 +228,11 @@ tfm_status tfm_slice_measure(tfm_slice_need *need, const tfm_model *model,
   if (options->head) {
     int64_t weights = 0;
     tfm__head_measure(model, kept, &weights, &need->scratch);
+    weights += head_bytes(config, options->engine) - tfm_cost_head_bytes(config, kept);
     need->weights += weights;
     if (tfm__head_can_be_shared(model)) {
-      need->shared += image_bytes(options->engine, tfm_cost_head_bytes(config, kept), weights);
+      need->shared +=
+          image_bytes(options->engine, head_bytes(config, options->engine), weights);
     }
     see_passing(need, passing_of(config, TFM__PART_HEAD, options->nthread));
   }

@@ -3,6 +3,13 @@
 #define TFM_CORE_MODEL_SLICE_PRIVATE_H
 
 #include "core/model/slice.h"
+#include "core/model/unit.h"
+
+/** Unit u of the slice's range, borrowed; NULL where its weights are those of a unit before it. */
+const tfm__unit *tfm__slice_unit(const tfm_slice *slice, int64_t u);
+
+/** The last linear layer of the slice's head, borrowed; NULL where there is none. */
+tfm_linear *tfm__slice_head_out(const tfm_slice *slice);
 
 /** Run unit u of the slice's range over batch->x in place. */
 void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm_par *par);

@@ -92,6 +92,11 @@ void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whol
   }
 }
 
+tfm_slice *tfm_whole_slice(tfm_whole *whole)
+{
+  return whole->slice;
+}
+
 int64_t tfm_whole_width(const tfm_whole *whole)
 {
   return whole->width;

@@ -23,6 +23,9 @@ typedef void (*tfm_whole_watch)(void *arg, int64_t unit, const float *x, int64_t
 void tfm_whole_run(tfm_whole *whole, const tfm_ids *ids, float *result, tfm_whole_watch watch,
                    void *arg);
 
+/** All its units as one slice; borrowed. */
+tfm_slice *tfm_whole_slice(tfm_whole *whole);
+
 /** Floats a row of the result has; 0 without a head. */
 int64_t tfm_whole_width(const tfm_whole *whole);
 

@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
+#include "core/model/smooth.h"
 #include "tests/core/model/tolerance.h"
 
 #include <stdio.h>
@@ -169,6 +170,37 @@ static void no_cut_changes_a_bit_of_any_family(void **state)
 {
   (void)state;
   each_family(check_cuts_of);
+}
+
+/* int8 whose inputs are evened out: scales are of the whole checkpoint, whatever a slice has. */
+static void check_smooth_of(const char *name, tfm_precision precision)
+{
+  tfm_err err = {.status = TFM_OK};
+  tfm_smooth *smooth = NULL;
+  oracle o = open_oracle(name, TFM_INT8);
+  (void)precision;
+  want_ok(tfm_smooth_open(&smooth, &o.model, "weights", &err), &err);
+  o.engine.smooth = smooth;
+  run_whole(&o.model, o.engine, &o.g, o.logits, o.states);
+  const int64_t units = 2 * o.model.config.L;
+  for (int parts = 2; parts <= units && parts <= 3; ++parts) {
+    assert_true(check_all_cuts(&o, parts) > 0);
+  }
+  const int64_t cuts[] = {0, units};
+  threads_par threads = make_threads(3);
+  check_slices(&o, o.engine, cuts, 1, &threads.par, "threads");
+  tfm_engine ref = o.engine;
+  ref.backend = TFM_BACKEND_REF;
+  check_slices(&o, ref, cuts, 1, NULL, "ref");
+  close_oracle(&o);
+  tfm_smooth_close(smooth);
+}
+
+static void scales_of_inputs_know_no_cuts(void **state)
+{
+  (void)state;
+  check_smooth_of("tiny", TFM_INT8);
+  each_family(check_smooth_of);
 }
 
 static void a_slice_without_units_leaves_x_alone(void **state)
@@ -586,6 +618,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(no_cut_changes_a_bit),
       cmocka_unit_test(no_cut_changes_a_bit_of_any_family),
+      cmocka_unit_test(scales_of_inputs_know_no_cuts),
       cmocka_unit_test(a_slice_without_units_leaves_x_alone),
       cmocka_unit_test(neighbours_and_order_change_no_bit),
       cmocka_unit_test(threads_and_task_order_change_no_bit),
