@@ -120,6 +120,7 @@ static tfm_status conclude(tfm_job *job, tfm_delivery *d, tfm_err *err)
     if (!passed) {
       TFM_TRY(tfm_fail(err, TFM_E_VERIFY, "verification failed; see the report"));
     }
+    TFM_TRY(tfm_verifier_calibrate(d->verifier, err));
   }
 
 fail:

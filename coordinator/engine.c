@@ -2,7 +2,10 @@
 
 #include "coordinator/output/sink.h"
 #include "core/model/pieces.h"
+#include "core/model/smooth.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 tfm_isa tfm_engine_isa(const tfm_job *job)
@@ -122,6 +125,54 @@ static tfm_status choose_int8(const tfm_options *options, tfm_engine *engine, tf
   return TFM_OK;
 }
 
+/* Scales are read once, whichever instruction set it will be. */
+static tfm_status choose_smooth(tfm_job *job, tfm_err *err)
+{
+  const char *word = job->options->int8_smooth;
+  tfm_status st = TFM_OK;
+  if (!word || strcmp(word, "none") == 0) {
+    return TFM_OK;
+  }
+  if (job->engine.precision != TFM_INT8) {
+    return tfm_fail(err, TFM_E_USAGE,
+                    "--int8-smooth %.256s: evens out what int8 rounds by token, not %s; add "
+                    "--dtype int8 --int8-mode dynamic, or leave it out",
+                    word, tfm_precision_name(job->engine.precision));
+  }
+  st = job->smooth ? TFM_OK : tfm_smooth_open(&job->smooth, &job->model, word, err);
+  job->engine.smooth = job->smooth;
+  return st;
+}
+
+tfm_status tfm_engine_smooth_word(const tfm_job *job, char *word, size_t room, tfm_err *err)
+{
+  const char *asked = job->engine.smooth ? job->options->int8_smooth : "";
+  const bool file = job->engine.smooth && job->engine.smooth->layers;
+  char *real = file ? realpath(asked, NULL) : NULL;
+  const int n = snprintf(word, room, "%s", real ? real : asked);
+  free(real); /* from the C library */
+  return n >= 0 && (size_t)n < room
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_USAGE, "--int8-smooth: a path of %d bytes is too long", n);
+}
+
+/* What layers are given is noted in the arithmetic that is the same everywhere. */
+static tfm_status check_calibrate(const tfm_options *options, const tfm_engine *engine,
+                                  tfm_err *err)
+{
+  const char *mode = options->float32_mode;
+  const bool exact = is_auto(mode) || strcmp(mode, "exact") == 0;
+  if (!options->calibrate ||
+      (engine->precision == TFM_FLOAT32 && exact && is_own(engine->backend))) {
+    return TFM_OK;
+  }
+  return tfm_fail(
+      err, TFM_E_USAGE,
+      "--calibrate %.256s: notes what layers are given in float32; want --dtype "
+      "float32, --float32-mode exact and --backend native, or none of these options",
+      options->calibrate);
+}
+
 tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
 {
   tfm_status st = TFM_OK;
@@ -142,8 +193,10 @@ tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err)
   }
   TFM_TRY(check_together(engine, options->float32_mode, err));
   TFM_TRY(choose_int8(options, engine, err));
+  TFM_TRY(check_calibrate(options, engine, err));
   TFM_TRY(tfm_backend_check(engine->backend, err));
-  if (engine->precision == TFM_FLOAT32) {
+  TFM_TRY(choose_smooth(job, err));
+  if (engine->precision == TFM_FLOAT32 && !options->calibrate) {
     TFM_TRY(choose_float32(job, isa, &engine->precision, err));
   }
   engine->precision = precision_on(isa, *engine);

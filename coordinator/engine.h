@@ -9,7 +9,7 @@
  *  options, instruction set and weights, never from timing or cuts. bfloat16 on AMX, and float32
  *  in pieces, are made of products of tiles.
  *  Errors: TFM_E_USAGE for what does not go together; TFM_E_UNSUPPORTED for a backend that is not
- *  there; of tfm_pieces_hold_model(). */
+ *  there; of tfm_pieces_hold_model() and tfm_smooth_open(). */
 tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err) TFM_MUST_USE;
 
 /** The same for the instruction set that --isa names, else the best that all ranks have; an output
@@ -17,6 +17,12 @@ tfm_status tfm_engine_choose(tfm_job *job, tfm_isa isa, tfm_err *err) TFM_MUST_U
  *  now on.
  *  Errors: TFM_E_CONFIG for one that a rank lacks; those of tfm_engine_choose(). */
 tfm_status tfm_engine_settle(tfm_job *job, tfm_err *err) TFM_MUST_USE;
+
+/** Where the chosen engine's scales come from, as other ranks may be told, who may have started
+ *  elsewhere: "" for nowhere, "weights", or a file's absolute path. Errors: TFM_E_USAGE (no
+ *  room). */
+tfm_status tfm_engine_smooth_word(const tfm_job *job, char *word, size_t room,
+                                  tfm_err *err) TFM_MUST_USE;
 
 /** The instruction set that --isa names, else the best one here: what ranks that are like this one
  *  will use. */

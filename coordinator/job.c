@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
 #include "core/model/cost.h"
+#include "core/model/smooth.h"
 #include "core/topo/memory.h"
 
 #include <limits.h>
@@ -588,6 +589,7 @@ tfm_status tfm_job_plan(tfm_job *job, tfm_err *err)
   memcpy(start.cache, job->cache, sizeof start.cache);
   say_head(job, &start);
   TFM_TRY(tfm_engine_choose(job, tfm_engine_isa(job), err));
+  TFM_TRY(tfm_engine_smooth_word(job, start.smooth, sizeof start.smooth, err));
   (void)snprintf(start.backend, sizeof start.backend, "%s",
                  tfm_backend_name(job->engine.backend));
   (void)snprintf(start.dtype, sizeof start.dtype, "%s",
@@ -788,6 +790,7 @@ void tfm_job_fini(tfm_job *job)
   tfm_free(job->bytes);
   tfm_free(job->twin);
   tfm_machine_fini(&job->machine);
+  tfm_smooth_close(job->smooth);
   tfm_model_fini(&job->model);
   tfm_free(job->folder);
 }

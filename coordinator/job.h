@@ -49,6 +49,7 @@ typedef struct {
   tfm_plan_request request;
   tfm_plan plan;
   tfm_engine engine;
+  tfm_smooth *smooth; /* scales the engine borrows; NULL: none were asked for */
   const char *isa;
   char numeric_id[TFM_NUMERIC_ID];
   int64_t max_length; /* tokens of a row */

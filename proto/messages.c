@@ -36,6 +36,7 @@ static const field start_fields[] = {
     {TEXT, 0, AT(start, dtype)},
     {TEXT, 0, AT(start, kv)},
     {TEXT, 0, AT(start, wire)},
+    {TEXT, 0, AT(start, smooth)},
     {BOOL, 0, AT(start, digest_full)},
     {TEXT, 0, AT(start, cache)},
     {TEXT, 0, AT(start, task)},

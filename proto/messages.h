@@ -38,6 +38,8 @@ typedef struct {
   char dtype[16];           /* of the units' linear layers: float32, bfloat16, int8 */
   char kv[16];              /* of keys and values that are kept, likewise */
   char wire[16];            /* of hidden states between stages: float32, bfloat16 */
+  /* where int8's scales come from: "", "weights", or a file's path */
+  char smooth[TFM_MSG_PATH];
   bool digest_full;
   char cache[TFM_MSG_CACHE]; /* absolute folder of packed weights; "" for none */
   /* The head that is wanted, as core/model/head_spec.h has it; "none": the model's own task. */
@@ -69,7 +71,7 @@ typedef struct {
   char cpu[128];                    /* processor model */
   char isa[16];                     /* best instruction set */
   char arithmetic[64];              /* of the backend: part of numeric_id */
-  char numeric_id[128];             /* as this build makes it: contract, arithmetic, dtype */
+  char numeric_id[160];             /* as this build makes it: contract, arithmetic, dtype */
   char denormals[16];               /* "kept", or what its floating point unit does to them */
   int32_t ncore, ncore_host, nnode; /* usable; granted on the host; NUMA nodes */
   int32_t node; /* the NUMA node all usable cores lie on, -1 when they span several */
@@ -80,7 +82,7 @@ typedef struct {
 
 /** 0 -> worker: its part of the plan. A spare rank gets stage -1. */
 typedef struct {
-  char numeric_id[128];
+  char numeric_id[160];
   char isa[16]; /* the one to use */
   char backend[16];
   char precision[16]; /* of the units' linear layers, core/kernels/precision.h */

@@ -3,7 +3,7 @@
 #ifndef TFM_PROTO_TAGS_H
 #define TFM_PROTO_TAGS_H
 
-enum { TFM_WIRE_VERSION = 18 };
+enum { TFM_WIRE_VERSION = 19 };
 
 /* X(NAME, number, "name"): control frames are below 64, data frames from 64 on. */
 #define TFM_FRAME_MAP(X)                                                                       \

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/kernels/isa.h"
+#include "core/model/smooth.h"
 #include "core/model/speed.h"
 #include "core/topo/bind.h"
 #include "core/topo/memory.h"
@@ -37,6 +38,7 @@ typedef struct {
   bool pin;
   atomic_ullong seen[TFM_MACHINE_MAX_PU / 64]; /* where its threads run, by the system's word */
   tfm_model model;
+  tfm_smooth *smooth;        /* scales of int8's inputs, or NULL */
   tfm_slice_options options; /* of the slice */
   char digest[TFM_SHA256_HEX];
   tfm_store *store;
@@ -217,6 +219,8 @@ static tfm_status say_hello(worker *w, tfm_err *err)
   copy_text(hello.cpu, sizeof hello.cpu, w->machine.cpu_model);
   copy_text(hello.isa, sizeof hello.isa, tfm_isa_name(tfm_isa_best()));
   copy_text(hello.arithmetic, sizeof hello.arithmetic, tfm_backend_arithmetic(engine.backend));
+  TFM_TRY(tfm_smooth_open(&w->smooth, &w->model, w->start.smooth, err));
+  engine.smooth = w->smooth;
   tfm_engine_numeric_id(engine, hello.numeric_id);
   copy_text(hello.denormals, sizeof hello.denormals, tfm_fp_denormals());
   hello.ncore = w->machine.ncore;
@@ -307,6 +311,7 @@ static tfm_status check_numbers(const worker *w, tfm_err *err)
   if (tfm__asked_engine(&w->start, &engine, &ignored) == TFM_OK &&
       tfm_backend_parse(a->backend, &engine.backend) && tfm_isa_parse(a->isa, &isa) &&
       tfm_precision_parse(a->precision, &engine.precision)) {
+    engine.smooth = w->smooth;
     tfm_engine_numeric_id(engine, own);
   }
   return strcmp(a->numeric_id, own) == 0
@@ -453,6 +458,7 @@ static tfm_status prepare(worker *w, tfm_msg_ready *ready, tfm_err *err)
                            .arg = w};
   const char *bad = NULL;
   TFM_TRY(tfm__asked_engine(&w->start, &options.engine, err));
+  options.engine.smooth = w->smooth;
   if (!tfm_backend_parse(a->backend, &options.engine.backend) ||
       !tfm_precision_parse(a->precision, &options.engine.precision) ||
       !tfm_isa_parse(a->isa, &isa)) {
@@ -665,6 +671,7 @@ static void end_job(worker *w)
   tfm_team_close(w->stage.team);
   tfm_slice_close(w->stage.slice);
   tfm_store_close(w->store);
+  tfm_smooth_close(w->smooth);
   tfm_model_fini(&w->model);
   tfm__states_close(&w->stage);
   tfm_free(w->stage.trace);

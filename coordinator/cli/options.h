@@ -152,6 +152,7 @@ typedef struct {
   const char *float32_mode; /* "auto", "exact" or a name of TFM_PRECISION_MAP */
   const char *int8_mode;    /* "auto", "dynamic" or "groups" */
   const char *wire_dtype;   /* "float32", "bfloat16" */
+  const char *int8_smooth;  /* "none" or NULL, "weights", or a file of scales */
   const char *digest;       /* "sampled", "full" */
   int64_t max_length;       /* 0: the smaller of tokenizer's and model's */
   tfm_overflow on_overflow;
@@ -224,11 +225,12 @@ typedef struct {
   bool similarity;
   tfm_number_type precision; /* of embeddings */
   tfm_offsets offsets;
-  bool stats;           /* tokenize: figures of all rows instead of rows */
-  bool decode;          /* tokenize: ids to text instead */
-  const char *expected; /* verify: a JSONL of expected results, or NULL */
-  int64_t repetitions;  /* bench: passes of each kind, >= 1 */
-  const char **lengths; /* bench, plan: [nlength] tokens of made rows, as typed; none: input */
+  bool stats;            /* tokenize: figures of all rows instead of rows */
+  bool decode;           /* tokenize: ids to text instead */
+  const char *expected;  /* verify: a JSONL of expected results, or NULL */
+  const char *calibrate; /* verify: a file of scales to write, or NULL */
+  int64_t repetitions;   /* bench: passes of each kind, >= 1 */
+  const char **lengths;  /* bench, plan: [nlength] tokens of made rows, as typed; none: input */
   int nlength;
   const char **pairs; /* bench comm: [npair] of ranks, as typed; none: neighbours */
   int npair;

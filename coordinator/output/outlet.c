@@ -12,6 +12,7 @@ static tfm_status check_beside(const tfm_options *o, tfm_err *err)
   const tfm_sink_named files[] = {{"--summary-json", o->summary_json},
                                   {"--metrics-file", o->metrics_file},
                                   {"--trace", o->trace},
+                                  {"--calibrate", o->calibrate},
                                   {"--outdir", run}};
   tfm_sink_named checked[2 + sizeof files / sizeof files[0]] = {{"--output", o->output}};
   int n = 1;

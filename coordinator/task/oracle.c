@@ -93,6 +93,11 @@ const float *tfm_oracle_run(tfm_oracle *oracle, const tfm_sequence *s, int64_t n
   return oracle->values;
 }
 
+tfm_status tfm_oracle_watch(tfm_oracle *oracle, tfm_smooth **seen, tfm_err *err)
+{
+  return tfm_smooth_watch(seen, oracle->whole, &oracle->job->model, err);
+}
+
 static bool all_finite(const float *x, int64_t n)
 {
   int64_t i = 0;

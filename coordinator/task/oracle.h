@@ -4,6 +4,7 @@
 #define TFM_COORDINATOR_TASK_ORACLE_H
 
 #include "coordinator/job.h"
+#include "core/model/smooth.h"
 
 typedef struct tfm_oracle tfm_oracle;
 
@@ -19,6 +20,10 @@ int64_t tfm_oracle_tokens(const tfm_job *job);
  * that grew, all at once: what would be gone on with at each place, nothing kept from one to the
  * next. number: of its row. Borrowed, until the next call. */
 const float *tfm_oracle_run(tfm_oracle *oracle, const tfm_sequence *s, int64_t number);
+
+/** Let it note how large the inputs of linear layers become (core/model/smooth.h), in the sequences
+ *  of tfm_oracle_run(). *seen is released after the oracle. */
+tfm_status tfm_oracle_watch(tfm_oracle *oracle, tfm_smooth **seen, tfm_err *err) TFM_MUST_USE;
 
 /** Whether all values on the way there are finite, of a sequence that came whole. */
 bool tfm_oracle_finite(tfm_oracle *oracle, const tfm_sequence *s);

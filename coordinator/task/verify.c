@@ -5,6 +5,7 @@
 #include "coordinator/task/oracle.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/base/whole_file.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct tfm_verifier {
   const tfm_job *job;
   tfm_oracle *oracle;
   tfm_accuracy *accuracy; /* NULL in float32, on the wire too */
+  tfm_smooth *seen;       /* NULL: --calibrate was not asked for */
   tfm_buf expected;       /* the file */
   size_t expected_at;     /* of the next line */
   tfm_buf answer;         /* the answer's fields as one object */
@@ -42,6 +44,9 @@ tfm_status tfm_verifier_open(tfm_verifier **out, const tfm_job *job, tfm_err *er
   const bool plain = job->engine.precision == TFM_FLOAT32 && job->engine.wire == TFM_FLOAT32;
   if (!job->task->grows && !plain) {
     TFM_TRY(tfm_accuracy_open(&v->accuracy, job, err));
+  }
+  if (job->options->calibrate) {
+    TFM_TRY(tfm_oracle_watch(v->oracle, &v->seen, err));
   }
   v->nfield = job->task->fields(&job->context, v->fields);
   if (job->options->expected) {
@@ -232,12 +237,28 @@ bool tfm_verifier_report(const tfm_verifier *verifier, tfm_buf *out)
   return passed;
 }
 
+tfm_status tfm_verifier_calibrate(const tfm_verifier *v, tfm_err *err)
+{
+  tfm_status st = TFM_OK;
+  tfm_buf text = {.data = NULL};
+  if (!v->seen) {
+    return TFM_OK;
+  }
+  TFM_TRY(tfm_smooth_write(v->seen, &v->job->model, v->rows, &text, err));
+  TFM_TRY(tfm_whole_file_write(v->job->options->calibrate, tfm_buf_view(&text), err));
+
+fail:
+  tfm_buf_fini(&text);
+  return st;
+}
+
 void tfm_verifier_close(tfm_verifier *verifier)
 {
   if (!verifier) {
     return;
   }
   tfm_oracle_close(verifier->oracle);
+  tfm_smooth_close(verifier->seen);
   tfm_accuracy_close(verifier->accuracy);
   tfm_buf_fini(&verifier->answer);
   tfm_buf_fini(&verifier->expected);

@@ -22,6 +22,10 @@ tfm_status tfm_verifier_row(tfm_verifier *verifier, const tfm_item *item,
  * least one row was compared and none differed. */
 bool tfm_verifier_report(const tfm_verifier *verifier, tfm_buf *out);
 
+/** Write the file of --calibrate, if it was asked for: of the rows compared so far. Errors: of
+ *  tfm_smooth_write(), TFM_E_IO. */
+tfm_status tfm_verifier_calibrate(const tfm_verifier *verifier, tfm_err *err) TFM_MUST_USE;
+
 /** NULL is allowed. */
 void tfm_verifier_close(tfm_verifier *verifier);
 
