@@ -389,6 +389,13 @@ void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t 
   TFM_ASSERT(lin->runs_on < TFM_BACKEND_COUNT);
 }
 
+int64_t tfm_linear_rows_at_once(tfm_backend backend, tfm_precision precision)
+{
+  const bool fast = precision == TFM_BFLOAT16 || precision == TFM_INT8;
+  const bool on_vectors = backend == TFM_BACKEND_NATIVE && tfm_isa_used() != TFM_ISA_AMX;
+  return fast && on_vectors ? TFM__BLOCK_ROWS : 4 * TFM_LINEAR_TILE;
+}
+
 int64_t tfm_linear_between(int64_t N, int64_t M)
 {
   return M * ((N + TFM_LINEAR_K_BLOCK - 1) / TFM_LINEAR_K_BLOCK) * TFM__ROW_STEP;

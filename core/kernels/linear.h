@@ -170,6 +170,10 @@ typedef struct {
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par);
 
+/** How many rows to give a backend's layers at a time where their results are soon read again: as
+ *  few as are no more work a row, so that these are still in L2. Never a matter of bits. */
+int64_t tfm_linear_rows_at_once(tfm_backend backend, tfm_precision precision);
+
 /** Two layers with nothing but an activation between them. */
 typedef struct {
   const tfm_linear *up, *down; /* up's N is down's K */

@@ -11,9 +11,8 @@
 #include <string.h>
 
 enum {
-  TILE = 384,         /* rows whose [TILE,F] fits a cache level between ffn's two products; half
-                         of them when it is [TILE,2F] */
-  ROWS_A_THREAD = 128 /* enough rows in attention's products for every thread */
+  GATED = 192, /* rows whose [GATED,2F] fits a cache level between a gated ffn's products */
+  ROWS_A_THREAD = 112 /* enough rows in a product for every thread */
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -254,8 +253,8 @@ static int32_t source_before(const tfm_batch *batch, int64_t b)
   return batch->cu_source ? batch->cu_source[b] : 0;
 }
 
-/* The end of the run that begins with sequence b. Whole sequences with sources share the pages of
- * those (tfm__bench_open()). */
+/* The end of the run that begins with sequence b: a long one, or some whose rows are enough. Whole
+ * sequences with sources share the pages of those (tfm__bench_open()). */
 static int64_t run_end(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
                        int64_t b)
 {
@@ -263,8 +262,7 @@ static int64_t run_end(const tfm__unit *unit, const tfm__bench *bench, const tfm
   const int64_t most_sequences = shares ? bench->rows / TFM_PAGE_KEYS + 1 : batch->B;
   const int32_t first = batch->cu_len[b];
   int64_t e = b + 1;
-  while (e < batch->B && e - b < most_sequences &&
-         batch->cu_len[e + 1] - first <= bench->rows &&
+  while (e < batch->B && e - b < most_sequences && batch->cu_len[e + 1] - first <= bench->run &&
          source_before(batch, e + 1) - source_before(batch, b) <= bench->rows) {
     e += 1;
   }
@@ -560,7 +558,7 @@ static tfm_status open_scratch(tfm__bench *bench, const scratch *s, const tfm__b
 static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size)
 {
   const int64_t longest = least(size->max_tokens, config->max_length);
-  const int64_t wished = most(TILE, ROWS_A_THREAD * (int64_t)size->nthread);
+  const int64_t wished = most(size->rows_at_once, ROWS_A_THREAD * (int64_t)size->nthread);
   tfm__bench bench = {.H = config->H,
                       .F = most(config->F, config->decoder_F),
                       .norm_eps = config->norm_eps,
@@ -576,10 +574,11 @@ static tfm__bench bench_of(const tfm_config *config, const tfm__bench_size *size
                             .cap = config->score_cap,
                             .bfloat16 = size->bfloat16,
                             .kv = size->kv};
-  bench.rows = least(size->max_tokens, most(longest, wished));
+  bench.run = least(size->max_tokens, wished);
+  bench.rows = most(longest, bench.run);
   bench.gated = tfm__module_name(config, TFM__MODULE_GATE) != NULL ||
                 tfm__module_name(config, TFM__MODULE_GATE_UP) != NULL;
-  bench.tile = least(size->max_tokens, bench.gated ? TILE / 2 : TILE);
+  bench.tile = least(size->max_tokens, bench.gated ? GATED : wished);
   return bench;
 }
 

@@ -37,7 +37,8 @@ typedef struct {
   bool gated; /* ffn: down(act(gate(x)) * up(x)) */
   tfm_activation convolution_act;
 
-  int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time */
+  int64_t rows;    /* attention runs over whole sequences, at most this many rows at a time, */
+  int64_t run;     /* and several only up to so many */
   int64_t tile;    /* ffn runs over this many rows at a time */
   float *wide;     /* attention [rows,(N+2G)*D], ffn [tile,F] in words or, gated, [tile,2F] */
   float *context;  /* [rows,N*D] */
@@ -76,6 +77,7 @@ typedef struct {
   int64_t max_tokens;    /* largest T */
   int64_t max_sequences; /* largest B */
   int nthread;
+  int64_t rows_at_once;          /* of a product: tfm_linear_rows_at_once() */
   int64_t convolution;           /* tokens of the one beside a unit; 0: there is none */
   bool parallel;                 /* some units do layers whose halves see the same input */
   int64_t nattention;            /* units of attention that keep keys and values */

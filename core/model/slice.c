@@ -162,17 +162,19 @@ static int64_t convolution_of(const tfm_slice_options *options, const tfm_config
 
 static tfm__bench_size bench_size_of(const tfm_slice_options *options, const tfm_config *config)
 {
-  tfm__bench_size size = {.max_tokens = options->max_tokens,
-                          .max_sequences = options->max_sequences,
-                          .bfloat16 = tfm_precision_narrow(options->engine.precision),
-                          .nthread = options->nthread,
-                          .nattention =
-                              tfm_cost_page_layers(config, options->first, options->last),
-                          .slots = options->slots,
-                          .pages = options->pages,
-                          .kv = options->engine.kv,
-                          .convolution = convolution_of(options, config),
-                          .parallel = config->parallel};
+  tfm__bench_size size = {
+      .max_tokens = options->max_tokens,
+      .max_sequences = options->max_sequences,
+      .bfloat16 = tfm_precision_narrow(options->engine.precision),
+      .nthread = options->nthread,
+      .rows_at_once =
+          tfm_linear_rows_at_once(options->engine.backend, options->engine.precision),
+      .nattention = tfm_cost_page_layers(config, options->first, options->last),
+      .slots = options->slots,
+      .pages = options->pages,
+      .kv = options->engine.kv,
+      .convolution = convolution_of(options, config),
+      .parallel = config->parallel};
   note_attentions(options, config, size.attends);
   return size;
 }

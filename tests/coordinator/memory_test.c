@@ -98,7 +98,7 @@ static void what_is_idle_counts_once_in_one_process(void **state)
   close_fixture(f);
 }
 
-/* Three frames of T tokens arrive, three of results leave; scratch is for at most 384 rows. */
+/* Three frames of T tokens arrive, three of results leave; scratch is for as many rows in both. */
 static void larger_batches_take_what_their_frames_take(void **state)
 {
   (void)state;
