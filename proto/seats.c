@@ -57,6 +57,11 @@ bool tfm_seats_take(tfm_seats *seats, int wanted, double seconds)
   }
 }
 
+bool tfm_seats_wanted(const tfm_seats *seats)
+{
+  return seats->sits && atomic_load(&seats->shared->waiting) > 0;
+}
+
 void tfm_seats_give(tfm_seats *seats)
 {
   tfm__seating *shared = seats->shared;

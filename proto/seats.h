@@ -42,6 +42,9 @@ void tfm_seats_join(tfm_seats *seats, tfm_world *world, int keeper, int n);
  * or there are no seats. False: there was none to be had for that many seconds, below 1. */
 bool tfm_seats_take(tfm_seats *seats, int wanted, double seconds);
 
+/** Whether it sits while others wait. */
+bool tfm_seats_wanted(const tfm_seats *seats);
+
 /** Get up, if it sits. */
 void tfm_seats_give(tfm_seats *seats);
 

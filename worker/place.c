@@ -1,5 +1,15 @@
 #include "worker/place.h"
 
+#include "core/base/clock.h"
+
+#include <time.h>
+
+/* A turn, at least: who goes on with the next micro-batch has its weights near. */
+static const double turn_s = 40e-3;
+
+/* Who was woken has sat down by then. */
+static const struct timespec nap = {.tv_nsec = 50000};
+
 void tfm__place_open(tfm_place *place, tfm_world *world, const tfm_msg_assign *assign,
                      const tfm_machine *machine, const tfm_share *share)
 {
@@ -20,6 +30,7 @@ bool tfm__place_sit(tfm_place *place, double seconds)
   if (!tfm_seats_take(seats, here, seconds)) {
     return false;
   }
+  place->since_s = tfm_now_s();
   tfm_err err = {0};
   place->binds = place->binds &&
                  tfm_bind_thread(place->machine, place->share, seats->seat, &err) == TFM_OK;
@@ -33,4 +44,12 @@ void tfm__place_rise(tfm_place *place)
     place->binds = tfm_bind_thread(place->machine, place->share, -1, &err) == TFM_OK;
   }
   tfm_seats_give(&place->seats);
+}
+
+void tfm__place_pass(tfm_place *place)
+{
+  if (tfm_seats_wanted(&place->seats) && tfm_now_s() - place->since_s >= turn_s) {
+    tfm__place_rise(place);
+    (void)nanosleep(&nap, NULL);
+  }
 }

@@ -18,7 +18,8 @@ typedef struct {
   tfm_seats seats;
   const tfm_machine *machine;
   const tfm_share *share;
-  bool binds; /* a seat is a core, and threads can be pinned here */
+  bool binds;     /* a seat is a core, and threads can be pinned here */
+  double since_s; /* it sits */
 } tfm_place;
 
 /** Join those who share this rank's cores, if any do. Called by the thread that will sit. borrows:
@@ -28,6 +29,9 @@ void tfm__place_open(tfm_place *place, tfm_world *world, const tfm_msg_assign *a
 
 /** Sit down; false: no seat was free for that many seconds (below 1). */
 bool tfm__place_sit(tfm_place *place, double seconds);
+
+/** Between two micro-batches: let another sit that waits, if this rank has sat for some time. */
+void tfm__place_pass(tfm_place *place);
 
 /** Get up, if it sits. */
 void tfm__place_rise(tfm_place *place);

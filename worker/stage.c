@@ -11,7 +11,7 @@
 static const double heartbeat_s = 1.0;
 
 /* How long a rank that wants a core leaves its links alone. */
-static const double turn_s = 0.02;
+static const double seat_look_s = 0.02;
 
 /* A micro-batch that does not end is rank 0's to tell; when it does not either, this much later. */
 static const double computing_more_s = 15.0;
@@ -173,7 +173,7 @@ tfm_status tfm__stage_wait(tfm_stage *stage, tfm_err *err)
 static tfm_status sit(tfm_stage *stage, tfm_err *err)
 {
   tfm_status st = TFM_OK;
-  while (st == TFM_OK && !stage->left && !tfm__place_sit(&stage->place, turn_s)) {
+  while (st == TFM_OK && !stage->left && !tfm__place_sit(&stage->place, seat_look_s)) {
     st = look(stage, err);
   }
   return st;
@@ -187,6 +187,7 @@ static tfm_status next_frame(tfm_stage *stage, tfm_frame **frame, tfm_err *err)
   double looked = start;
   *frame = NULL;
   set_state(stage, false, stage->now.batch);
+  tfm__place_pass(&stage->place);
   while (!stage->left && !tfm_link_has(stage->in)) {
     TFM_TRY(look(stage, err));
     if (!stage->left && !tfm_link_has(stage->in)) {

@@ -63,6 +63,7 @@ static void which_one(void **state)
   assert_int_equal(a.seat, 1);
   assert_true(tfm_seats_take(&b, 1, 0));
   assert_int_equal(b.seat, 0);
+  assert_false(tfm_seats_wanted(&a));
   assert_false(tfm_seats_take(&c, -1, 0));
   assert_false(tfm_seats_take(&c, 7, 0.01));
   tfm_seats_give(&a);
@@ -81,6 +82,7 @@ typedef struct {
   tfm_world *world;
   tfm_seats seats;
   int turns;
+  bool wanted; /* when somebody waited */
 } player;
 
 static _Atomic int sitting, worst, on[SEATS];
@@ -139,6 +141,7 @@ static void *get_up(void *arg)
   while (atomic_load(&shared->waiting) == 0) {
     (void)sched_yield();
   }
+  p->wanted = tfm_seats_wanted(&p->seats);
   tfm_seats_give(&p->seats);
   return NULL;
 }
@@ -164,6 +167,8 @@ static void getting_up_wakes(void **state)
     fastest_s = took_s < fastest_s ? took_s : fastest_s;
     tfm_seats_give(&second);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(first.wanted);
+    assert_false(tfm_seats_wanted(&first.seats));
   }
   assert_true(fastest_s < 0.9);
   close_worlds(worlds, 2);
