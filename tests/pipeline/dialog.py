@@ -133,7 +133,7 @@ def test_a_system_prompt_comes_first():
 
 def test_a_conversation_that_is_too_long_goes_on_without_its_last_turn():
     model = checkpoint(scratch())
-    terminal = Terminal("chat", "-m", model, "--max-new-tokens", 4)
+    terminal = Terminal("chat", "-m", model, "--max-new-tokens", 4, "--max-length", 128)
     terminal.until_prompt()
     assert "no answer" in terminal.ask("w1 " * 300) and "longer than" in terminal.ask("w1 " * 300)
     assert terminal.ask("w5").strip() == answer(model, [{"role": "user", "content": "w5"}], "--max-new-tokens", 4).strip()
