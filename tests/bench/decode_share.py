@@ -5,13 +5,11 @@ usage: decode_share.py PROGRAM MODEL ROWS.jsonl READ_PEAK [--tokens SHORT LONG] 
 
 MODEL is a decoder with a chat template whose embeddings are its head too, in one model.safetensors; the first of
 ROWS holds `messages`; READ_PEAK is the program of read_peak.c. Every token reads all weights once: 4, 2 or 1 byte
-of each. Seconds are by the difference of two lengths, one thread on one core, so that the prompt is in neither.
-The peak is read in the same rounds, on the same core. Prints medians (least and most of the shares in brackets).
+of each. Seconds are by the difference of two lengths, one thread, so that the prompt is in neither. The peak is read in the same rounds. Prints medians (least and most of the shares in brackets).
 """
 import argparse
 import json
 import math
-import os
 import pathlib
 import statistics
 import struct
@@ -48,7 +46,6 @@ def main():
     a = p.parse_args()
     short, long = a.tokens
     weights = weights_of(a.model)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print("| dtype | tokens/s | GB/s | peak GB/s | share % |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
