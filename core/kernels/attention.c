@@ -95,6 +95,7 @@ typedef struct {
   const float *qkv;
   int64_t ldqkv;
   const int32_t *cu_len;
+  const int32_t *span;
   float *out;
   int64_t ldo;
   float *scratch;
@@ -448,8 +449,10 @@ static void attend_unit(const attention_job *job, int64_t unit, int64_t run, int
                  .tile = mine + job->at.tile,
                  .by_query = mine + job->at.by_query,
                  .by_key = mine + job->at.by_key};
-  const int64_t first = run * job->run_len;
-  const int64_t last = first + job->run_len < w.len ? first + job->run_len : w.len;
+  const int64_t begin = job->span ? job->span[2 * b] : 0;
+  const int64_t end = job->span ? job->span[2 * b + 1] : w.len;
+  const int64_t first = begin + run * job->run_len;
+  const int64_t last = first + job->run_len < end ? first + job->run_len : end;
   if (first >= last) {
     return;
   }
@@ -519,6 +522,7 @@ void tfm_attention(const tfm_heads *heads, const float *qkv, int64_t ldqkv,
                        .qkv = qkv,
                        .ldqkv = ldqkv,
                        .cu_len = seqs->cu_len,
+                       .span = seqs->span,
                        .out = out,
                        .ldo = ldo,
                        .scratch = scratch,

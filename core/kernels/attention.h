@@ -53,6 +53,9 @@ typedef struct {
   int64_t B;
   const int32_t
       *start; /* [B] place of the first row in its sequence, for tfm_rope(); NULL: 0 */
+  /* [2*B] of sequence b only rows span[2*b] .. span[2*b+1]-1, counted from its first, attend; the
+   * others' rows of `out` stay as they are. NULL: all */
+  const int32_t *span;
 } tfm_sequences;
 
 /** Floats of R packed rows of positions. */

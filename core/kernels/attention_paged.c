@@ -464,9 +464,10 @@ static void attend_task(void *arg, int task, int thread)
   paged_work w;
   open_work(&w, job, task / job->runs, thread);
   const int64_t shared = job->heads->N / tfm_heads_of_keys(job->heads);
-  const int64_t rows = w.n * shared;
+  const int32_t *span = job->seqs->span ? job->seqs->span + 2 * w.b : NULL;
+  const int64_t rows = (span ? span[1] : w.n) * shared;
   const int64_t tile = w.kernels->tile_rows;
-  const int64_t first = task % job->runs * RUN * tile;
+  const int64_t first = (span ? span[0] * shared : 0) + task % job->runs * RUN * tile;
   const int64_t last = first + RUN * tile < rows ? first + RUN * tile : rows;
   for (int64_t q = first; q < last; q += tile) {
     attend_tile(&w, q, last - q < tile ? last - q : tile);

@@ -6,6 +6,7 @@
 #include "core/kernels/pages.h"
 #include "core/kernels/rope.h"
 #include "core/model/arch/registry.h"
+#include "core/model/wanted.h"
 
 #include <math.h>
 #include <string.h>
@@ -131,6 +132,10 @@ typedef struct {
   const int32_t *start;      /* [B] of sequences that grow; NULL: whole ones */
   float *const *const *page; /* [B] theirs */
 
+  /* [2*B] as of tfm_sequences; NULL: all rows are. When attention is done the run is those rows, at
+   * the front of x. */
+  const int32_t *wanted;
+
   const float *source; /* [nsource,H] what an encoder made, of those that bring it */
   int64_t nsource;     /* rows of it */
   float *const *const *source_page; /* [B] */
@@ -157,8 +162,17 @@ static void turn(const run *r, const tfm_heads *heads, const tfm_sequences *seqs
   }
 }
 
+/* Those of n rows that are wanted go on alone. */
+static void leave_wanted(run *r, int64_t width)
+{
+  const tfm__bench *bench = r->bench;
+  (void)tfm__wanted_to_front(r->wanted, bench->cu_len, r->B, width, bench->context);
+  r->n = tfm__wanted_to_front(r->wanted, bench->cu_len, r->B, bench->H, r->x);
+  tfm__wanted_lengths(r->wanted, r->B, bench->cu_len);
+}
+
 /* x = x + attention(in), in [n,H]. */
-static void attend(const run *r, const float *in, tfm_par *par)
+static void attend(run *r, const float *in, tfm_par *par)
 {
   const tfm__unit *unit = r->unit;
   const tfm__bench *bench = r->bench;
@@ -166,7 +180,8 @@ static void attend(const run *r, const float *in, tfm_par *par)
   const int64_t H = bench->H;
   const int64_t Q = bench->heads.N * bench->heads.D;
   const int64_t wide = Q + 2 * bench->heads.G * bench->heads.D;
-  const tfm_sequences seqs = {.cu_len = bench->cu_len, .B = r->B, .start = r->start};
+  const tfm_sequences seqs = {
+      .cu_len = bench->cu_len, .B = r->B, .start = r->start, .span = r->wanted};
   const tfm_pages pages = {
       .page = r->page, .offset = unit->page_offset, .scratch = bench->attention};
   tfm_attention_terms terms = sight->terms;
@@ -185,6 +200,12 @@ static void attend(const run *r, const float *in, tfm_par *par)
     tfm_attention_paged(&heads, bench->wide, wide, &seqs, &pages, bench->context, Q, par);
   } else {
     tfm_attention(&heads, bench->wide, wide, &seqs, bench->context, Q, bench->attention, par);
+  }
+  if (r->wanted) {
+    leave_wanted(r, Q);
+  }
+  if (r->n == 0) {
+    return; /* keys and values for later are all that was wanted */
   }
   const last_step last = {bench->context, Q, r->n, r->x};
   add_product(unit, bench, &last, par);
@@ -218,13 +239,16 @@ static void attend_source(const run *r, const float *in, tfm_par *par)
     tfm_linear_run(cross->keys, r->source, H, r->nsource, bench->wide, wide, &plain, par);
     tfm_attention_keep(&heads, bench->wide, wide, &sources, &pages, par);
   }
+  if (r->n == 0) {
+    return;
+  }
   tfm_linear_run(cross->query, in, H, r->n, bench->wide, Q, &plain, par);
   tfm_attention_look(&heads, bench->wide, Q, &own, &pages, bench->context, Q, par);
   const tfm_epilogue add = {.act = TFM_ACT_NONE, .residual = r->x, .ldr = H};
   tfm_linear_run(cross->out, bench->context, Q, r->n, r->x, H, &add, par);
 }
 
-static void post_norm_run(const run *r, tfm_par *par)
+static void post_norm_run(run *r, tfm_par *par)
 {
   attend(r, r->x, par);
   normalize(r->bench, r->unit->norm, r->x, r->n, r->x, par);
@@ -234,7 +258,7 @@ static void post_norm_run(const run *r, tfm_par *par)
   }
 }
 
-static void pre_norm_run(const run *r, tfm_par *par)
+static void pre_norm_run(run *r, tfm_par *par)
 {
   const float *in = r->x;
   if (r->unit->norm) {
@@ -294,7 +318,7 @@ static void see_sources(run *r, const tfm_batch *batch, int64_t b)
 /* Runs of whole sequences, so that q, k and v of a run stay in cache and scratch memory does
  * not grow with the batch. Runs never mix rows, so where they end changes no bit. */
 static void each_run(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
-                     void (*work)(const run *r, tfm_par *par), tfm_par *par)
+                     void (*work)(run *r, tfm_par *par), tfm_par *par)
 {
   for (int64_t b = 0, e = 0; b < batch->B; b = e) {
     const int32_t first = batch->cu_len[b];
@@ -308,11 +332,15 @@ static void each_run(const tfm__unit *unit, const tfm__bench *bench, const tfm_b
              .n = batch->cu_len[e] - first,
              .x = batch->x + first * bench->H,
              .start = batch->start ? batch->start + b : NULL,
-             .page = batch->start ? bench->cache.of_batch + b : NULL};
+             .page = batch->start ? bench->cache.of_batch + b : NULL,
+             .wanted = bench->wanted ? bench->wanted + 2 * b : NULL};
     if (unit->cross) {
       see_sources(&r, batch, b);
     }
     work(&r, par);
+    if (r.wanted) {
+      tfm__wanted_back(r.wanted, batch->cu_len + b, r.B, bench->H, r.x);
+    }
   }
 }
 
@@ -392,13 +420,14 @@ static void spread_neighbours(const tfm__bench *bench, int64_t tokens, int64_t t
 }
 
 /* A first layer with a convolution beside it: x = norm(layer(x) + act(convolution(x))). */
-static void whole_layer_run(const run *r, tfm_par *par)
+static void whole_layer_run(run *r, tfm_par *par)
 {
   const tfm__bench *bench = r->bench;
   const tfm__beside *beside = r->unit->beside;
   const int64_t H = bench->H;
   run attention = *r;
   attention.unit = &beside->attention;
+  attention.wanted = r->wanted = NULL; /* neighbours are wanted too */
   memcpy(bench->before, r->x, (size_t)(r->n * H) * sizeof *r->x);
   post_norm_run(&attention, par);
   post_norm_rows(r->unit, bench, r->x, r->n, par);
@@ -412,27 +441,46 @@ static void whole_layer_run(const run *r, tfm_par *par)
   normalize(bench, beside->norm, r->x, r->n, r->x, par);
 }
 
+/* The rows of a batch that are wanted, at its front; and back. */
+static int64_t begin_wanted(const tfm__bench *bench, const tfm_batch *batch)
+{
+  return !bench->wanted
+             ? batch->T
+             : tfm__wanted_to_front(bench->wanted, batch->cu_len, batch->B, bench->H, batch->x);
+}
+
+static void end_wanted(const tfm__bench *bench, const tfm_batch *batch)
+{
+  if (bench->wanted) {
+    tfm__wanted_back(bench->wanted, batch->cu_len, batch->B, bench->H, batch->x);
+  }
+}
+
 static void post_norm_ffn(const tfm__unit *unit, const tfm__bench *bench,
                           const tfm_batch *batch, tfm_par *par)
 {
   if (unit->beside) {
     each_run(unit, bench, batch, whole_layer_run, par);
-  } else {
-    post_norm_rows(unit, bench, batch->x, batch->T, par);
+    return;
   }
+  post_norm_rows(unit, bench, batch->x, begin_wanted(bench, batch), par);
+  end_wanted(bench, batch);
 }
 
 /* A layer whose halves see the same input: x = x + attention(norm(x)) + ffn(other norm(x)). */
-static void parallel_run(const run *r, tfm_par *par)
+static void parallel_run(run *r, tfm_par *par)
 {
   const tfm__bench *bench = r->bench;
   const int64_t H = bench->H;
   run attention = *r;
   attention.unit = &r->unit->beside->attention;
   normalize(bench, r->unit->norm, r->x, r->n, bench->before, par);
+  if (r->wanted) {
+    (void)tfm__wanted_to_front(r->wanted, bench->cu_len, r->B, H, bench->before);
+  }
   pre_norm_run(&attention, par);
-  for (int64_t t = 0; t < r->n; t += bench->tile) {
-    const int64_t n = least(bench->tile, r->n - t);
+  for (int64_t t = 0; t < attention.n; t += bench->tile) {
+    const int64_t n = least(bench->tile, attention.n - t);
     feed(r->unit, bench, bench->before + t * H, r->x + t * H, n, par);
   }
 }
@@ -444,12 +492,14 @@ static void pre_norm_ffn(const tfm__unit *unit, const tfm__bench *bench, const t
     each_run(unit, bench, batch, parallel_run, par);
     return;
   }
-  for (int64_t r = 0; r < batch->T; r += bench->tile) {
-    const int64_t n = least(bench->tile, batch->T - r);
+  const int64_t rows = begin_wanted(bench, batch);
+  for (int64_t r = 0; r < rows; r += bench->tile) {
+    const int64_t n = least(bench->tile, rows - r);
     float *x = batch->x + r * bench->H;
     normalize(bench, unit->norm, x, n, bench->normed, par);
     feed(unit, bench, bench->normed, x, n, par);
   }
+  end_wanted(bench, batch);
 }
 
 void tfm__final_norm(const tfm__unit *unit, const tfm__bench *bench, const tfm_batch *batch,
@@ -526,7 +576,7 @@ static scratch scratch_of(const tfm__bench *bench, const tfm_config *config,
                .attention = attention_bytes(bench, config, size)};
   s.strip = spread > 0 ? s.wide / spread : 0;
   s.bytes = (size_t)(s.wide + s.context + s.normed + s.before + s.angles) * sizeof(float) +
-            2 * s.sequences * sizeof(int32_t) + (size_t)size->nthread * s.attention;
+            4 * s.sequences * sizeof(int32_t) + (size_t)size->nthread * s.attention;
   return s;
 }
 
@@ -543,8 +593,9 @@ static tfm_status open_scratch(tfm__bench *bench, const scratch *s, const tfm__b
   bench->angles = touched((size_t)most(s->angles, 1), sizeof(float));
   bench->cu_len = touched(s->sequences, sizeof(int32_t));
   bench->cu_source = touched(s->sequences, sizeof(int32_t));
+  bench->spans = touched(2 * s->sequences, sizeof(int32_t));
   bench->attention = touched((size_t)size->nthread, s->attention);
-  if (!bench->cu_source || !bench->wide || !bench->context || !bench->normed ||
+  if (!bench->cu_source || !bench->spans || !bench->wide || !bench->context || !bench->normed ||
       !bench->angles || !bench->before || !bench->cu_len || !bench->attention) {
     return tfm_fail(
         err, TFM_E_NOMEM,
@@ -677,6 +728,7 @@ void tfm__bench_fini(tfm__bench *bench)
   tfm_free(bench->angles);
   tfm_free(bench->cu_len);
   tfm_free(bench->cu_source);
+  tfm_free(bench->spans);
   tfm_free(bench->attention);
   *bench = (tfm__bench){.H = 0};
 }

@@ -27,8 +27,10 @@ typedef struct {
   int64_t H, F;    /* F: of the widest layer */
   tfm_heads heads; /* a unit has its own scale and terms */
   tfm__sight sight[TFM__SEES_COUNT];
-  tfm__cache cache;     /* of sequences that grow */
-  tfm__sources sources; /* of a decoder behind an encoder */
+  tfm__cache cache;      /* of sequences that grow */
+  tfm__sources sources;  /* of a decoder behind an encoder */
+  int32_t *spans;        /* [2*max_sequences] made by tfm__wanted_spans() for a last layer */
+  const int32_t *wanted; /* these, while it runs; NULL: each row of the batch is wanted */
   tfm__look *look; /* of the layer that runs next, one whole sequence; NULL: nobody looks */
   float norm_eps;
   bool rms; /* norms are by the root mean square */

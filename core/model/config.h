@@ -45,6 +45,15 @@ typedef struct {
   bool whole;  /* yarn: the range in between begins and ends at whole pairs */
 } tfm_rope_scaling;
 
+/** Which of a sequence's tokens the head sees what the last layer makes of: the first, the last or
+ *  a marked one (batch.h), or those marked. The other tokens' rows are then nobody's. */
+typedef enum {
+  TFM_WANTED_ALL,
+  TFM_WANTED_FIRST,
+  TFM_WANTED_LAST,
+  TFM_WANTED_MARKED
+} tfm_wanted;
+
 /** Plain data; strings and arrays live in its arena. Dimensions by the letters of
  * tensor/dims.h. */
 typedef struct {
@@ -110,7 +119,8 @@ typedef struct {
   int64_t nlabel; /* C; 0 for a model without a classification head */
   const char **labels; /* [nlabel], "LABEL_i" where config.json names none */
   tfm_score_rule score;
-  int64_t pad_id; /* -1: none */
+  tfm_wanted wanted; /* by the head's spec: ALL until a model is asked (model.h) */
+  int64_t pad_id;    /* -1: none */
   tfm_arena arena;
 } tfm_config;
 

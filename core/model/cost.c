@@ -13,14 +13,39 @@ static bool is_product_of(const tfm_config *config, tfm__part part, tfm__module 
          tfm__module_name(config, module) && !tfm__layer_lacks(config, module, layer);
 }
 
-/* Flops of one row through the products of a part. */
-static double product_flops(const tfm_config *config, tfm__part part, int64_t layer)
+static bool is_language_model(const tfm_config *config)
+{
+  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
+  return head && head->view == TFM__VIEW_LM;
+}
+
+/* Of a sequence of len tokens those whose results of this layer are wanted: a masked row has one or
+ * two masks, and of a text that grows each token is wanted once. */
+static int64_t wanted_of(const tfm_config *config, int64_t layer, int64_t len)
+{
+  const bool all = config->wanted == TFM_WANTED_ALL || is_language_model(config) ||
+                   (config->convolution > 0 && layer == 0);
+  return all || layer + 1 < config->L ? len : 1;
+}
+
+/* What a token needs that only others look at. */
+static bool is_for_others(tfm__module module)
+{
+  return module == TFM__MODULE_QKV || module == TFM__MODULE_QUERY ||
+         module == TFM__MODULE_KEY || module == TFM__MODULE_VALUE ||
+         module == TFM__MODULE_CROSS_KEY || module == TFM__MODULE_CROSS_VALUE;
+}
+
+/* Flops of a sequence of len tokens, of which `wanted` are, through the products of a part. */
+static double product_flops(const tfm_config *config, tfm__part part, int64_t layer,
+                            int64_t len, int64_t wanted)
 {
   double flops = 0;
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
     if (is_product_of(config, part, (tfm__module)m, layer)) {
       const tfm__module_shape shape = tfm__module_shape_in(config, (tfm__module)m, layer);
-      flops += 2.0 * (double)shape.rows * (double)shape.width;
+      const int64_t rows = is_for_others((tfm__module)m) ? len : wanted;
+      flops += 2.0 * (double)rows * (double)shape.rows * (double)shape.width;
     }
   }
   return flops;
@@ -32,16 +57,17 @@ static int64_t position_tables(const tfm_config *config)
   return (config->meets_key_rows ? 1 : 0) + (config->meets_query_rows ? 1 : 0);
 }
 
-/* Scores, and the values they weigh. */
-static double score_flops(const tfm_config *config, int64_t layer, int64_t len)
+/* Scores of the tokens that are wanted, and the values they weigh. */
+static double score_flops(const tfm_config *config, int64_t layer, int64_t len, int64_t wanted)
 {
   const double wide = (double)(config->N * config->D);
   const bool local = config->local && config->local[layer];
   const int64_t window = config->causal ? config->window : 2 * config->window - 1;
   const int64_t keys = local && window < len ? window : len;
   const int64_t places = 2 * len - 1 < config->relative ? 2 * len - 1 : config->relative;
-  return 4.0 * (double)len * (double)keys * wide +
-         2.0 * (double)len * (double)(position_tables(config) * places) * wide;
+  const int64_t met =
+      (config->meets_key_rows ? wanted : 0) + (config->meets_query_rows ? len : 0);
+  return 4.0 * (double)wanted * (double)keys * wide + 2.0 * (double)met * (double)places * wide;
 }
 
 /* Whether kernels/attention.h computes them in bfloat16. */
@@ -57,14 +83,15 @@ tfm_cost_parts tfm_cost_unit_parts(const tfm_config *config, tfm_precision preci
 {
   const int64_t attention = tfm__unit_attention(config, unit);
   const int64_t ffn = tfm__unit_ffn(unit);
-  double products = ffn < 0 ? 0.0 : product_flops(config, TFM__PART_FFN, ffn);
+  const int64_t wanted = wanted_of(config, unit / 2, len);
+  double products = ffn < 0 ? 0.0 : product_flops(config, TFM__PART_FFN, ffn, len, wanted);
   double scores = 0.0;
   if (attention >= 0) {
-    products += product_flops(config, TFM__PART_ATTENTION, attention);
-    scores = score_flops(config, attention, len);
+    products += product_flops(config, TFM__PART_ATTENTION, attention, len, wanted);
+    scores = score_flops(config, attention, len, wanted);
     scores /= narrow_scores(config, precision, attention) ? 2 : 1;
   }
-  return (tfm_cost_parts){(double)len * products / tfm_precision_speed(precision), scores};
+  return (tfm_cost_parts){products / tfm_precision_speed(precision), scores};
 }
 
 double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t unit,
@@ -72,12 +99,6 @@ double tfm_cost_unit(const tfm_config *config, tfm_precision precision, int64_t 
 {
   const tfm_cost_parts parts = tfm_cost_unit_parts(config, precision, unit, len);
   return parts.products + parts.scores;
-}
-
-static bool is_language_model(const tfm_config *config)
-{
-  const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
-  return head && head->view == TFM__VIEW_LM;
 }
 
 tfm_precision tfm_cost_head_precision(const tfm_config *config, tfm_precision precision)
@@ -93,7 +114,8 @@ double tfm_cost_head(const tfm_config *config, tfm_precision precision, int64_t 
   const tfm__head_row *head = tfm__arch_head(config->arch, config->task);
   /* A masked row has one or two masks. */
   const bool each = (head && head->view == TFM__VIEW_EACH) || is_language_model(config);
-  return product_flops(config, TFM__PART_HEAD, 0) * (each ? (double)len : 1.0) /
+  const int64_t rows = each ? len : 1;
+  return product_flops(config, TFM__PART_HEAD, 0, rows, rows) /
          tfm_precision_speed(tfm_cost_head_precision(config, precision));
 }
 

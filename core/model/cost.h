@@ -1,6 +1,7 @@
 /** What the units of a model cost, for the plan: operations and bytes, from the config and the
  * precision of the units' linear layers alone. Source of the counts: two flops per multiply-add
- * of a real token; nothing is padded. */
+ * of a real token; nothing is padded. Of the last layer only those for tokens that config->wanted
+ * names count, one a sequence. */
 #ifndef TFM_CORE_MODEL_COST_H
 #define TFM_CORE_MODEL_COST_H
 

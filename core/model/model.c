@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/model/shown.h"
+#include "core/model/wanted.h"
 #include "core/model/weights.h"
 
 #include <string.h>
@@ -129,6 +130,7 @@ static tfm_status settle_spec(tfm_model *model, tfm_err *err)
   spec->dims = 0;
   const int64_t width = tfm_model_shape(model).width;
   spec->dims = dims;
+  model->config.wanted = tfm__wanted_of(model);
   if (config->task == TFM_TASK_FEATURE_EXTRACTION && dims > width) {
     return tfm_fail(err, TFM_E_USAGE, "%lld dimensions: this model's vectors have %lld",
                     (long long)dims, (long long)width);

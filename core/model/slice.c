@@ -10,12 +10,15 @@
 #include "core/model/slice_private.h"
 #include "core/model/smooth_private.h"
 #include "core/model/unit.h"
+#include "core/model/wanted.h"
 #include "core/model/weights.h"
 
 struct tfm_slice {
   int64_t first, last;
-  int64_t encoder; /* units before this one are an encoder's */
-  bool rounds;     /* the residual stream to bfloat16 */
+  int64_t encoder;    /* units before this one are an encoder's */
+  int64_t last_layer; /* its first unit; */
+  tfm_wanted wanted;  /* which rows are of use behind it */
+  bool rounds;        /* the residual stream to bfloat16 */
   const tfm__block *block;
   tfm__unit *units;   /* [last - first] */
   tfm__image *images; /* likewise, where the units' weights are */
@@ -264,6 +267,8 @@ tfm_status tfm_slice_open(tfm_slice **out, const tfm_model *model,
   slice->first = options->first;
   slice->last = options->last;
   slice->encoder = 2 * model->config.encoder;
+  slice->last_layer = units - 2;
+  slice->wanted = model->config.wanted;
   slice->rounds = options->engine.wire == TFM_BFLOAT16;
   slice->block = model->config.arch->block;
   slice->max_tokens = options->max_tokens;
@@ -349,6 +354,18 @@ static void round_rows(const tfm_slice *slice, const tfm_batch *batch, tfm_par *
   }
 }
 
+/* Of the last layer only what the head sees, unless somebody looks at all of it. */
+static void see_wanted(tfm_slice *slice, int64_t u, const tfm_batch *batch)
+{
+  tfm__bench *bench = &slice->bench;
+  bench->wanted = NULL;
+  if (u >= slice->last_layer && u >= slice->encoder && slice->wanted != TFM_WANTED_ALL &&
+      !slice->look.weights) {
+    tfm__wanted_spans(slice->wanted, batch, bench->spans);
+    bench->wanted = bench->spans;
+  }
+}
+
 void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tfm_par *par)
 {
   const tfm__unit *unit = unit_of(slice, u);
@@ -361,6 +378,7 @@ void tfm__slice_run_unit(tfm_slice *slice, int64_t u, const tfm_batch *batch, tf
   if (batch->B == 0) {
     return;
   }
+  see_wanted(slice, u, batch);
   tfm__look look = {0};
   const bool looks = begin_look(slice, u, batch, &look);
   if (u % 2 == 0) {

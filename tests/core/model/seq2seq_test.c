@@ -119,6 +119,7 @@ static oracle open_oracle2(const char *name)
   const bool classifies = strstr(name, "mnli") != NULL;
   const tfm_head_spec spec = {.lm = classifies ? TFM_LM_NONE : TFM_LM_SCORE};
   oracle o = {.name = name, .model = open_model_for(name, &spec), .g = open_golden2(name)};
+  o.model.config.wanted = TFM_WANTED_ALL; /* states are looked at */
   o.results = classifies ? o.g.B : o.g.T;
   o.states = want_floats((o.g.S + o.g.T) * o.g.H);
   o.result = want_floats(o.results * tfm_model_shape(&o.model).width);
@@ -167,6 +168,43 @@ static void every_family_has_the_reference_states_and_scores(void **state)
     }
     close_oracle2(&o);
   }
+}
+
+static void keep_states(void *arg, int64_t unit, const float *x, int64_t rows, int64_t H)
+{
+  (void)unit;
+  memcpy(arg, x, (size_t)(rows * H) * sizeof *x);
+}
+
+/* A classifier sees one token of its decoder: the rest of the last layer is left out. */
+static void what_no_head_looks_at_changes_no_bit(void **unused)
+{
+  (void)unused;
+  tfm_err err = {.status = TFM_OK};
+  int seen = 0;
+  for (int i = 0; models[i]; ++i) {
+    oracle o = open_oracle2(models[i]);
+    tfm_whole *whole = NULL;
+    const int64_t floats = o.results * tfm_model_shape(&o.model).width;
+    const int64_t all = (o.g.S + o.g.T) * o.g.H;
+    float *result = want_floats(floats);
+    float *states = want_floats(all);
+    if (o.model.config.nlabel > 0) {
+      o.model.config.wanted = TFM_WANTED_LAST;
+      want_ok(tfm_whole_open(&whole, &o.model, native_float32, o.g.S + o.g.T, o.g.B, &err),
+              &err);
+      const tfm_ids ids = ids_of(&o);
+      tfm_whole_run(whole, &ids, result, keep_states, states);
+      tfm_whole_close(whole);
+      check_bits(o.name, result, o.result, floats);
+      assert_true(memcmp(states, o.states, (size_t)all * sizeof(float)) != 0);
+      seen += 1;
+    }
+    tfm_free(states);
+    tfm_free(result);
+    close_oracle2(&o);
+  }
+  assert_int_equal(seen, 1);
 }
 
 /* The parameters the program counts are those of the file, final_logits_bias included. */
@@ -499,6 +537,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_family_has_the_reference_states_and_scores),
+      cmocka_unit_test(what_no_head_looks_at_changes_no_bit),
       cmocka_unit_test(parameters_are_those_of_the_file),
       cmocka_unit_test(no_cut_and_no_thread_changes_a_bit),
       cmocka_unit_test(neighbours_change_no_bit),

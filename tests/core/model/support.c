@@ -59,7 +59,9 @@ void want_ok(tfm_status st, const tfm_err *err)
 tfm_model open_model(const char *name)
 {
   const tfm_head_spec own = {.task = TFM_TASK_NONE};
-  return open_model_for(name, &own);
+  tfm_model model = open_model_for(name, &own);
+  model.config.wanted = TFM_WANTED_ALL;
+  return model;
 }
 
 tfm_model open_model_for(const char *name, const tfm_head_spec *spec)

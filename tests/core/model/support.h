@@ -21,10 +21,11 @@ void want_ok(tfm_status st, const tfm_err *err);
 /** The engine of most tests. */
 extern const tfm_engine native_float32;
 
-/** A model of tests/fixtures/model, or of another folder (absolute path). */
+/** A model of tests/fixtures/model, or of another folder (absolute path); its last layer makes
+ * every token's row, whether the head looks at it or not. */
 tfm_model open_model(const char *name);
 
-/** The same for a head that is asked for. */
+/** The same for a head that is asked for, with the rows it looks at. */
 tfm_model open_model_for(const char *name, const tfm_head_spec *spec);
 
 /** tests/reference/make_model_goldens.py's golden.bin. */
