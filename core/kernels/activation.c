@@ -40,6 +40,30 @@ bool tfm_activation_parse(const char *name, tfm_activation *out)
   return false;
 }
 
+static bool is_rough(tfm_precision precision, tfm_activation act)
+{
+  return tfm_precision_narrow(precision) && tfm__kernels_used()->activate_rough[act];
+}
+
+void tfm_activate_after(tfm_precision precision, tfm_activation act, const float *x, int64_t n,
+                        float *y)
+{
+  if (is_rough(precision, act)) {
+    tfm__kernels_used()->activate_rough[act](x, n, y);
+  } else {
+    tfm_activate(act, x, n, y);
+  }
+}
+
+void tfm__finish_tile(tfm_precision precision, tfm_activation act, const tfm__finish *tile)
+{
+  if (is_rough(precision, act)) {
+    tfm__kernels_used()->finish_rough[act](tile);
+  } else {
+    tfm__kernels_used()->finish[act](tile);
+  }
+}
+
 void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y)
 {
   tfm__kernels_used()->activate[act](x, n, y);

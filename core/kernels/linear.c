@@ -70,7 +70,9 @@ static void append_dtype(char out[TFM_NUMERIC_ID], const char *what, tfm_precisi
 void tfm_engine_numeric_id(tfm_engine engine, char out[TFM_NUMERIC_ID])
 {
   const bool split = tfm_precision_pieces(engine.precision) > 0;
-  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d", TFM_NUMERIC_CONTRACT,
+  (void)snprintf(out, TFM_NUMERIC_ID, "c%d-%s-%s-k%d",
+                 tfm_precision_narrow(engine.precision) ? TFM_NUMERIC_CONTRACT_NARROW
+                                                        : TFM_NUMERIC_CONTRACT,
                  tfm_backend_arithmetic(engine.backend), tfm_precision_name(engine.precision),
                  split ? TFM_LINEAR_TILE_K : TFM_LINEAR_K_BLOCK);
   append_dtype(out, "kv", engine.kv);

@@ -13,7 +13,8 @@
  *  output and x per row are rounded to the nearest of -127..127 steps (largest magnitude / 127; a
  *  row below 2^-100 is all zeros), sums are exact integers, and a sum becomes a float by
  *  float(sum) * row scale * output scale; where a layer has factors (tfm_linear_smooth()), x is
- *  x times factor, rounded to float32, in all of that. What follows a sum is as above. `ref` is the
+ *  x times factor, rounded to float32, in all of that. What follows a sum is as above, but
+ *  for the activation (tfm_activate_after()). `ref` is the
  *  definition of these too, and `native` equals it on every instruction set.
  *
  *  For int8-g64 only W is rounded: an output's weights in groups of 64 along K, each to the nearest
@@ -84,7 +85,8 @@ typedef struct {
 /** Whether layers of this engine have factors: int8's do where it says whose. */
 bool tfm_engine_smooths(tfm_engine engine);
 
-enum { TFM_NUMERIC_CONTRACT = 1 }; /* version of the numeric contract (DESIGN D3) */
+/** Version of the numeric contract (DESIGN D3) of float32, and of narrow precisions. */
+enum { TFM_NUMERIC_CONTRACT = 1, TFM_NUMERIC_CONTRACT_NARROW = 2 };
 
 /** The name of everything that decides bits (INTERFACE section 2), as this build computes them;
  * the same for ranks that agree, whatever their processors. */

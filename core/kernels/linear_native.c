@@ -271,7 +271,7 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
       .y = rounds ? rounded[0] : y,
       .ldy = rounds ? TFM__TILE_VECS * TFM__LANES : ldy,
   };
-  t->native->kernels->finish[job->epilogue.act](&tile);
+  tfm__finish_tile(job->lin->precision, job->epilogue.act, &tile);
   if (rounds) {
     round_tile(t, &tile, y, ldy);
   }

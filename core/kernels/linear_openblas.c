@@ -49,7 +49,6 @@ static const float *tile_rows(const tfm__linear_job *job, int64_t row, int64_t k
 
 static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int64_t cols)
 {
-  const tfm__kernels *kernels = tfm__kernels_used();
   const float *residual = job->epilogue.residual;
   const int64_t rows = job->M - row < TFM_LINEAR_TILE ? job->M - row : TFM_LINEAR_TILE;
   const tfm__finish tile = {
@@ -63,7 +62,7 @@ static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int
       .y = job->y + row * job->ldy + col,
       .ldy = job->ldy,
   };
-  kernels->finish[job->epilogue.act](&tile);
+  tfm__finish_tile(job->lin->precision, job->epilogue.act, &tile);
 }
 
 static int64_t column_chunks(const tfm_linear *lin)

@@ -200,7 +200,7 @@ static void ref_task(void *arg, int task, int thread)
     float v = lin->precision == TFM_INT8 ? int8_product(lin, x, n)
                                          : row_product(lin, x, lin->weight + n * lin->K);
     v += lin->bias[n];
-    tfm_activate(job->epilogue.act, &v, 1, &v);
+    tfm_activate_after(lin->precision, job->epilogue.act, &v, 1, &v);
     y[n] = residual ? residual[(int64_t)task * job->epilogue.ldr + n] + v : v;
   }
 }

@@ -107,6 +107,11 @@ static inline vec vec_max(vec a, vec b)
   return (vec){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
 }
 
+static inline vec vec_min(vec a, vec b)
+{
+  return (vec){_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
+}
+
 static inline vec vec_abs(vec a)
 {
   const __m256 bit = _mm256_set1_ps(-0.0f);

@@ -126,6 +126,13 @@ static inline vec vec_max(vec a, vec b)
   return a;
 }
 
+/** a < b ? a : b, so b where either is NaN. */
+static inline vec vec_min(vec a, vec b)
+{
+  VEC_EACH(i) a.f[i] = a.f[i] < b.f[i] ? a.f[i] : b.f[i];
+  return a;
+}
+
 static inline vec vec_abs(vec a)
 {
   VEC_EACH(i) a.f[i] = fabsf(a.f[i]);

@@ -142,6 +142,10 @@ typedef struct {
 
   void (*finish[TFM_ACT_COUNT])(const tfm__finish *tile);
   void (*activate[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
+
+  /* Of those that have a rougher form for narrow layers, that one; others NULL. */
+  void (*finish_rough[TFM_ACT_COUNT])(const tfm__finish *tile);
+  void (*activate_rough[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
   void (*sigmoid)(const float *x, int64_t n, float *y);
   void (*softmax)(const float *x, int64_t n, float *y);
 
@@ -176,6 +180,9 @@ const tfm__kernels *tfm__kernels_used(void);
 /** The fastest tiles of a precision that go with the table in use; all give the same bits. Those of
  *  groups are float32's, over floats. */
 const tfm__tiles *tfm__tiles_used(tfm_precision precision);
+
+/** A finished tile of a layer of this precision. */
+void tfm__finish_tile(tfm_precision precision, tfm_activation act, const tfm__finish *tile);
 
 /** The fastest to_bfloat16() and pair_bfloat16() likewise. */
 tfm__to_bfloat16_fn tfm__to_bfloat16_used(void);

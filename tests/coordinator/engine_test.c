@@ -46,10 +46,10 @@ static void the_engine_follows_by_rule(void **state)
       {"native", "auto", "bf16x2", TFM_ISA_AMX, "c1-native-bf16x2-k32", "bf16x2", NULL},
       {"ref", "auto", "auto", TFM_ISA_AMX, "c1-native-bf16x3-k32", "bf16x3", NULL},
       {"ref", "auto", "bf16x3", TFM_ISA_AMX, "c1-native-bf16x3-k32", "bf16x3", NULL},
-      {"auto", "bfloat16", "auto", TFM_ISA_AVX512, "c1-native-bfloat16-k192", "", NULL},
-      {"auto", "bfloat16", "auto", TFM_ISA_AMX, "c1-native-bfloat16-amx-k32", "", NULL},
-      {"ref", "bfloat16", "auto", TFM_ISA_AMX, "c1-native-bfloat16-amx-k32", "", NULL},
-      {"auto", "int8", "auto", TFM_ISA_AMX, "c1-native-int8-k192", "", NULL},
+      {"auto", "bfloat16", "auto", TFM_ISA_AVX512, "c2-native-bfloat16-k192", "", NULL},
+      {"auto", "bfloat16", "auto", TFM_ISA_AMX, "c2-native-bfloat16-amx-k32", "", NULL},
+      {"ref", "bfloat16", "auto", TFM_ISA_AMX, "c2-native-bfloat16-amx-k32", "", NULL},
+      {"auto", "int8", "auto", TFM_ISA_AMX, "c2-native-int8-k192", "", NULL},
       {"openblas", "int8", "auto", TFM_ISA_AVX2, NULL, "openblas", NULL},
       {"openblas", "auto", "bf16x3", TFM_ISA_AVX2, NULL, "--backend openblas", NULL},
       {"auto", "int8", "bf16x3", TFM_ISA_AVX2, NULL, "leave one out", NULL},
@@ -87,8 +87,8 @@ static void int8_has_two_modes(void **state)
 {
   tfm_model *model = *state;
   static const rule rules[] = {
-      {"auto", "int8", "auto", TFM_ISA_AVX512, "c1-native-int8-k192", "dynamic", "auto"},
-      {"auto", "int8", "auto", TFM_ISA_AVX512, "c1-native-int8-k192", "dynamic", "dynamic"},
+      {"auto", "int8", "auto", TFM_ISA_AVX512, "c2-native-int8-k192", "dynamic", "auto"},
+      {"auto", "int8", "auto", TFM_ISA_AVX512, "c2-native-int8-k192", "dynamic", "dynamic"},
       {"auto", "int8", "auto", TFM_ISA_AMX, "c1-native-int8-g64-k192", "groups", "groups"},
       {"ref", "int8", "auto", TFM_ISA_AVX2, "c1-native-int8-g64-k192", "groups", "groups"},
       {"auto", "float32", "auto", TFM_ISA_AVX2, "c1-native-float32-k192", "", "auto"},
@@ -125,7 +125,7 @@ static void the_wire_is_named(void **state)
   assert_string_equal(job.numeric_id, "c1-native-float32-k192-wire-bfloat16");
   assert_int_equal(tfm_engine_wire_bytes(&job.engine), 2);
   assert_int_equal(choose(&int8, model, &job, &err), TFM_OK);
-  assert_string_equal(job.numeric_id, "c1-native-int8-k192-wire-bfloat16");
+  assert_string_equal(job.numeric_id, "c2-native-int8-k192-wire-bfloat16");
   wire = "float32";
   assert_int_equal(choose(&plain, model, &job, &err), TFM_OK);
   assert_string_equal(job.numeric_id, "c1-native-float32-k192");
@@ -144,7 +144,7 @@ static void libraries_are_named(void **state)
   assert_non_null(strstr(job.numeric_id, "c1-openblas-"));
   assert_non_null(strstr(job.numeric_id, "-float32-"));
   if (choose(&onednn, model, &job, &err) == TFM_OK) {
-    assert_non_null(strstr(job.numeric_id, "c1-onednn-2."));
+    assert_non_null(strstr(job.numeric_id, "c2-onednn-2."));
     assert_non_null(strstr(job.numeric_id, "-bfloat16-"));
   } else {
     assert_non_null(strstr(err.text, "onednn"));

@@ -129,7 +129,7 @@ def test_the_oracle_is_asked_and_numeric_id_tells():
     calibrate(MODEL, src, scales)
     for way, name in (("weights", "weights"), (scales, digest(scales))):
         said = must(call("verify", "-m", MODEL, "-i", src, *INT8, "--int8-smooth", way)).out
-        assert "PASSED" in said and "int8 against float32" in said and f"c1-native-int8-k192-smooth-{name}\n" in said, said
+        assert "PASSED" in said and "int8 against float32" in said and f"c2-native-int8-k192-smooth-{name}\n" in said, said
         assert f"-smooth-{name}" in must(call("plan", "-m", MODEL, "--ranks", 3, *INT8, "--int8-smooth", way)).out
     summary = folder / "summary.json"
     must(call("classify", "-m", MODEL, "-i", src, "-o", folder / "out.jsonl", *INT8, "--int8-smooth", scales, "--summary-json", summary))

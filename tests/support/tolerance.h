@@ -9,6 +9,7 @@
 /* Element-wise functions: activation.h states these. */
 #define TOL_GELU_SCALED     1.5e-7 /* rel to max(1,|x|), every finite x */
 #define TOL_GELU_TAIL       4e-6   /* relative, -5 <= x < 0 */
+#define TOL_ROUGH_GELU      5e-5   /* rel to max(1,|x|), both forms */
 #define TOL_GELU_NEW_SCALED 2.5e-7 /* rel to max(1,|x|) */
 #define TOL_TANH            2.5e-7 /* relative */
 #define TOL_SIGMOID         2.5e-7 /* relative, x >= -87 */
