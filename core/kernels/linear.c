@@ -391,6 +391,35 @@ void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t 
   TFM_ASSERT(lin->runs_on < TFM_BACKEND_COUNT);
 }
 
+bool tfm_linear_cuts_at(const tfm_linear *lin, int64_t n)
+{
+  const bool tiles = is_split(lin) || (lin->precision == TFM_INT8 && tfm__amx_is_silicon());
+  const int64_t panels = lin->precision == TFM_INT8_GROUPS ? TFM__QUAD : TFM__TILE_VECS;
+  return lin->runs_on == TFM_BACKEND_NATIVE && !tiles && n % (panels * TFM__LANES) == 0;
+}
+
+void tfm_linear_run_part(const tfm_linear_part *part, const float *x, int64_t ldx, int64_t M,
+                         float *y, int64_t ldy, tfm_par *par)
+{
+  const tfm_linear *lin = part->lin;
+  const int64_t end = part->first + part->n;
+  TFM_ASSERT(part->first == 0 || tfm_linear_cuts_at(lin, part->first));
+  TFM_ASSERT(end == lin->N || tfm_linear_cuts_at(lin, end));
+  const tfm__linear_job job = {.lin = lin,
+                               .x = x,
+                               .ldx = ldx,
+                               .M = M,
+                               .y = y,
+                               .ldy = ldy,
+                               .first = part->first,
+                               .part = part->n,
+                               .epilogue = {.act = TFM_ACT_NONE}};
+  if (lin->seen) {
+    note_inputs(lin, x, ldx, M);
+  }
+  tfm__linear_run_native(&job, par);
+}
+
 int64_t tfm_linear_rows_at_once(tfm_backend backend, tfm_precision precision)
 {
   const bool fast = precision == TFM_BFLOAT16 || precision == TFM_INT8;

@@ -172,6 +172,20 @@ typedef struct {
 void tfm_linear_run(const tfm_linear *lin, const float *x, int64_t ldx, int64_t M, float *y,
                     int64_t ldy, const tfm_epilogue *epilogue, tfm_par *par);
 
+/** Whether a run can be had in parts that meet before output n, each for its share of the work. */
+bool tfm_linear_cuts_at(const tfm_linear *lin, int64_t n);
+
+/** Outputs [first, first + n) of a layer: both ends are 0, N, or where it can be cut. */
+typedef struct {
+  const tfm_linear *lin;
+  int64_t first, n;
+} tfm_linear_part;
+
+/** These of y = x W^T + bias, bit for bit; the others are left as they are. y is where output 0 of
+ *  the first row would be; all else is as for tfm_linear_run(). */
+void tfm_linear_run_part(const tfm_linear_part *part, const float *x, int64_t ldx, int64_t M,
+                         float *y, int64_t ldy, tfm_par *par);
+
 /** How many rows to give a backend's layers at a time where their results are soon read again: as
  *  few as are no more work a row, so that these are still in L2. Never a matter of bits. */
 int64_t tfm_linear_rows_at_once(tfm_backend backend, tfm_precision precision);

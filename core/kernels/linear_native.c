@@ -134,7 +134,8 @@ typedef struct {
   int64_t per_word;    /* values */
   int64_t depth_after; /* of y's words: K blocks of the next layer */
   int64_t blocks;      /* of rows */
-  int64_t groups;      /* in all */
+  int64_t first;       /* group of columns, */
+  int64_t groups;      /* and how many */
   int64_t chunks;      /* of groups: one a task */
 } native_job;
 
@@ -459,10 +460,10 @@ static void native_run(void *arg, int task, int thread)
   const int64_t block = task % native->blocks;
   native_task t = {.native = native,
                    .row = tfm__share(native->job->M, native->blocks, block),
-                   .group = tfm__share(native->groups, native->chunks, chunk)};
+                   .group = native->first + tfm__share(native->groups, native->chunks, chunk)};
   t.rows = tfm__share(native->job->M, native->blocks, block + 1) - t.row;
   t.strips = (t.rows + native->kernels->tile_rows - 1) / native->kernels->tile_rows;
-  t.groups = tfm__share(native->groups, native->chunks, chunk + 1) - t.group;
+  t.groups = native->first + tfm__share(native->groups, native->chunks, chunk + 1) - t.group;
   for (int64_t k0 = 0; k0 < lin->words; k0 += TFM__BLOCK_DEPTH) {
     const int64_t end = lin->words - k0 < TFM__BLOCK_DEPTH ? lin->words : k0 + TFM__BLOCK_DEPTH;
     const float *words = mine->native.words;
@@ -523,7 +524,10 @@ void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
   native.blocks = (job->M + TFM__BLOCK_ROWS - 1) / TFM__BLOCK_ROWS;
   native.direct = native.grouped && strips_of(&native) <= 1;
   native.wide = native.direct ? TFM__QUAD : GROUP;
-  native.groups = (job->lin->panels + native.wide - 1) / native.wide;
+  const int64_t cols = native.wide * TFM__LANES;
+  const int64_t end = job->part > 0 ? job->first + job->part : job->lin->N;
+  native.first = job->first / cols;
+  native.groups = (end + cols - 1) / cols - native.first;
   native.chunks = chunk_count(&native, tfm_par_threads(par));
   tfm_par_for(par, (int)(native.blocks * native.chunks), native_run, &native);
 }

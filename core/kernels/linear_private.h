@@ -51,6 +51,7 @@ typedef struct {
   float *y;
   int64_t ldy;
   tfm_epilogue epilogue;
+  int64_t first, part; /* native: outputs [first, first + part); part 0: all there are */
 
   /* native between two layers, instead of x or y: words as tiles read them. A block of rows after
    * the other, in it a K block of all its rows, in that a row of TFM__ROW_STEP words. */

@@ -162,6 +162,50 @@ static void turn(const run *r, const tfm_heads *heads, const tfm_sequences *seqs
   }
 }
 
+/* The wanted rows of all [r->n,H], side by side. */
+static void take_wanted(const run *r, const float *all, float *rows)
+{
+  const int64_t H = r->bench->H;
+  for (int64_t b = 0; b < r->B; ++b) {
+    const int32_t *span = r->wanted + 2 * b;
+    const int64_t n = (span[1] - span[0]) * H;
+    memcpy(rows, all + (r->bench->cu_len[b] + span[0]) * H, (size_t)n * sizeof *rows);
+    rows += n;
+  }
+}
+
+/* The other way. */
+static void put_wanted(const run *r, const float *rows, int64_t width, int64_t ld, float *all)
+{
+  for (int64_t b = 0; b < r->B; ++b) {
+    for (int32_t i = r->wanted[2 * b]; i < r->wanted[2 * b + 1]; ++i, rows += width) {
+      memcpy(all + (r->bench->cu_len[b] + i) * ld, rows, (size_t)width * sizeof *rows);
+    }
+  }
+}
+
+/* Keys and values of all rows, queries of the wanted ones alone: these rows side by side, as one
+ * product. False: there is no room for it, or the layer gives its outputs all at once. */
+static bool ask_wanted(const run *r, const float *in, int64_t wide, tfm_par *par)
+{
+  const tfm__bench *bench = r->bench;
+  const int64_t H = bench->H;
+  const int64_t Q = bench->heads.N * bench->heads.D;
+  const int64_t n = tfm__wanted_count(r->wanted, r->B);
+  float *rows = bench->context;
+  float *queries = rows + n * H;
+  if (n * (H + Q) > bench->rows * Q || !tfm_linear_cuts_at(r->unit->in, Q)) {
+    return false;
+  }
+  take_wanted(r, in, rows);
+  const tfm_linear_part query = {r->unit->in, 0, Q};
+  const tfm_linear_part rest = {r->unit->in, Q, wide - Q};
+  tfm_linear_run_part(&query, rows, H, n, queries, Q, par);
+  put_wanted(r, queries, Q, wide, bench->wide);
+  tfm_linear_run_part(&rest, in, H, r->n, bench->wide, wide, par);
+  return true;
+}
+
 /* Those of n rows that are wanted go on alone. */
 static void leave_wanted(run *r, int64_t width)
 {
@@ -191,7 +235,9 @@ static void attend(run *r, const float *in, tfm_par *par)
   heads.scale = unit->scale;
   heads.terms = sight->more ? &terms : NULL;
   const tfm_epilogue plain = {.act = TFM_ACT_NONE};
-  tfm_linear_run(unit->in, in, H, r->n, bench->wide, wide, &plain, par);
+  if (!r->wanted || !ask_wanted(r, in, wide, par)) {
+    tfm_linear_run(unit->in, in, H, r->n, bench->wide, wide, &plain, par);
+  }
   norm_heads(unit, bench, r->n, wide, par);
   if (sight->rope) {
     turn(r, &heads, &seqs, wide, par);

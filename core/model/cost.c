@@ -31,8 +31,7 @@ static int64_t wanted_of(const tfm_config *config, int64_t layer, int64_t len)
 /* What a token needs that only others look at. */
 static bool is_for_others(tfm__module module)
 {
-  return module == TFM__MODULE_QKV || module == TFM__MODULE_QUERY ||
-         module == TFM__MODULE_KEY || module == TFM__MODULE_VALUE ||
+  return module == TFM__MODULE_KEY || module == TFM__MODULE_VALUE ||
          module == TFM__MODULE_CROSS_KEY || module == TFM__MODULE_CROSS_VALUE;
 }
 
@@ -44,8 +43,11 @@ static double product_flops(const tfm_config *config, tfm__part part, int64_t la
   for (int m = 0; m < TFM__MODULE_COUNT; ++m) {
     if (is_product_of(config, part, (tfm__module)m, layer)) {
       const tfm__module_shape shape = tfm__module_shape_in(config, (tfm__module)m, layer);
+      const int64_t queries = config->N * config->D;
+      const int64_t rest = m == TFM__MODULE_QKV ? shape.rows - queries : 0;
       const int64_t rows = is_for_others((tfm__module)m) ? len : wanted;
-      flops += 2.0 * (double)rows * (double)shape.rows * (double)shape.width;
+      const int64_t outputs = rows * (shape.rows - rest) + len * rest;
+      flops += 2.0 * (double)outputs * (double)shape.width;
     }
   }
   return flops;

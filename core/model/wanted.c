@@ -74,6 +74,15 @@ void tfm__wanted_spans(tfm_wanted wanted, const tfm_batch *batch, int32_t *spans
   }
 }
 
+int64_t tfm__wanted_count(const int32_t *spans, int64_t B)
+{
+  int64_t n = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    n += spans[2 * b + 1] - spans[2 * b];
+  }
+  return n;
+}
+
 int64_t tfm__wanted_to_front(const int32_t *spans, const int32_t *cu_len, int64_t B,
                              int64_t width, float *x)
 {
@@ -90,10 +99,7 @@ int64_t tfm__wanted_to_front(const int32_t *spans, const int32_t *cu_len, int64_
 void tfm__wanted_back(const int32_t *spans, const int32_t *cu_len, int64_t B, int64_t width,
                       float *x)
 {
-  int64_t n = 0;
-  for (int64_t b = 0; b < B; ++b) {
-    n += spans[2 * b + 1] - spans[2 * b];
-  }
+  int64_t n = tfm__wanted_count(spans, B);
   for (int64_t b = B - 1; b >= 0; --b) {
     const int64_t rows = spans[2 * b + 1] - spans[2 * b];
     n -= rows;

@@ -18,6 +18,9 @@ tfm_wanted tfm__wanted_of(const tfm_model *model);
 /** spans [2*B] out: the rows of each of the batch's sequences, maybe none where marks say which. */
 void tfm__wanted_spans(tfm_wanted wanted, const tfm_batch *batch, int32_t *spans);
 
+/** How many rows they are. */
+int64_t tfm__wanted_count(const int32_t *spans, int64_t B);
+
 /** Move the rows of all spans to the front of x, in order, and return how many they are. cu_len
  *  [B+1]: where sequences begin, x being at cu_len[0]; rows of `width` floats. */
 int64_t tfm__wanted_to_front(const int32_t *spans, const int32_t *cu_len, int64_t B,

@@ -225,6 +225,48 @@ static void bits_are_those_of_contract_v1(void **state)
   layer_close(&l);
 }
 
+/* Some outputs alone have the bits they have among all, and nothing is written beside them. */
+static void parts_have_the_bits_of_the_whole(void **state)
+{
+  (void)state;
+  static const tfm_precision precisions[] = {TFM_FLOAT32, TFM_BFLOAT16, TFM_INT8,
+                                             TFM_INT8_GROUPS};
+  static const int64_t parts[][2] = {{0, 64},   {64, 64}, {64, 86},
+                                     {128, 22}, {0, 150}, {0, 128}};
+  layer l = layer_open(130, 150, 501, 29);
+  for (size_t p = 0; p < sizeof precisions / sizeof *precisions; ++p) {
+    tfm_err err = {0};
+    tfm_linear *lin = NULL;
+    assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_NATIVE, precisions[p], l.weight, l.bias,
+                                     l.N, l.K, &err),
+                     TFM_OK);
+    assert_false(tfm_linear_cuts_at(lin, 48));
+    assert_true(tfm_linear_cuts_at(lin, 32) == (precisions[p] != TFM_INT8_GROUPS));
+    tfm_linear_run(lin, l.x, l.K, l.M, l.want, l.N, &plain, NULL);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
+      for (int64_t M = 1; M <= l.M; M += 43) {
+        for (int64_t j = 0; j < M * l.N; ++j) {
+          l.got[j] = 77.0f;
+        }
+        const tfm_linear_part part = {lin, parts[i][0], parts[i][1]};
+        tfm_linear_run_part(&part, l.x, l.K, M, l.got, l.N, NULL);
+        for (int64_t j = 0; j < M * l.N; ++j) {
+          const int64_t n = j % l.N - parts[i][0];
+          const bool within = n >= 0 && n < parts[i][1];
+          assert_true(same_bits(l.got[j], within ? l.want[j] : 77.0f));
+        }
+      }
+    }
+    tfm_linear_close(lin);
+  }
+  layer_close(&l);
+  layer few = layer_open(3, 64, 8, 30);
+  tfm_linear *lin = pack(&few, TFM_BACKEND_REF);
+  assert_false(tfm_linear_cuts_at(lin, 32));
+  tfm_linear_close(lin);
+  layer_close(&few);
+}
+
 /* No bias is a bias of zeros, and the packed size is told with its padding. */
 static void bias_may_be_missing(void **state)
 {
@@ -269,6 +311,7 @@ int main(void)
       cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(rows_do_not_meet),
       cmocka_unit_test(bits_are_those_of_contract_v1),
+      cmocka_unit_test(parts_have_the_bits_of_the_whole),
       cmocka_unit_test(bias_may_be_missing),
       cmocka_unit_test(names_go_both_ways),
   };
