@@ -7,13 +7,14 @@
 
 /** A micro-batch in flight. Sequence b owns rows cu_len[b]..cu_len[b+1]-1 of x. Marks are rows of
  * x the head looks at (fill-mask: the masks; pooling without the prompt: each sequence's first
- * row that counts; classification by a token that is not the last: that one); units do not
- * see them. */
+ * row that counts; classification by a token that is not the last: that one); of the units only
+ * those of a last layer see them, which leave out what the head does not look at. */
 typedef struct {
   int64_t B;             /* sequences, >= 1 */
   int64_t T;             /* tokens = cu_len[B] */
   const int32_t *cu_len; /* [B+1], cu_len[0] = 0, ascending strictly: no empty sequence */
-  float *x;              /* [T,H] the residual stream, changed in place by every unit */
+  float *x;              /* [T,H] the residual stream, changed in place by every unit; rows that
+                            config.wanted leaves out hold anything behind a last layer */
   int64_t nmark;
   const int32_t *marks; /* [nmark] in 0..T-1, ascending strictly */
   const int32_t *ids;   /* [T] in 0..V-1; only language models look at them: NULL for others */

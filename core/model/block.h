@@ -1,8 +1,9 @@
 /** A layer's two units, attention and ffn, as parts every family shares. Room-private.
  *
- *  A unit changes the residual stream x [T,H] in place. It sees x and cu_len only, and what it
- * does to a row depends on that row's sequence alone: this is why a cut may fall after any
- * unit, and why batches may be composed freely (DESIGN D3, D5).
+ *  A unit changes the residual stream x [T,H] in place. It sees x and cu_len only, one of a last
+ * layer also which rows are wanted (wanted.h; the others hold anything after it), and what it does
+ * to a row depends on that row's sequence alone: this is why a cut may fall after any unit, and why
+ * batches may be composed freely (DESIGN D3, D5).
  */
 #ifndef TFM_CORE_MODEL_BLOCK_H
 #define TFM_CORE_MODEL_BLOCK_H

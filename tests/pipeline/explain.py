@@ -36,7 +36,8 @@ def test_any_ranks_tell_the_same():
     assert {layer["attention"]["rank"] for layer in alone["layers"]} == {1}
     for np, options, ranks in ((3, (), [(1, 1)] * 3 + [(2, 2)] * 4),
                                (3, ("--layers", "0-2a,2f-6"), [(1, 1), (1, 1), (1, 2)] + [(2, 2)] * 4),
-                               (0, ("--stages", 7, "--threads", 2), [(n, n) for n in range(1, 8)])):
+                               (0, ("--stages", 7, "--threads", 2, "--layers", "0,1,2,3,4,5,6"),
+                                [(n, n) for n in range(1, 8)])):
         said = explain(text, *options, np=np)
         where = [(layer["attention"]["rank"], layer["ffn"]["rank"]) for layer in said["layers"]]
         if options or np != 3:

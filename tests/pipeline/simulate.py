@@ -123,7 +123,7 @@ def test_a_plan_is_drawn_core_by_core():
     assert all(apart(a, b) for i, a in enumerate(flat) for b in flat[:i]), "cores lie on each other"
     assert words.count("package 0") == 2 and "snc-0" in words and "NUMA 3" in words, words
     assert sum(word.startswith("stage ") for word in words) == 7, words
-    assert any("layer 6" in word and word.endswith("rank 7") for word in words), words
+    assert any("5f-6, " in word and word.endswith("rank 7") for word in words), words
 
 
 def test_ranks_that_take_turns_are_stripes():
