@@ -3,6 +3,7 @@
 Standard library only: these tests run in CI. A test is a function named test_*; run(globals())
 calls them all, prints a line each and exits 1 when one failed, 77 when all were skipped.
 """
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -109,22 +110,28 @@ def lines(path):
     return pathlib.Path(path).read_text(encoding="utf-8").split("\n")[:-1]
 
 
-def run(names):
-    failed = skipped = passed = 0
+def outcome(name, test):
+    """What became of one test, and its line."""
+    try:
+        test()
+    except Skip as why:
+        return "skipped", f"skip  {name}: {why}"
+    except Exception:  # a test may fail in any way
+        return "failed", f"FAIL  {name}\n{traceback.format_exc()}"
+    return "passed", f"ok    {name}"
+
+
+def run(names, at_once=1):
+    """Call the tests, so many at once: more than one only where they wait for most of their time."""
     only = sys.argv[1:]
-    for name, test in list(names.items()):
-        if not name.startswith("test_") or (only and name not in only):
-            continue
-        try:
-            test()
-            passed += 1
-            print(f"ok    {name}", flush=True)
-        except Skip as why:
-            skipped += 1
-            print(f"skip  {name}: {why}", flush=True)
-        except Exception:  # a test may fail in any way
-            failed += 1
-            print(f"FAIL  {name}\n{traceback.format_exc()}", flush=True)
+    tests = [(name, test) for name, test in names.items()
+             if name.startswith("test_") and (not only or name in only)]
+    count = {"passed": 0, "skipped": 0, "failed": 0}
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for done in concurrent.futures.as_completed(pool.submit(outcome, *t) for t in tests):
+            what, line = done.result()
+            count[what] += 1
+            print(line, flush=True)
     for folder in SCRATCH:
         shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if failed or not passed + skipped else 77 if not passed else 0)
+    sys.exit(1 if count["failed"] or not tests else 77 if not count["passed"] else 0)

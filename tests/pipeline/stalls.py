@@ -71,15 +71,22 @@ def named(code, err, *words_):
     assert code == 70 and all(w in err for w in words_), (code, err)
 
 
-def test_a_stopped_rank():
-    for rank in (1, 2):
-        job = Job()
-        job.write(20)
-        job.until_it_works()
-        os.kill(job.ranks()[rank], signal.SIGSTOP)
-        job.write(20, 2)
-        named(*job.ended(), f"rank {rank} on ", "silent", "same command")
-        job.goes_on()
+def stops_at(rank):
+    job = Job()
+    job.write(20)
+    job.until_it_works()
+    os.kill(job.ranks()[rank], signal.SIGSTOP)
+    job.write(20, 2)
+    named(*job.ended(), f"rank {rank} on ", "silent", "same command")
+    job.goes_on()
+
+
+def test_a_stopped_first_stage():
+    stops_at(1)
+
+
+def test_a_stopped_last_stage():
+    stops_at(2)
 
 
 def test_a_stopped_coordinator():
@@ -120,12 +127,19 @@ def test_a_suspended_job_goes_on():
     assert code == 0 and len(harness.lines(job.out)) == 10, (code, err)
 
 
+def ends_by(fault, *words_):
+    job = Job(program=FAULTY, fault=fault)
+    job.write(20)
+    named(*job.ended(), "rank 2 on ", *words_)
+    job.goes_on()
+
+
 def test_a_stage_that_hangs():
-    for what, words_ in (("hang", ("silent",)), ("spin", ("has been computing", "--stall-limit"))):
-        job = Job(program=FAULTY, fault=f"2:{what}:1")
-        job.write(20)
-        named(*job.ended(), "rank 2 on ", *words_)
-        job.goes_on()
+    ends_by("2:hang:1", "silent")
+
+
+def test_a_stage_that_computes_for_ever():
+    ends_by("2:spin:1", "has been computing", "--stall-limit")
 
 
 def test_a_rank_that_never_loads():
@@ -150,4 +164,4 @@ def test_limits_are_seconds():
 
 
 if __name__ == "__main__":
-    harness.run(globals())
+    harness.run(globals(), at_once=4)
