@@ -354,6 +354,13 @@ static void round_rows(const tfm_slice *slice, const tfm_batch *batch, tfm_par *
   }
 }
 
+tfm_wanted tfm__slice_want(tfm_slice *slice, tfm_wanted wanted)
+{
+  const tfm_wanted before = slice->wanted;
+  slice->wanted = wanted;
+  return before;
+}
+
 /* Of the last layer only what the head sees, unless somebody looks at all of it. */
 static void see_wanted(tfm_slice *slice, int64_t u, const tfm_batch *batch)
 {

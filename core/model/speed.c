@@ -24,8 +24,9 @@ typedef struct {
 /* What is measured and the memory for it. */
 typedef struct {
   tfm_slice *slice;
-  const tfm_model *model;
+  tfm_config config; /* the model's, but that each row is wanted */
   const tfm_slice_options *options;
+  tfm_wanted wanted; /* as the slice had it */
   int64_t H;
   float *made, *x; /* [tokens,H]: where each pass begins, and what it changes */
   size_t nmade;    /* floats */
@@ -43,7 +44,7 @@ static int64_t least(int64_t a, int64_t b)
 static void make_rows(rows *r, const bench *b, int64_t tokens, int64_t len)
 {
   tokens = least(tokens, b->options->max_tokens);
-  r->len = least(len, least(tokens, b->model->config.max_length));
+  r->len = least(len, least(tokens, b->config.max_length));
   const int64_t most = least(b->options->max_sequences, TOKENS / SHORT);
   const int64_t n = least(most, tokens / r->len);
   for (int64_t i = 0; i <= n; ++i) {
@@ -57,7 +58,7 @@ static void make_rows(rows *r, const bench *b, int64_t tokens, int64_t len)
                          .nmark = n,
                          .marks = r->marks,
                          .ids = b->ids};
-  if (tfm_config_decoder(&b->model->config)) { /* an encoder's units take the same rows */
+  if (tfm_config_decoder(&b->config)) { /* an encoder's units take the same rows */
     r->batch.cu_source = r->cu_len;
     r->batch.source = b->x;
   }
@@ -126,7 +127,7 @@ static double time_of(bench *b, const rows *r, int64_t unit)
 static tfm_cost_parts flops_of(const bench *b, const rows *r, int64_t unit)
 {
   tfm_cost_parts one =
-      tfm_cost_unit_parts(&b->model->config, b->options->engine.precision, unit, r->len);
+      tfm_cost_unit_parts(&b->config, b->options->engine.precision, unit, r->len);
   one.products *= (double)r->batch.B;
   one.scores *= (double)r->batch.B;
   return one;
@@ -195,7 +196,7 @@ static void measure_head(bench *b, tfm_speed *speed)
 {
   rows r;
   make_rows(&r, b, SHORT, SHORT);
-  const double flops = tfm_cost_head(&b->model->config, b->options->engine.precision, r.len);
+  const double flops = tfm_cost_head(&b->config, b->options->engine.precision, r.len);
   (void)warm_up(b, -1);
   speed->head = flops > 0 ? time_of(b, &r, -1) / flops : 0;
 }
@@ -215,12 +216,27 @@ static tfm_status make_memory(bench *b, int64_t tokens, int64_t nresult, tfm_err
   return TFM_OK;
 }
 
+/* A layer whose rows are not all wanted tells little of layers: its scores grow as its products do,
+ * and these are of a few rows. */
+static bench begin(tfm_slice *slice, const tfm_model *model, const tfm_slice_options *options)
+{
+  bench b = {.slice = slice,
+             .config = model->config,
+             .options = options,
+             .wanted = tfm__slice_want(slice, TFM_WANTED_ALL),
+             .H = model->config.H,
+             .random = 1};
+  b.config.wanted = TFM_WANTED_ALL;
+  return b;
+}
+
 static void free_memory(bench *b)
 {
   tfm_free(b->made);
   tfm_free(b->x);
   tfm_free(b->result);
   tfm_free(b->ids);
+  (void)tfm__slice_want(b->slice, b->wanted);
 }
 
 tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model *model,
@@ -229,13 +245,12 @@ tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model
   tfm_status st = TFM_OK;
   bool attention = false;
   bool ffn = false;
-  bench b = {
-      .slice = slice, .model = model, .options = options, .H = model->config.H, .random = 1};
+  bench b = begin(slice, model, options);
   TFM_ASSERT(options->slots == 0);
   *speed = (tfm_speed){0};
   TFM_TRY(make_memory(&b, TOKENS, SHORT, err));
   for (int64_t u = options->first; u < options->last; ++u) {
-    const tfm_cost_parts parts = tfm_cost_unit_parts(&model->config, TFM_FLOAT32, u, 1);
+    const tfm_cost_parts parts = tfm_cost_unit_parts(&b.config, TFM_FLOAT32, u, 1);
     if (parts.scores > 0 && !attention) {
       measure_attention(&b, u, speed);
       attention = true;
@@ -266,7 +281,7 @@ static tfm_cost_parts batch_parts(const bench *b, const tfm_batch *batch, int64_
   tfm_cost_parts sum = {0};
   for (int64_t i = 0; i < batch->B; ++i) {
     const tfm_cost_parts one =
-        tfm_cost_unit_parts(&b->model->config, b->options->engine.precision, unit,
+        tfm_cost_unit_parts(&b->config, b->options->engine.precision, unit,
                             batch->cu_len[i + 1] - batch->cu_len[i]);
     sum.products += one.products;
     sum.scores += one.scores;
@@ -278,7 +293,7 @@ static double head_flops(const bench *b, const tfm_batch *batch)
 {
   double sum = 0;
   for (int64_t i = 0; i < batch->B; ++i) {
-    sum += tfm_cost_head(&b->model->config, b->options->engine.precision,
+    sum += tfm_cost_head(&b->config, b->options->engine.precision,
                          batch->cu_len[i + 1] - batch->cu_len[i]);
   }
   return sum;
@@ -316,8 +331,7 @@ tfm_status tfm_speed_walk(tfm_speed *speed, tfm_slice *slice, const tfm_model *m
 {
   tfm_status st = TFM_OK;
   walk w = {0};
-  bench b = {
-      .slice = slice, .model = model, .options = options, .H = model->config.H, .random = 1};
+  bench b = begin(slice, model, options);
   TFM_ASSERT(options->slots == 0 && !tfm_config_decoder(&model->config) && of->n > 0);
   *speed = (tfm_speed){0};
   TFM_TRY(make_memory(&b, options->max_tokens, options->max_tokens, err));

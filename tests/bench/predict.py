@@ -39,7 +39,7 @@ class Watch:
     def __init__(self):
         self.seen = [(time.time(), machine_s())]
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self.look)
+        self.thread = threading.Thread(target=self.look, daemon=True)
         self.thread.start()
 
     def look(self):
