@@ -52,17 +52,24 @@ tfm_wanted tfm__wanted_of(const tfm_model *model)
   return TFM_WANTED_ALL;
 }
 
+/* The token of sequence [first, end) that is looked at in the last one's place; a mark that is not
+ * its own, which a sender that is not ours might say, is none. */
+static int32_t last_of(const tfm_batch *batch, int64_t b, int32_t first, int32_t end)
+{
+  const int32_t mark = batch->nmark == batch->B ? batch->marks[b] : end - 1;
+  return (mark >= first && mark < end ? mark : end - 1) - first;
+}
+
 void tfm__wanted_spans(tfm_wanted wanted, const tfm_batch *batch, int32_t *spans)
 {
   int64_t mark = 0;
-  const bool one_each = batch->nmark == batch->B; /* LAST: other tokens than the last */
   for (int64_t b = 0; b < batch->B; ++b, spans += 2) {
     const int32_t first = batch->cu_len[b];
     const int32_t end = batch->cu_len[b + 1];
     spans[0] = 0;
     spans[1] = wanted == TFM_WANTED_FIRST ? 1 : end - first;
     if (wanted == TFM_WANTED_LAST) {
-      spans[0] = one_each ? batch->marks[b] - first : end - first - 1;
+      spans[0] = last_of(batch, b, first, end);
       spans[1] = spans[0] + 1;
     } else if (wanted == TFM_WANTED_MARKED) {
       spans[1] = 0;

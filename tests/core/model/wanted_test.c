@@ -245,6 +245,22 @@ static void no_precision_backend_or_instruction_set_knows(void **state)
   }
 }
 
+/* A frame's marks are within the batch; whose they are nobody has checked. */
+static void marks_of_others_are_none(void **state)
+{
+  (void)state;
+  const int32_t cu_len[] = {0, 3, 7, 9};
+  const int32_t marks[] = {1, 7, 8};
+  const tfm_batch batch = {.B = 3, .T = 9, .cu_len = cu_len, .nmark = 3, .marks = marks};
+  static const int32_t last[] = {1, 2, 3, 4, 1, 2};
+  static const int32_t marked[] = {1, 2, 0, 0, 0, 2};
+  int32_t spans[6];
+  tfm__wanted_spans(TFM_WANTED_LAST, &batch, spans);
+  assert_memory_equal(spans, last, sizeof last);
+  tfm__wanted_spans(TFM_WANTED_MARKED, &batch, spans);
+  assert_memory_equal(spans, marked, sizeof marked);
+}
+
 static void rows_go_to_the_front_and_back(void **state)
 {
   (void)state;
@@ -267,6 +283,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_go_to_the_front_and_back),
+      cmocka_unit_test(marks_of_others_are_none),
       cmocka_unit_test(classifiers_look_at_one_token),
       cmocka_unit_test(texts_that_go_on_look_at_marked_tokens),
       cmocka_unit_test(masks_are_looked_at_alone),
