@@ -55,13 +55,10 @@ void tfm_activate_after(tfm_precision precision, tfm_activation act, const float
   }
 }
 
-void tfm__finish_tile(tfm_precision precision, tfm_activation act, const tfm__finish *tile)
+tfm__finish_fn tfm__finish_used(tfm_precision precision, tfm_activation act)
 {
-  if (is_rough(precision, act)) {
-    tfm__kernels_used()->finish_rough[act](tile);
-  } else {
-    tfm__kernels_used()->finish[act](tile);
-  }
+  const tfm__kernels *kernels = tfm__kernels_used();
+  return is_rough(precision, act) ? kernels->finish_rough[act] : kernels->finish[act];
 }
 
 void tfm_activate(tfm_activation act, const float *x, int64_t n, float *y)

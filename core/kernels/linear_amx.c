@@ -219,7 +219,7 @@ static void finish_group(const amx_task *t, int64_t group, tfm__linear_scratch *
       .y = job->y + t->row * job->ldy + col,
       .ldy = job->ldy,
   };
-  tfm__finish_tile(job->lin->precision, job->epilogue.act, &tile);
+  tfm__finish_used(job->lin->precision, job->epilogue.act)(&tile);
 }
 
 static void amx_run(void *arg, int task, int thread)

@@ -128,6 +128,7 @@ typedef struct {
   const tfm__kernels *kernels;
   const tfm__tiles *tiles;
   tfm__to_bfloat16_fn to_bfloat16;
+  tfm__finish_fn finish;
   bool grouped;        /* weights are in groups, */
   bool direct;         /* which tiles take as they are */
   int64_t wide;        /* panels of a group of columns */
@@ -272,7 +273,7 @@ static void finish_tile(const native_task *t, const float *c, int64_t ldc, int64
       .y = rounds ? rounded[0] : y,
       .ldy = rounds ? TFM__TILE_VECS * TFM__LANES : ldy,
   };
-  tfm__finish_tile(job->lin->precision, job->epilogue.act, &tile);
+  t->native->finish(&tile);
   if (rounds) {
     round_tile(t, &tile, y, ldy);
   }
@@ -516,6 +517,7 @@ void tfm__linear_run_native(const tfm__linear_job *job, tfm_par *par)
                        .kernels = tfm__kernels_used(),
                        .tiles = tfm__tiles_used(job->lin->precision),
                        .to_bfloat16 = tfm__to_bfloat16_used(),
+                       .finish = tfm__finish_used(job->lin->precision, job->epilogue.act),
                        .per_word = tfm_precision_per_word(job->lin->precision)};
   if (job->M <= 0) {
     return;

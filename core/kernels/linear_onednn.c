@@ -446,7 +446,7 @@ static void write_tile(const tfm__linear_job *job, int64_t row, int64_t col, int
       .y = job->y + row * job->ldy + col,
       .ldy = job->ldy,
   };
-  tfm__finish_tile(job->lin->precision, job->epilogue.act, &tile);
+  tfm__finish_used(job->lin->precision, job->epilogue.act)(&tile);
 }
 
 static void onednn_task(void *arg, int task, int thread)

@@ -82,6 +82,8 @@ typedef struct {
   int64_t ldy;
 } tfm__finish;
 
+typedef void (*tfm__finish_fn)(const tfm__finish *tile);
+
 /** Rows to normalise, H floats each. */
 typedef struct {
   const float *x;
@@ -140,11 +142,11 @@ typedef struct {
   void (*to_int8_by)(const float *x, const float *by, int64_t n, float inverse, int shift,
                      unsigned char *out);
 
-  void (*finish[TFM_ACT_COUNT])(const tfm__finish *tile);
+  tfm__finish_fn finish[TFM_ACT_COUNT];
   void (*activate[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
 
   /* Of those that have a rougher form for narrow layers, that one; others NULL. */
-  void (*finish_rough[TFM_ACT_COUNT])(const tfm__finish *tile);
+  tfm__finish_fn finish_rough[TFM_ACT_COUNT];
   void (*activate_rough[TFM_ACT_COUNT])(const float *x, int64_t n, float *y);
   void (*sigmoid)(const float *x, int64_t n, float *y);
   void (*softmax)(const float *x, int64_t n, float *y);
@@ -181,8 +183,8 @@ const tfm__kernels *tfm__kernels_used(void);
  *  groups are float32's, over floats. */
 const tfm__tiles *tfm__tiles_used(tfm_precision precision);
 
-/** A finished tile of a layer of this precision. */
-void tfm__finish_tile(tfm_precision precision, tfm_activation act, const tfm__finish *tile);
+/** What finishes tiles of layers of this precision. */
+tfm__finish_fn tfm__finish_used(tfm_precision precision, tfm_activation act);
 
 /** The fastest to_bfloat16() and pair_bfloat16() likewise. */
 tfm__to_bfloat16_fn tfm__to_bfloat16_used(void);
