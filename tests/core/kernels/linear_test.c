@@ -240,10 +240,12 @@ static void parts_have_the_bits_of_the_whole(void **state)
     assert_int_equal(tfm_linear_open(&lin, TFM_BACKEND_NATIVE, precisions[p], l.weight, l.bias,
                                      l.N, l.K, &err),
                      TFM_OK);
+    const bool cuts = tfm_linear_cuts_at(lin, 64);
+    assert_true(cuts || precisions[p] == TFM_INT8); /* which AMX makes whole */
     assert_false(tfm_linear_cuts_at(lin, 48));
-    assert_true(tfm_linear_cuts_at(lin, 32) == (precisions[p] != TFM_INT8_GROUPS));
+    assert_true(tfm_linear_cuts_at(lin, 32) == (cuts && precisions[p] != TFM_INT8_GROUPS));
     tfm_linear_run(lin, l.x, l.K, l.M, l.want, l.N, &plain, NULL);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
+    for (size_t i = 0; cuts && i < sizeof parts / sizeof *parts; ++i) {
       for (int64_t M = 1; M <= l.M; M += 43) {
         for (int64_t j = 0; j < M * l.N; ++j) {
           l.got[j] = 77.0f;
