@@ -80,6 +80,14 @@ def attempt(args, np, folder, rng, span):
     return code, sent, took, (folder / "err").read_text(errors="replace")
 
 
+def crashed(code, sent, told):
+    """Whether Open MPI 4.1.4's mpirun fell, not a rank: in its own signal handler while it starts ranks,
+    or of a broken pipe, when its PMIx server answers a rank that connects and that it has just ended."""
+    if code == -signal.SIGPIPE:
+        return bool(set(sent) & set(NOW))
+    return code == -signal.SIGSEGV and "mca_ess_hnp" in told
+
+
 def judge(np, done, out, tally):
     """An attempt ended as it may; whether the job is through."""
     code, sent, took, told = done
@@ -88,8 +96,8 @@ def judge(np, done, out, tally):
     if code == -signal.SIGKILL:
         tally.hung += 1  # mpirun alone, on its way out: see kills.kill()
         return False
-    if np and code == -signal.SIGSEGV and "mca_ess_hnp" in told:
-        tally.crashed += 1  # in the signal handler of Open MPI 4.1.4's mpirun, while it starts ranks
+    if np and crashed(code, sent, told):
+        tally.crashed += 1
         return False
     assert code in (allowed(np, sent) if sent else {0}), what
     if code == STOPPED and "same command" in told:
