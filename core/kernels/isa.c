@@ -128,16 +128,13 @@ const tfm__kernels *tfm__kernels_used(void)
   return kernels ? kernels : kernels_of(tfm_isa_best());
 }
 
+#if TFM_WITH_AVX512BF16
 /* Whether AVX512_BF16 goes with the table. */
 static bool has_bfloat16(const tfm__kernels *kernels)
 {
-#if TFM_WITH_AVX512BF16
   return kernels->isa == TFM_ISA_AVX512 && __builtin_cpu_supports("avx512bf16");
-#else
-  (void)kernels;
-  return false;
-#endif
 }
+#endif
 
 static const tfm__tiles *bfloat16_tiles(const tfm__kernels *kernels)
 {
