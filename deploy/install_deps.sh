@@ -22,7 +22,7 @@ ninja-build      runs the build
 pkg-config       finds the libraries below
 libopenmpi-dev   MPI headers and library (proto)
 openmpi-bin      mpirun
-libopenblas-dev  matrix products (core/kernels); any variant, we start no BLAS threads
+libopenblas-dev  OpenBLAS, for --backend openblas; any variant, we start no BLAS threads
 libdnnl-dev      oneDNN, for --backend onednn; the build does without where it is missing
 libhwloc-dev     the machine's tree of nodes and cores (core/topo)
 libcjson-dev     config.json and other small JSON (core/base)
@@ -37,7 +37,7 @@ list_serve() {
   cat <<'LIST'
 openmpi-bin      mpirun
 libopenmpi3      MPI
-libopenblas0     matrix products, any variant
+libopenblas0     OpenBLAS, for --backend openblas; any variant
 libdnnl2         oneDNN, for --backend onednn
 libhwloc15       the machine's tree of nodes and cores
 libcjson1        small JSON

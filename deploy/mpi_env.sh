@@ -27,7 +27,7 @@ fi
 # every large message. Copying through shared memory always works.
 export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
 
-# OpenBLAS starts its threads when the library loads; ours are the only ones wanted.
+# --backend openblas: the library starts threads when it is opened; ours are the only ones wanted.
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 
 if [ "${BASH_SOURCE[0]:-}" = "$0" ]; then

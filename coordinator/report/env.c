@@ -75,11 +75,11 @@ static void put_variables(sheet *s)
   }
 }
 
-static const char *onednn(tfm_err *missing)
+/* What a backend's library computes with, or why it is missing. */
+static const char *library(tfm_backend backend, tfm_err *missing)
 {
-  return tfm_backend_check(TFM_BACKEND_ONEDNN, missing) == TFM_OK
-             ? tfm_backend_arithmetic(TFM_BACKEND_ONEDNN)
-             : missing->text;
+  return tfm_backend_check(backend, missing) == TFM_OK ? tfm_backend_arithmetic(backend)
+                                                       : missing->text;
 }
 
 static tfm_status put_machine(sheet *s, tfm_err *err)
@@ -121,8 +121,8 @@ tfm_status tfm_env_print(tfm_world *world, bool json, tfm_buf *out, tfm_err *err
   if (*tfm_isa_note()) {
     put(&s, "note", "isa_note", tfm_isa_note());
   }
-  put(&s, "openblas", "openblas", tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS));
-  put(&s, "onednn", "onednn", onednn(&missing));
+  put(&s, "openblas", "openblas", library(TFM_BACKEND_OPENBLAS, &missing));
+  put(&s, "onednn", "onednn", library(TFM_BACKEND_ONEDNN, &missing));
   (void)tfm_buf_printf(&text, "%s, %d rank%s",
                        tfm_world_is_mpi(world) ? "MPI" : "local threads", n, n == 1 ? "" : "s");
   put(&s, "transport", "transport", tfm_buf_cstr(&text));
@@ -140,10 +140,11 @@ fail:
 
 tfm_status tfm_env_version(tfm_buf *out)
 {
-  tfm_err missing = {0};
+  tfm_err no_openblas = {0};
+  tfm_err no_onednn = {0};
   (void)tfm_buf_printf(out, "tfm-cluster %s%s%s%s\n", TFM_VERSION, *commit ? " (" : "", commit,
                        *commit ? ")" : "");
   return tfm_buf_printf(out, "%s, %s, %s, %s\n", tfm_world_library(),
-                        tfm_backend_arithmetic(TFM_BACKEND_OPENBLAS), onednn(&missing),
-                        tfm_isa_name(tfm_isa_best()));
+                        library(TFM_BACKEND_OPENBLAS, &no_openblas),
+                        library(TFM_BACKEND_ONEDNN, &no_onednn), tfm_isa_name(tfm_isa_best()));
 }

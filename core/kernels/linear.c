@@ -31,6 +31,9 @@ bool tfm_backend_parse(const char *name, tfm_backend *out)
 
 tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err)
 {
+  if (backend == TFM_BACKEND_OPENBLAS) {
+    return tfm__openblas_check(err);
+  }
 #if TFM_WITH_ONEDNN
   return backend == TFM_BACKEND_ONEDNN ? tfm__onednn_check(err) : TFM_OK;
 #else
@@ -50,7 +53,11 @@ const char *tfm_backend_arithmetic(tfm_backend backend)
     return name ? name : "onednn-missing";
   }
 #endif
-  return backend == TFM_BACKEND_OPENBLAS ? tfm__openblas_begin() : "native";
+  if (backend == TFM_BACKEND_OPENBLAS) {
+    const char *name = tfm__openblas_begin();
+    return name ? name : "openblas-missing";
+  }
+  return "native";
 }
 
 bool tfm_engine_smooths(tfm_engine engine)
@@ -291,9 +298,6 @@ tfm_status tfm_linear_begin_on(tfm_linear **out, tfm_engine engine, int64_t N, i
   TFM_TRY(linear_alloc(lin, tfm_engine_smooths(engine), shelf, err));
   if (!tfm_shelf_filled(shelf)) {
     linear_clear(lin);
-  }
-  if (lin->runs_on == TFM_BACKEND_OPENBLAS) {
-    (void)tfm__openblas_begin();
   }
 #if TFM_WITH_ONEDNN
   if (lin->runs_on == TFM_BACKEND_ONEDNN) {

@@ -70,7 +70,7 @@ tfm_status tfm_backend_check(tfm_backend backend, tfm_err *err) TFM_MUST_USE;
 /** What decides the bits of this backend, for numeric_id: "native" for ref and native alike
  *  (they are equal), "openblas-SkylakeX" with the core name OpenBLAS chose,
  *  "onednn-2.6-avx512_core_vnni" with oneDNN's version and instruction set. Borrowed, static.
- *  Asking about openblas makes it single-threaded; do so from one thread. */
+ *  A library that cannot be opened is "-missing". */
 const char *tfm_backend_arithmetic(tfm_backend backend);
 
 /** Who computes a layer, and in which numbers; in which ones a slice keeps keys and values; and to

@@ -53,14 +53,6 @@ static struct {
   char name[64];
 } dnn;
 
-/* C has no cast from an object's address to a function's. */
-static bool find(void *library, const char *name, void *call, size_t bytes)
-{
-  void *found = dlsym(library, name);
-  memcpy(call, &found, bytes);
-  return found != NULL;
-}
-
 static const char *isa_text(dnnl_cpu_isa_t isa)
 {
   static const struct {
@@ -88,13 +80,15 @@ static void load(void)
     (void)snprintf(dnn.failed, sizeof dnn.failed, "%.150s", dlerror());
     return;
   }
-#define CALL_FIND(call) all = all && find(library, "dnnl_" #call, &dnn.call, sizeof dnn.call);
+#define CALL_FIND(call)                                                                        \
+  all = all && tfm__library_find(library, "dnnl_" #call, &dnn.call, sizeof dnn.call);
   CALLS(CALL_FIND)
   if (!all || dnn.version()->major != 2) {
     (void)snprintf(dnn.failed, sizeof dnn.failed, "libdnnl.so.2 is not oneDNN 2");
     return;
   }
-  (void)find(library, "omp_set_num_threads", &dnn.set_threads, sizeof dnn.set_threads);
+  (void)tfm__library_find(library, "omp_set_num_threads", &dnn.set_threads,
+                          sizeof dnn.set_threads);
   if (dnn.engine_create(&dnn.engine, dnnl_cpu, 0) != dnnl_success) {
     (void)snprintf(dnn.failed, sizeof dnn.failed, "oneDNN has no engine for this CPU");
     return;

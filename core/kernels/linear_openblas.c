@@ -1,31 +1,69 @@
 /* Linear layers through OpenBLAS, the only file that knows it.
  *
- *  A task is one tile of TFM_LINEAR_TILE rows and up to 384 columns, always multiplied as a
- * whole tile (a last partial tile is copied and filled up with zero rows), K in slices of 384:
- * the calls OpenBLAS sees depend on N and K only. Sums land in the thread's own buffer, then
- * the epilogue writes y, so that y may be the residual.
+ *  The library is opened when somebody first asks for it: as it is opened it starts a thread a
+ * core, which waits busily at first, and no other backend needs it.
+ *  A task is one tile of TFM_LINEAR_TILE rows and up to 384 columns, always multiplied as a whole
+ * tile (a last partial tile is copied and filled up with zero rows), K in slices of 384: the calls
+ * OpenBLAS sees depend on N and K only. Sums land in the thread's own buffer, then the epilogue
+ * writes y, so that y may be the residual.
  */
 #include "core/kernels/linear_private.h"
 
 #include <cblas.h>
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-static char arithmetic[64];
+static struct {
+  __typeof__(&cblas_sgemm) sgemm;
+  __typeof__(&openblas_set_num_threads) set_threads;
+  __typeof__(&openblas_get_corename) core_name;
+  char failed[160]; /* why it cannot be used; empty when it can */
+  char name[64];
+} blas;
 
-static void begin(void)
+bool tfm__library_find(void *library, const char *name, void *call, size_t bytes)
 {
-  openblas_set_num_threads(1); /* our team splits the tiles */
-  (void)snprintf(arithmetic, sizeof arithmetic, "openblas-%s", openblas_get_corename());
+  void *found = dlsym(library, name);
+  memcpy(call, &found, bytes);
+  return found != NULL;
+}
+
+static void load(void)
+{
+  void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    (void)snprintf(blas.failed, sizeof blas.failed, "%.150s", dlerror());
+    return;
+  }
+  if (!tfm__library_find(library, "cblas_sgemm", &blas.sgemm, sizeof blas.sgemm) ||
+      !tfm__library_find(library, "openblas_set_num_threads", &blas.set_threads,
+                         sizeof blas.set_threads) ||
+      !tfm__library_find(library, "openblas_get_corename", &blas.core_name,
+                         sizeof blas.core_name)) {
+    (void)snprintf(blas.failed, sizeof blas.failed, "libopenblas.so.0 is not OpenBLAS");
+    return;
+  }
+  blas.set_threads(1); /* our team splits the tiles */
+  (void)snprintf(blas.name, sizeof blas.name, "openblas-%s", blas.core_name());
 }
 
 const char *tfm__openblas_begin(void)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  (void)pthread_once(&once, begin);
-  return arithmetic;
+  (void)pthread_once(&once, load);
+  return blas.failed[0] ? NULL : blas.name;
+}
+
+tfm_status tfm__openblas_check(tfm_err *err)
+{
+  return tfm__openblas_begin()
+             ? TFM_OK
+             : tfm_fail(err, TFM_E_UNSUPPORTED,
+                        "backend openblas: %s; install libopenblas0, or use --backend native",
+                        blas.failed);
 }
 
 /* Rows [row, row + 96) of x at columns [k0, k0 + k): in place when all exist. */
@@ -86,9 +124,9 @@ static void blas_task(void *arg, int task, int thread)
     const int64_t k = lin->K - k0 < TFM__BLAS_DEPTH ? lin->K - k0 : TFM__BLAS_DEPTH;
     int64_t ldx = 0;
     const float *x = tile_rows(job, row, k0, k, &ldx);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TFM_LINEAR_TILE, (blasint)cols,
-                (blasint)k, 1.0f, x, (blasint)ldx, lin->weight + col * lin->K + k0,
-                (blasint)lin->K, k0 == 0 ? 0.0f : 1.0f, sums, TFM__BLAS_COLS);
+    blas.sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TFM_LINEAR_TILE, (blasint)cols,
+               (blasint)k, 1.0f, x, (blasint)ldx, lin->weight + col * lin->K + k0,
+               (blasint)lin->K, k0 == 0 ? 0.0f : 1.0f, sums, TFM__BLAS_COLS);
   }
   write_tile(job, row, col, cols);
 }

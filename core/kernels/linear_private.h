@@ -133,8 +133,14 @@ void tfm__linear_run_amx(const tfm__linear_job *job, const tfm__amx *amx, tfm_pa
 double tfm__amx_peak(tfm_precision precision);
 void tfm__linear_run_openblas(const tfm__linear_job *job, tfm_par *par);
 
-/** Make OpenBLAS single-threaded; "openblas-" and its core name, borrowed, static. Any thread. */
+/** Open OpenBLAS once, single-threaded; "openblas-" and its core name, borrowed, static; NULL when
+ *  it cannot be used, which check() explains. Any thread. */
 const char *tfm__openblas_begin(void);
+tfm_status tfm__openblas_check(tfm_err *err);
+
+/** The function of that name into *call, a pointer of so many bytes: C has no cast from an object's
+ *  address to a function's. False, and NULL there, when the library has none. */
+bool tfm__library_find(void *library, const char *name, void *call, size_t bytes);
 
 /* ---- onednn: linear_onednn.c, where the build has it ---- */
 

@@ -20,6 +20,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS openmpi-bin)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS libopenblas0) # opened when it is asked for, as libdnnl2 is
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS libdnnl2)
 # Files of a Debian package that an installed tree has in another form.
 set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/deploy/cmake/TfmDebian.cmake)

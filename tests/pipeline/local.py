@@ -1,6 +1,7 @@
 """The same bits every time, without mpirun: one hash for any stages, replicas, cuts, threads,
 batching, row order, instruction set; and the negative control that shows the check can fail."""
 import os
+import subprocess
 
 import harness
 from harness import MODEL, Skip, call, digest, must, rows, scratch, texts
@@ -101,6 +102,26 @@ def test_openblas_that_fails_its_probe_is_refused():
     run = must(call("classify", "-m", MODEL, "-i", src, "-o", folder / "o.jsonl", "--backend",
                     "openblas", env=HASWELL), 78)
     assert "native" in run.err and not (folder / "o.jsonl").exists()
+
+
+def test_openblas_is_opened_when_it_is_asked_for():
+    """A file in its place that is no library, and a library that is not OpenBLAS: only who asks for it
+    notices, and is told what to install."""
+    folder = scratch()
+    src = rows(texts()[:4], folder / "rows.jsonl")
+    place = folder / "libopenblas.so.0"
+    fake = {"LD_LIBRARY_PATH": str(folder)}
+    score_as = ["classify", "-m", MODEL, "-i", src, "-o"]
+    place.write_text("no library\n")
+    run = must(call(*score_as, folder / "b.jsonl", "--backend", "openblas", env=fake), 69)
+    assert "install libopenblas0" in run.err and "--backend native" in run.err, run.err
+    assert not (folder / "b.jsonl").exists()
+    must(call(*score_as, folder / "n.jsonl", env=fake))
+    assert "install libopenblas0" in must(call("env", env=fake)).out
+    place.unlink()
+    subprocess.run(["cc", "-shared", "-o", place, "-x", "c", "/dev/null"], check=True)
+    run = must(call(*score_as, folder / "o.jsonl", "--backend", "openblas", env=fake), 69)
+    assert "is not OpenBLAS" in run.err, run.err
 
 
 def test_openblas_without_its_probe_is_caught():
