@@ -88,10 +88,15 @@ static const char *map_filled(tfm__image *image, int fd, uint64_t bytes, const c
   if (bytes <= TFM__IMAGE_HEAD || bytes > SIZE_MAX) {
     return "it is shorter than a header";
   }
-  void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+  void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED) {
     return "it cannot be mapped";
   }
+  /* What is not in memory yet is read in huge pages, where the file system can. */
+  (void)madvise(map, bytes, MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_READ
+  (void)madvise(map, bytes, MADV_POPULATE_READ); /* or page by page, as it is used */
+#endif
   const tfm__image_head wanted = head_of(image, key);
   const char *wrong = tfm__image_head_check(map, bytes, &wanted, head);
   if (wrong) {
@@ -199,6 +204,7 @@ bool tfm__image_make(tfm__image *image, uint64_t bytes)
     (void)close(fd);
     return false;
   }
+  (void)madvise(map, all, MADV_HUGEPAGE); /* where shared memory may have them */
   image->map = map;
   image->mapped = all;
   image->fd = fd;
