@@ -38,6 +38,16 @@ static void begin(void)
   }
 }
 
+/* For what only the trap can tell. */
+static void begin_trapped(void)
+{
+  begin();
+  if (tfm__amx_permitted()) {
+    print_message("skipped: this CPU does AMX's instructions itself\n");
+    skip();
+  }
+}
+
 /* Nothing happened that a CPU would have refused. */
 static void end(void)
 {
@@ -114,11 +124,7 @@ static void loads_are_shared(void **state)
   static _Alignas(64) float b[2][3 * ROW * TFM__AMX_STEP];
   static _Alignas(64) float c[PADDED * TFM__AMX_GROUP];
   (void)state;
-  begin();
-  if (tfm__amx_permitted()) {
-    print_message("skipped: this CPU does AMX's instructions itself\n");
-    skip();
-  }
+  begin_trapped();
   const tfm__amx_panel panel = {.a = a,
                                 .a_row = ROW,
                                 .a_piece = PADDED * ROW,
@@ -150,11 +156,7 @@ static void a_missing_shape_is_refused(void **state)
   static _Alignas(64) float words[TFM__AMX_STRIP * TFM__AMX_STEP];
   static _Alignas(64) float c[TFM__AMX_STRIP * TFM__AMX_GROUP];
   (void)state;
-  begin();
-  if (tfm__amx_permitted()) {
-    print_message("skipped: this CPU does AMX's instructions itself\n");
-    skip();
-  }
+  begin_trapped();
   const tfm__amx_panel panel = {.a = words,
                                 .a_row = TFM__AMX_STEP,
                                 .b = {words, words},
