@@ -4,7 +4,6 @@
 #include "tests/core/model/support.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -35,8 +34,6 @@ static bool asks_for_huge_pages(const void *map)
 
 static void what_is_mapped_asks_for_huge_pages(void **state)
 {
-  char top[] = "/tmp/tfm-image-XXXXXX";
-  char command[64];
   char note[256] = "";
   const char *wrong = NULL;
   tfm__image made = {.name = "unit-000-native-float32-2", .fd = -1};
@@ -46,8 +43,8 @@ static void what_is_mapped_asks_for_huge_pages(void **state)
     print_message("skipped: this system has no transparent huge pages\n");
     skip();
   }
-  assert_non_null(mkdtemp(top));
-  const int in = tfm__image_folder(top, KEY, note, sizeof note);
+  folder top = open_folder();
+  const int in = tfm__image_folder(top.path, KEY, note, sizeof note);
   assert_true(in >= 0);
   assert_true(tfm__image_make(&made, BYTES));
   assert_true(asks_for_huge_pages(made.map));
@@ -63,8 +60,7 @@ static void what_is_mapped_asks_for_huge_pages(void **state)
   tfm__image_fini(&again);
   tfm__image_fini(&made);
   (void)close(in);
-  (void)snprintf(command, sizeof command, "rm -rf '%s'", top);
-  assert_int_equal(system(command), 0);
+  close_folder(&top);
 }
 
 int main(void)
