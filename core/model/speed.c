@@ -230,7 +230,7 @@ static bench begin(tfm_slice *slice, const tfm_model *model, const tfm_slice_opt
   return b;
 }
 
-static void free_memory(bench *b)
+static void end(bench *b)
 {
   tfm_free(b->made);
   tfm_free(b->x);
@@ -264,7 +264,7 @@ tfm_status tfm_speed_measure(tfm_speed *speed, tfm_slice *slice, const tfm_model
   }
 
 fail:
-  free_memory(&b);
+  end(&b);
   return st;
 }
 
@@ -348,7 +348,7 @@ tfm_status tfm_speed_walk(tfm_speed *speed, tfm_slice *slice, const tfm_model *m
   speed->head = w.head_flops > 0 ? w.head_s / w.head_flops : 0;
 
 fail:
-  free_memory(&b);
+  end(&b);
   return st;
 }
 
